@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define ALIGN alignof(max_align_t)
+#define FIRST_CHUNK 1024
+#define LARGEST_CHUNK (64 * 1024)
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	size_t used, size;
+	alignas(max_align_t) char data[];
+};
+
+static struct arena_chunk *
+grow(struct arena *a, size_t need)
+{
+	size_t size = a->head ? a->head->size * 2 : a->first ? a->first : FIRST_CHUNK;
+	struct arena_chunk *chunk;
+
+	if (size > LARGEST_CHUNK)
+		size = LARGEST_CHUNK;
+	if (size < need)
+		size = need;
+	if (size > SIZE_MAX - sizeof(*chunk))
+		die("out of memory");
+	chunk = malloc(sizeof(*chunk) + size);
+	if (!chunk)
+		die("out of memory");
+	chunk->used = 0;
+	chunk->size = size;
+	chunk->next = a->head;
+	a->head = chunk;
+	return chunk;
+}
+
+/* Not zeroed: for what is filled at once. */
+static void *
+raw(struct arena *a, size_t size, size_t align)
+{
+	struct arena_chunk *chunk = a->head;
+	size_t at = chunk ? (chunk->used + align - 1) & ~(align - 1) : 0;
+
+	if (!chunk || at > chunk->size || size > chunk->size - at) {
+		chunk = grow(a, size);
+		at = 0;
+	}
+	chunk->used = at + size;
+	return chunk->data + at;
+}
+
+void *
+arena_alloc(struct arena *a, size_t size)
+{
+	return memset(raw(a, size, ALIGN), 0, size);
+}
+
+void *
+arena_array(struct arena *a, size_t count, size_t size)
+{
+	if (size && count > SIZE_MAX / size)
+		die("out of memory");
+	return arena_alloc(a, count * size);
+}
+
+char *
+arena_strndup(struct arena *a, const char *s, size_t len)
+{
+	char *copy = raw(a, len + 1, 1);
+
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+char *
+arena_strdup(struct arena *a, const char *s)
+{
+	return s ? arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+void *
+arena_copy(struct arena *a, const void *p, size_t size)
+{
+	void *copy = raw(a, size, ALIGN);
+
+	return size ? memcpy(copy, p, size) : copy;
+}
+
+char *
+arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *text;
+	int len;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	len = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		die("bad format: %s", fmt);
+	text = raw(a, (size_t)len + 1, 1);
+	vsnprintf(text, (size_t)len + 1, fmt, again);
+	va_end(again);
+	return text;
+}
+
+size_t
+arena_size(const struct arena *a)
+{
+	size_t size = 0;
+
+	for (const struct arena_chunk *c = a->head; c; c = c->next)
+		size += sizeof(*c) + c->size;
+	return size;
+}
+
+void
+arena_reset(struct arena *a)
+{
+	struct arena_chunk *keep = a->head;
+
+	if (!keep)
+		return;
+	for (struct arena_chunk *c = keep->next, *next; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	keep->next = NULL;
+	keep->used = 0;
+}
+
+void
+arena_free(struct arena *a)
+{
+	for (struct arena_chunk *c = a->head, *next; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	a->head = NULL;
+}
