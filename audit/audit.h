@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A fleet judged: findings, what could not be judged, and what it means for the exit status. Immutable once made. */
+#ifndef AUDIT_AUDIT_H
+#define AUDIT_AUDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audit/rule.h"
+#include "audit/severity.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "fleet/fleet.h"
+
+/* An exemption or a severity from the config file. */
+struct exemption_setting {
+	const char *rule; /* an id, or "*" */
+	struct workload_match match;
+	const char *reason, *owner;
+	int64_t expires_at; /* CLOCK_UNKNOWN: never */
+	unsigned line;
+};
+
+struct audit_settings {
+	/* By position in rules[]; -1: the rule's own, SEVERITIES: off. NULL for none. */
+	const int *severities;
+	const struct exemption_setting *exemptions;
+	size_t n_exemptions;
+	const char *config_path; /* for messages about the entries; NULL */
+	const char *namespace; /* only agents and findings of this namespace; NULL: all */
+	struct selector selector; /* only agents whose labels match (-l); not present: all */
+};
+
+struct suppression {
+	const char *reason, *owner, *from; /* from: "annotation" or "config" */
+	int64_t expires_at; /* CLOCK_UNKNOWN: never */
+};
+
+struct finding {
+	const struct rule *rule;
+	enum severity severity;
+	const char *namespace; /* of the object */
+	const struct workload *agent; /* NULL: belongs to none, or to several */
+	const struct workload *workload; /* it was found on; NULL for a policy or the fleet */
+	struct {
+		const char *kind, *namespace, *name, *container; /* container NULL */
+	} object;
+	const char *message, *evidence, *fix; /* evidence may be NULL */
+	char fingerprint[17];
+	struct location location; /* path NULL when unknown */
+	const struct suppression *suppressed; /* NULL: it counts */
+};
+
+struct audit {
+	struct arena arena;
+	int refs;
+	struct fleet *fleet; /* one reference */
+	int64_t started_at; /* seconds */
+	int64_t duration_ms;
+	/* Agents and companions in scope, in the fleet's order. */
+	struct workload **agents, **companions;
+	size_t n_agents, n_companions;
+	struct finding *findings; /* worst first, then namespace, agent, rule, object: a stable order */
+	size_t n_findings;
+	bool complete;
+	const struct gap *gaps; /* what was not read, by the source or by a rule; sorted, each once */
+	size_t n_gaps;
+	const struct rule **not_applicable; /* rules without the facts this kind of source has */
+	size_t n_not_applicable;
+	const struct rule **unknown; /* rules that could not be judged everywhere */
+	size_t n_unknown;
+	size_t exemptions_from_objects, exemptions_from_config;
+	size_t states[STATES]; /* agents by state */
+	size_t severities[SEVERITIES]; /* findings that count */
+	size_t suppressed;
+};
+
+/* Judges; takes no reference away from the caller. `started_at` and ms are for the report. */
+struct audit *audit_new(struct fleet *f, const struct audit_settings *s, int64_t started_at);
+struct audit *audit_ref(struct audit *a);
+void audit_unref(struct audit *a); /* NULL is fine */
+
+/* 0, 1, 3 (no agent and no companion) or 4, as the contract has it. SEV_NEVER for fail_on never gives 1. */
+int audit_exit_status(const struct audit *a, enum severity fail_on);
+
+/* Findings of one agent: its own and those of what it alone is paired with. Counts by severity; returns the sum. */
+size_t audit_count(const struct audit *a, const struct workload *agent, size_t by_severity[SEVERITIES]);
+
+#endif

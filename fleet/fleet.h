@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One frozen snapshot of a fleet: who is an agent, a companion, a scraper, who belongs to whom, and which facts were
+ * read. Built from an object set in one go; arrays and indexes live in an arena of its own, objects are shared.
+ */
+#ifndef FLEET_FLEET_H
+#define FLEET_FLEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "fleet/object.h"
+#include "fleet/pipelock.h"
+#include "fleet/settings.h"
+#include "fleet/workload.h"
+
+enum role { ROLE_NONE, ROLE_AGENT, ROLE_COMPANION, ROLE_SCRAPER };
+
+/* Which line of the contract's list gave the role. */
+enum role_reason {
+	ROLE_BY_NOTHING,
+	ROLE_BY_CONFIG, /* the user's config file */
+	ROLE_BY_LABEL, /* moat.dev/role, on workload or template: counted as an exemption set on an object */
+	ROLE_BY_ANNOTATION, /* pipelock.dev/topology */
+	ROLE_BY_NAME_LABELS, /* app.kubernetes.io/name: pipelock + component: proxy */
+	ROLE_BY_CONTAINERS, /* Pipelock runs in it */
+	ROLE_BY_PROXY, /* its proxy variables name a companion's Service */
+	ROLE_BY_COMPONENT, /* app.kubernetes.io/component: agent */
+};
+
+enum state { STATE_UNGUARDED, STATE_LEGACY, STATE_MIGRATING, STATE_MIGRATED, STATE_VERIFIED, STATES };
+
+enum pair_reason { PAIR_NONE, PAIR_ANNOTATION, PAIR_PROXY_HOST, PAIR_ONLY_COMPANION };
+
+enum mount_type { MOUNT_NONE, MOUNT_DIRECTORY, MOUNT_SUBPATH, MOUNT_ENV, MOUNT_MIXED, MOUNT_IMAGE, MOUNT_UNKNOWN };
+
+/* Where a Pipelock container takes its config from. */
+struct config_source {
+	const struct container *container;
+	const struct volume_mount *mount; /* NULL: env or image */
+	const struct volume *volume; /* NULL likewise */
+	const char *config_map; /* name, in the workload's namespace; NULL when no ConfigMap holds it */
+	const char *key; /* of the ConfigMap; NULL */
+	const char *path; /* in the container, such as /etc/pipelock/pipelock.yaml; NULL for env */
+	bool optional; /* the reference is */
+	bool env; /* reaches the container through env or envFrom */
+};
+
+enum secret_verdict { SECRET_OK, SECRET_EXPOSED, SECRET_UNREADABLE, SECRET_DEPENDS, SECRET_UNKNOWN };
+
+/* A CA key mounted into a Pipelock container. */
+struct secret_mount {
+	const struct container *container;
+	const struct volume *volume;
+	const struct volume_mount *mount;
+	const char *secret; /* the Secret's name */
+	const char *key; /* of the Secret */
+	const char *path; /* in the container */
+	struct file_mode declared;
+	int effective; /* mode bits as the kubelet leaves them: declared | 0440 with an fsGroup */
+	int64_t run_as_user, run_as_group, fs_group; /* ID_UNSET */
+	enum secret_verdict verdict;
+	const char *reason; /* of the verdict, in words */
+};
+
+/* What a Pipelock (companion, or sidecar of a legacy agent) is set up with. */
+struct pipelock {
+	const struct container *container; /* the first one that runs Pipelock; never NULL */
+	const struct config_source *sources; /* the config files found, the one named by --config first */
+	size_t n_sources;
+	enum mount_type mount; /* of all sources together */
+	const struct config_map *config_map; /* of the main source, when it is known */
+	bool config_map_missing; /* the source names a ConfigMap or key that is not there, and it is not optional */
+	struct pipelock_config config; /* of the main source's text; the defaults when there is none */
+	bool config_known; /* the text was read: config speaks. false: ConfigMap missing, image, env of a Secret */
+	const char *config_hash; /* sha256 of the ConfigMap's bytes, hex; NULL when not known */
+	const char *listen; /* --listen, else fetch_proxy.listen, else 127.0.0.1:8888 */
+	int listen_port; /* 0 when it cannot be read */
+	bool listen_known; /* false: comes from a config that was not read */
+	const struct secret_mount *secrets; /* CA keys */
+	size_t n_secrets;
+};
+
+struct workload {
+	const struct object *object; /* the controller, or the (first) pod */
+	const char *kind, *namespace, *name; /* those of the controller that owns bare or foreign pods */
+	const struct pod_template *template;
+	const struct pod *const *pods; /* those seen, sorted by name; finished ones too */
+	size_t n_pods;
+	int64_t desired, ready; /* pods; -1 unknown */
+	enum role role;
+	enum role_reason role_reason;
+	bool restartable; /* Deployment, StatefulSet, DaemonSet */
+
+	const struct pipelock *pipelock; /* companions and agents with a sidecar; else NULL */
+
+	/* agents */
+	struct workload *companion; /* NULL: none */
+	enum pair_reason pair_reason;
+	const struct service *service; /* through which the agent reaches it; NULL when unknown */
+	const char *wanted_companion; /* what annotation or proxy named but does not exist; NULL */
+	enum state state;
+
+	/* companions */
+	struct workload *const *agents; /* paired with it, sorted */
+	size_t n_agents;
+};
+
+/* Bits of a fact set: what a rule needs. */
+enum fact {
+	FACT_WORKLOADS = 1 << 0,
+	FACT_SERVICES = 1 << 1,
+	FACT_CONFIG_MAPS = 1 << 2,
+	FACT_POLICIES = 1 << 3,
+	FACT_NAMESPACES = 1 << 4,
+	FACT_PODS = 1 << 5, /* pods with status: "live" */
+	FACT_EGRESS = 1 << 6, /* policies evaluated */
+	FACT_PROBES = 1 << 7,
+	FACT_LOGS = 1 << 8,
+	FACT_HEALTH = 1 << 9,
+	FACTS = 10,
+};
+
+enum fact_state {
+	FACT_READ,
+	FACT_NOT_APPLICABLE, /* this kind of source cannot have it, or it was not asked for */
+	FACT_UNREADABLE, /* the source should have had it: the audit is incomplete */
+};
+
+/* A piece that could not be read: forbidden kind, lost page, damaged item. */
+struct gap {
+	enum fact fact;
+	const char *kind, *namespace, *reason; /* namespace "" for all */
+};
+
+enum source_type { SOURCE_FILES, SOURCE_CLUSTER };
+
+struct source {
+	enum source_type type;
+	const char *context, *server; /* NULL for files */
+	const char *const *paths; /* files: as given */
+	size_t n_paths;
+};
+
+struct fleet {
+	struct arena arena;
+	int refs;
+	struct source source;
+	int64_t read_at; /* seconds */
+	const struct settings *settings; /* borrowed: outlives the fleet */
+
+	/* sorted by namespace, name, kind */
+	struct workload *workloads;
+	size_t n_workloads;
+	struct workload **agents, **companions, **scrapers; /* each sorted likewise */
+	size_t n_agents, n_companions, n_scrapers;
+	const struct service **services;
+	size_t n_services;
+	const struct config_map **config_maps;
+	size_t n_config_maps;
+	const struct object **policies, **namespaces;
+	size_t n_policies, n_namespaces;
+
+	enum fact_state facts[FACTS];
+	const struct gap *gaps;
+	size_t n_gaps;
+	const char *const *warnings;
+	size_t n_warnings;
+
+	struct fleet_index *index; /* look-ups below */
+	struct object **objects; /* all that is referred to, one reference each */
+	size_t n_objects;
+};
+
+struct fleet_input {
+	struct source source; /* strings are copied */
+	struct object_set *objects; /* taken over: empty afterwards */
+	const struct settings *settings;
+	const struct gap *gaps; /* copied */
+	size_t n_gaps;
+};
+
+/* Resolves roles, pairs, Pipelock set-ups and states. Never fails on odd objects; needs no clock but the source's. */
+struct fleet *fleet_new(struct fleet_input *in);
+struct fleet *fleet_ref(struct fleet *f);
+void fleet_unref(struct fleet *f); /* NULL is fine */
+
+const struct service *fleet_service(const struct fleet *f, const char *namespace, const char *name);
+const struct config_map *fleet_config_map(const struct fleet *f, const char *namespace, const char *name);
+const struct service *fleet_service_by_ip(const struct fleet *f, const char *ip);
+struct workload *fleet_workload(const struct fleet *f, const char *namespace, const char *kind, const char *name);
+/* Workloads of a namespace: a slice of f->workloads. */
+struct workload *fleet_namespace(const struct fleet *f, const char *namespace, size_t *n);
+/* Workloads that a Service selects: by pod labels, template labels where there is no pod. Calls fn in order. */
+void fleet_selected(const struct fleet *f, const struct service *s, bool (*fn)(void *ctx, struct workload *w), void *ctx);
+/* The Service a host name or address in a workload's env means: short name, name.ns, name.ns.svc, FQDN, ClusterIP. */
+const struct service *fleet_resolve_host(const struct fleet *f, const char *namespace, const char *host);
+/* Facts that are not FACT_READ among the bits; for the audit. */
+unsigned fleet_missing_facts(const struct fleet *f, unsigned needs, enum fact_state state);
+
+const char *role_name(enum role r); /* "agent" */
+const char *role_reason_text(enum role_reason r); /* "label moat.dev/role" */
+const char *state_name(enum state s); /* "migrating" */
+const char *mount_type_name(enum mount_type t); /* "directory", "subPath" */
+const char *secret_verdict_name(enum secret_verdict v);
+const char *fact_name(enum fact f);
+
+#endif

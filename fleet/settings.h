@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the user's config file says about roles and surroundings. Plain data: cli/ reads the file. */
+#ifndef FLEET_SETTINGS_H
+#define FLEET_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fleet/labels.h"
+
+/* Which workloads an entry means: every field that is given has to match. NULL: any. */
+struct workload_match {
+	const char *namespace, *kind, *name; /* globs */
+	struct selector selector; /* on the workload's or the template's labels */
+};
+
+struct role_setting {
+	struct workload_match match;
+	int role; /* enum role */
+	unsigned line;
+};
+
+struct settings {
+	const struct role_setting *roles; /* the first match wins */
+	size_t n_roles;
+	/* Where DNS is served: pods of these labels in this namespace. NULL: k8s-app=kube-dns in kube-system. */
+	const char *dns_namespace;
+	struct selector dns_pods;
+	/* Other workloads that agents may use as scrapers. */
+	const struct workload_match *scrapers;
+	size_t n_scrapers;
+	/* Roles and exemptions that are set on objects count (default). false: --no-object-exemptions. */
+	bool trust_objects;
+};
+
+#endif
