@@ -55,7 +55,7 @@ mem_grow(void *old, size_t count, size_t size)
 {
 	if (size && count > SIZE_MAX / size)
 		die("out of memory");
-	return checked(realloc(old, count * size ? count * size : 1));
+	return checked(realloc(old, count && size ? count * size : 1));
 }
 
 char *
