@@ -29,7 +29,7 @@ bool str_i64(const char *s, int64_t *out) MUST_USE;
 bool str_duration(const char *s, int64_t *seconds) MUST_USE;
 /* "3h", "12m", "2d", "5s": the largest unit, for a table. Writes at most 8 bytes with the NUL. */
 void str_age(int64_t seconds, char out[8]);
-/* Shell pattern with * and ?; the whole of s has to match, linear in the worst case. */
+/* Shell pattern, * and ? (one character); the whole of s has to match. No recursion, no exponential case. */
 bool str_glob(const char *pattern, const char *s);
 /* Does s contain word at word boundaries (letters, digits and _ count as word characters)? */
 bool str_has_word(const char *s, const char *word);
