@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+
+static void
+gives_zeroed_aligned_memory(void **state)
+{
+	AUTO(arena) struct arena a = {0};
+
+	(void)state;
+	for (size_t size = 1; size < 3000; size += 7) {
+		unsigned char *p = arena_alloc(&a, size);
+
+		assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+		for (size_t i = 0; i < size; i++)
+			assert_int_equal(p[i], 0);
+		memset(p, 0xff, size);
+	}
+}
+
+static void
+takes_one_piece_larger_than_a_chunk(void **state)
+{
+	AUTO(arena) struct arena a = {0};
+	char *small = arena_strdup(&a, "before");
+	char *big = arena_alloc(&a, 1 << 20);
+
+	(void)state;
+	memset(big, 'x', 1 << 20);
+	assert_string_equal(small, "before");
+	assert_true(arena_size(&a) >= 1 << 20);
+	assert_string_equal(arena_strdup(&a, "after"), "after");
+}
+
+static void
+copies_text(void **state)
+{
+	AUTO(arena) struct arena a = {0};
+	int number = 42;
+
+	(void)state;
+	assert_null(arena_strdup(&a, NULL));
+	assert_string_equal(arena_strndup(&a, "scouting", 5), "scout");
+	assert_string_equal(arena_printf(&a, "%s/%d", "ns", 7), "ns/7");
+	assert_int_equal(*(int *)arena_copy(&a, &number, sizeof(number)), 42);
+}
+
+static void
+reset_keeps_one_chunk_and_zeroes_again(void **state)
+{
+	AUTO(arena) struct arena a = {.first = 64};
+	size_t size;
+	char *p;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		memset(arena_alloc(&a, 50), 0xff, 50);
+	size = arena_size(&a);
+	arena_reset(&a);
+	assert_true(arena_size(&a) > 0);
+	assert_true(arena_size(&a) < size);
+	p = arena_alloc(&a, 50);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(p[i], 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gives_zeroed_aligned_memory),
+		cmocka_unit_test(takes_one_piece_larger_than_a_chunk),
+		cmocka_unit_test(copies_text),
+		cmocka_unit_test(reset_keeps_one_chunk_and_zeroes_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
