@@ -23,11 +23,11 @@ struct arena_chunk {
 static struct arena_chunk *
 grow(struct arena *a, size_t need)
 {
-	size_t size = a->head ? a->head->size * 2 : a->first ? a->first : FIRST_CHUNK;
+	size_t size = a->first ? a->first : FIRST_CHUNK;
 	struct arena_chunk *chunk;
 
-	if (size > LARGEST_CHUNK)
-		size = LARGEST_CHUNK;
+	if (a->head)
+		size = a->head->size < LARGEST_CHUNK / 2 ? a->head->size * 2 : LARGEST_CHUNK;
 	if (size < need)
 		size = need;
 	if (size > SIZE_MAX - sizeof(*chunk))
@@ -122,6 +122,16 @@ arena_size(const struct arena *a)
 	for (const struct arena_chunk *c = a->head; c; c = c->next)
 		size += sizeof(*c) + c->size;
 	return size;
+}
+
+size_t
+arena_used(const struct arena *a)
+{
+	size_t used = 0;
+
+	for (const struct arena_chunk *c = a->head; c; c = c->next)
+		used += (c->used + ALIGN - 1) & ~(ALIGN - 1);
+	return used;
 }
 
 void

@@ -12,7 +12,7 @@ struct arena_chunk;
 /* A zeroed struct is an empty arena. */
 struct arena {
 	struct arena_chunk *head;
-	size_t first; /* size of the first chunk; 0 means a default. Later ones double up to 64 KiB */
+	size_t first; /* size of the first chunk, however large; 0 means a default. Later ones double up to 64 KiB */
 };
 
 void *arena_alloc(struct arena *a, size_t size);
@@ -24,6 +24,8 @@ void *arena_copy(struct arena *a, const void *p, size_t size);
 
 /* Bytes taken from the system. */
 size_t arena_size(const struct arena *a);
+/* Bytes handed out: in one chunk of that size, the same allocations in the same order find room. */
+size_t arena_used(const struct arena *a);
 /* Forgets all that was allocated but keeps one chunk, for scratch memory in a loop. */
 void arena_reset(struct arena *a);
 void arena_free(struct arena *a);

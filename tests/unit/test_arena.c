@@ -71,6 +71,37 @@ reset_keeps_one_chunk_and_zeroes_again(void **state)
 		assert_int_equal(p[i], 0);
 }
 
+/* Sizes and alignments that leave gaps, and pieces that do not fit into the rest of a chunk. */
+static void
+fill(struct arena *a)
+{
+	for (size_t i = 1; i < 400; i++) {
+		arena_strndup(a, "some text of some length, for a name or a value", i % 47);
+		arena_array(a, i % 5, 24);
+	}
+	arena_alloc(a, 100000);
+	arena_strdup(a, "end");
+}
+
+static void
+used_is_what_one_chunk_needs(void **state)
+{
+	AUTO(arena) struct arena many = {.first = 64};
+	AUTO(arena) struct arena one = {0};
+	size_t header;
+
+	(void)state;
+	arena_strdup(&one, "");
+	header = arena_size(&one) - 1024;
+	arena_free(&one);
+
+	fill(&many);
+	one.first = arena_used(&many);
+	fill(&one);
+	assert_int_equal(arena_size(&one), one.first + header);
+	assert_true(arena_used(&one) <= one.first);
+}
+
 int
 main(void)
 {
@@ -79,6 +110,7 @@ main(void)
 		cmocka_unit_test(takes_one_piece_larger_than_a_chunk),
 		cmocka_unit_test(copies_text),
 		cmocka_unit_test(reset_keeps_one_chunk_and_zeroes_again),
+		cmocka_unit_test(used_is_what_one_chunk_needs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
