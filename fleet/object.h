@@ -53,6 +53,8 @@ struct object {
  * fills it and then leaves it alone.
  */
 struct object *object_new(size_t size, enum object_kind type);
+/* The same with that much room behind the struct at once: the decoder knows what it is going to need. */
+struct object *object_new_room(size_t size, enum object_kind type, size_t room);
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o); /* NULL is fine */
 
