@@ -45,7 +45,7 @@ inside() {
       ${no_proxy:+no_proxy="$no_proxy"} /bin/sh -c "cd /root/moat && exec \"\$@\"" sh "$@"' bash "$root" "$@"
 }
 
-# case NAME COMMAND...: one TAP line by the exit status; the end of the output when it failed
+# try NAME COMMAND...: one TAP line by the exit status; the end of the output when it failed
 n=0
 try() {
   local name=$1 start=$SECONDS

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Loads objects into an API server with their status: load.py FILE.json...
+
+A file holds Kubernetes objects and Lists, one JSON text after another, as `kubectl create --dry-run=client -o json`
+prints them. CLUSTER_SERVER, CLUSTER_CA and CLUSTER_TOKEN come from up.sh. Without controllers nobody makes the things
+that objects lean on, so missing namespaces and their ServiceAccount `default` are made here.
+"""
+
+import http.client
+import json
+import os
+import ssl
+import sys
+
+# What an object may lean on comes first.
+ORDER = ["Namespace", "ServiceAccount", "ConfigMap", "Secret", "Service", "NetworkPolicy", "Deployment", "StatefulSet",
+         "DaemonSet", "CronJob", "Job", "ReplicaSet", "Pod"]
+# The server sets these itself, or refuses them in a new object.
+SERVER_SET = ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink",
+              "deletionTimestamp", "deletionGracePeriodSeconds"]
+
+
+class Server:
+    def __init__(self, url, ca, token):
+        context = ssl.create_default_context(cafile=ca)
+        self.http = http.client.HTTPSConnection(url.split("//")[1], context=context, timeout=60)
+        self.token = token
+        self.resources = {}
+
+    def call(self, method, path, body=None):
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        self.http.request(method, path, None if body is None else json.dumps(body), headers)
+        reply = self.http.getresponse()
+        text = reply.read()
+        return reply.status, json.loads(text)
+
+    def resource(self, version, kind):
+        """The resource of a kind: its plural name, whether it lives in namespaces, whether it has a status."""
+        if version not in self.resources:
+            base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+            status, reply = self.call("GET", base)
+            if status != 200:
+                raise SystemExit(f"load.py: the server does not know {version}: {reply.get('message')}")
+            known = self.resources[version] = {}
+            names = {r["name"] for r in reply["resources"]}
+            for r in reply["resources"]:
+                if "/" not in r["name"]:
+                    known[r["kind"]] = (f"{base}", r["name"], r["namespaced"], f"{r['name']}/status" in names)
+        return self.resources[version].get(kind)
+
+
+def objects(path):
+    """The objects of a file, those inside Lists too."""
+    text = open(path, encoding="utf-8").read()
+    decoder, at = json.JSONDecoder(), 0
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        value, at = decoder.raw_decode(text, at)
+        yield from value["items"] if value["kind"].endswith("List") and "items" in value else [value]
+
+
+def with_what_they_lean_on(found):
+    spaces = {o["metadata"].get("namespace") for o in found} - {None}
+    there = {(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in found}
+    for space in sorted(spaces):
+        if ("Namespace", None, space) not in there:
+            found.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+        if ("ServiceAccount", space, "default") not in there:
+            found.append({"apiVersion": "v1", "kind": "ServiceAccount",
+                          "metadata": {"name": "default", "namespace": space}})
+    rank = {kind: i for i, kind in enumerate(ORDER)}
+    return sorted(found, key=lambda o: rank.get(o["kind"], len(ORDER)))
+
+
+def load(server, found):
+    """Number of objects made; ends the program at the first that is refused."""
+    uids = {}
+    count = 0
+    for given in with_what_they_lean_on(found):
+        kind, meta = given["kind"], given["metadata"]
+        resource = server.resource(given["apiVersion"], kind)
+        if not resource:
+            raise SystemExit(f"load.py: the server does not know {given['apiVersion']} {kind}")
+        base, plural, namespaced, has_status = resource
+        space = meta.get("namespace", "default") if namespaced else None
+        path = f"{base}/namespaces/{space}/{plural}" if namespaced else f"{base}/{plural}"
+
+        new = {k: v for k, v in given.items() if k != "status"}
+        new["metadata"] = {k: v for k, v in meta.items() if k not in SERVER_SET}
+        for owner in new["metadata"].get("ownerReferences", []):
+            owner["uid"] = uids.get((owner["kind"], space, owner["name"]), owner["uid"])
+        status, made = server.call("POST", path, new)
+        if status == 409 and kind in ("Namespace", "ServiceAccount", "Service"):
+            status, made = server.call("GET", f"{path}/{meta['name']}") # default, kube-system, kubernetes
+        if status not in (200, 201):
+            raise SystemExit(f"load.py: {kind} {space or ''}/{meta['name']}: {made.get('message')}")
+        uids[(kind, space, meta["name"])] = made["metadata"]["uid"]
+        if "status" in given and has_status and kind != "Namespace":
+            made["status"] = given["status"]
+            status, reply = server.call("PUT", f"{path}/{meta['name']}/status", made)
+            if status != 200:
+                raise SystemExit(f"load.py: status of {kind} {space}/{meta['name']}: {reply.get('message')}")
+        count += 1
+    return count
+
+
+def main():
+    server = Server(os.environ["CLUSTER_SERVER"], os.environ["CLUSTER_CA"], os.environ["CLUSTER_TOKEN"])
+    found = [o for path in sys.argv[1:] for o in objects(path)]
+    print(f"# loaded {load(server, found)} objects")
+
+
+if __name__ == "__main__":
+    main()
