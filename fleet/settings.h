@@ -14,6 +14,14 @@ struct workload_match {
 	struct selector selector; /* on the workload's or the template's labels */
 };
 
+/* What an entry may mean: a workload, or any other object, which has no template. */
+struct match_subject {
+	const char *namespace, *kind, *name;
+	const struct labels *labels, *template_labels; /* NULL when there are none */
+};
+
+bool settings_match(const struct workload_match *m, const struct match_subject *s);
+
 struct role_setting {
 	struct workload_match match;
 	int role; /* enum role */
