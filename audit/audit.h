@@ -37,6 +37,15 @@ struct suppression {
 	int64_t expires_at; /* CLOCK_UNKNOWN: never */
 };
 
+/* An exemption or a role that somebody set on an object: its owner could silence moat with it, so it is listed. */
+struct object_exemption {
+	const char *kind, *namespace, *name;
+	const char *key; /* "moat.dev/ignore", "moat.dev/role" */
+	const char *value; /* as written */
+	const char *reason; /* NULL: none given, or a role */
+	bool ignored; /* objects are not trusted (--no-object-exemptions) */
+};
+
 struct finding {
 	const struct rule *rule;
 	enum severity severity;
@@ -70,13 +79,19 @@ struct audit {
 	size_t n_not_applicable;
 	const struct rule **unknown; /* rules that could not be judged everywhere */
 	size_t n_unknown;
+	/* Set on objects in scope, trusted or not; exemptions_from_objects counts them. Sorted by object. */
+	const struct object_exemption *exemptions;
 	size_t exemptions_from_objects, exemptions_from_config;
 	size_t states[STATES]; /* agents by state */
 	size_t severities[SEVERITIES]; /* findings that count */
 	size_t suppressed;
+	size_t (*by_workload)[SEVERITIES]; /* findings that count, by their agent's place in fleet->workloads */
 };
 
-/* Judges; takes no reference away from the caller. `started_at` and ms are for the report. */
+/*
+ * Judges; takes no reference away from the caller. `started_at` (seconds) is the time against which exemptions expire.
+ * duration_ms is the judging alone; who wants the reading in it adds that before the audit is handed on.
+ */
 struct audit *audit_new(struct fleet *f, const struct audit_settings *s, int64_t started_at);
 struct audit *audit_ref(struct audit *a);
 void audit_unref(struct audit *a); /* NULL is fine */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exemptions: annotations moat.dev/ignore on objects and entries of the config file. Which finding each covers, and
+ * which of them are inert: expired, without a reason, for a rule that does not exist, or covering nothing.
+ */
+#ifndef AUDIT_EXEMPT_H
+#define AUDIT_EXEMPT_H
+
+#include "audit/audit.h"
+
+struct exempt;
+
+/* What exemptions need to know of an audit. `judged` and `in_scope` are asked when inert ones are reported. */
+struct exempt_view {
+	struct arena *arena; /* what is made lives in it */
+	const struct fleet *fleet;
+	const struct audit_settings *settings; /* NULL for none */
+	int64_t now; /* seconds */
+	void *ctx;
+	/* Was this rule judged everywhere? An exemption of a rule that was not may well be needed. */
+	bool (*judged)(void *ctx, const struct rule *r);
+	/* Is this object, and the workload it describes (NULL for none), part of what is judged? */
+	bool (*in_scope)(void *ctx, const struct object *o, const struct workload *w);
+};
+
+struct exempt *exempt_new(const struct exempt_view *view);
+/* The exemption that covers a finding on this object, or NULL. Every exemption that does is marked as used. */
+const struct suppression *exempt_find(struct exempt *x, const struct finding *f, const struct object *o);
+/* Reports suppression-inert for what is left; the run's present rule has to be that one. */
+void exempt_report_inert(struct exempt *x, struct audit_run *run);
+/* What is set on objects in scope, sorted by namespace, name, kind; in the arena. */
+const struct object_exemption *exempt_list(const struct exempt *x, size_t *n);
+
+#endif

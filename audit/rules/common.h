@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words and look-ups that several rules need. Strings live as long as the audit. */
+#ifndef AUDIT_RULES_COMMON_H
+#define AUDIT_RULES_COMMON_H
+
+#include <stdbool.h>
+
+#include "audit/rule.h"
+
+/* "Deployment research/scout" */
+const char *rule_workload(struct audit_run *run, const struct workload *w);
+/* Where the pod's spec is in the workload's manifest: "spec.template.spec", "spec.jobTemplate.spec.template.spec". */
+const char *rule_spec_path(const struct workload *w);
+
+/*
+ * Do the fields of p->config say how Pipelock runs? Not when its ConfigMap is missing (config-missing says so), nor
+ * when its text is in an image or a Secret. Without any config Pipelock runs with its defaults, and they speak.
+ */
+bool rule_config_speaks(const struct pipelock *p);
+/* For finding_args: the ConfigMap of the config; NULL (the workload) when there is none. */
+const struct object *rule_config_object(const struct pipelock *p);
+/* "ConfigMap research/pipelock-config, key pipelock.yaml", or "the defaults of Deployment research/pipelock". */
+const char *rule_config_name(struct audit_run *run, const struct workload *w);
+/* The line in the source of a line of the config's text, as far as it is known; 0 for the object's. */
+unsigned rule_config_line(const struct pipelock *p, unsigned text_line);
+
+#endif
