@@ -23,6 +23,9 @@ enum node_type {
 	NODE_RAW, /* JSON text left unparsed (json_scan.h); json_parse gives its tree */
 };
 
+/* A document, or an item of a list, with more values than this is refused: its tree would not fit into memory. */
+#define NODE_MAX 5000000
+
 /* Lives in the arena it was parsed into. */
 struct node {
 	unsigned char type; /* enum node_type */
@@ -55,8 +58,10 @@ const char *node_get_str(const struct node *map, const char *key);
 size_t node_count(const struct node *n); /* members of a list or map, else 0 */
 /* "a string", "a list", "null" ...: for messages. */
 const char *node_type_name(const struct node *n);
-/* A key that stands twice in a map, or NULL. */
+/* The first member whose key stood before in the same map, or NULL. */
 const struct node *node_duplicate_key(const struct node *map);
+/* Decimal text ("-1.5e3", already checked to be a number) as a double, whatever the locale. false: out of range. */
+bool node_parse_real(const char *text, double *out) MUST_USE;
 
 /* Members of a list or a map, in order; for anything else none. */
 #define node_each(var, parent)                                                                                   \
