@@ -10,13 +10,21 @@
 
 struct reader;
 
-/* "-" is standard input. Gzip is recognised by its first bytes, whatever the name. NULL and e on failure. */
+/* "-" is standard input, whose name is then "stdin". Gzip is recognised by its first bytes, whatever the name. NULL and e on failure. */
 struct reader *reader_open(const char *path, struct err *e);
 /* Borrows the bytes. */
 struct reader *reader_open_memory(const char *name, const void *data, size_t len);
-/* Reads up to size bytes; 0 at the end. false on a read error or damaged gzip (a cut stream is an error too). */
+/* Reads up to size bytes; *got is 0 at the end only. false on a read error or damaged gzip (a cut stream is an error too). */
 bool reader_read(struct reader *r, void *out, size_t size, size_t *got, struct err *e);
 const char *reader_name(const struct reader *r);
-void reader_close(struct reader *r);
+/* At most that many stored bytes at a time; 0: no limit. Tests cut windows at every byte with it. */
+void reader_limit(struct reader *r, size_t bytes);
+void reader_close(struct reader *r); /* NULL is fine */
+
+static inline void
+auto_reader(struct reader **r)
+{
+	reader_close(*r);
+}
 
 #endif
