@@ -24,6 +24,7 @@
  */
 struct json_options {
 	const char *const *raw_keys;
+	size_t window; /* bytes held at first; 0: a good number. Tests cut items at every byte with it */
 };
 
 /* Any number of top-level values, white space between them. Errors are ERR_INPUT, "NAME:LINE: ...". */
