@@ -1,0 +1,803 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trees from libyaml's events. Two arenas: what an anchor names has to outlive the list item it stands in and goes to
+ * the document's; everything else of an item goes to the item's. An alias shares the members of what it names, so
+ * that memory follows the file; what it would be when written out is counted against YAML_MAX_ALIAS_NODES.
+ */
+#include "base/yaml.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "base/yaml_scalar.h"
+
+#define MAX_PART ((size_t)256 * 1024 * 1024)
+#define MAX_ANCHORS 10000
+#define MERGE_KEY "<<"
+
+struct anchor {
+	uint64_t hash;
+	const char *name; /* in the document's arena */
+	struct node *node;
+	size_t size; /* nodes, aliases written out */
+	unsigned height; /* levels below it */
+	bool open; /* its end was not seen yet */
+};
+
+struct builder {
+	const char *name;
+	struct reader *in; /* NULL: memory */
+	yaml_parser_t parser;
+	yaml_event_t event; /* the one in hand; type YAML_NO_EVENT: none */
+	bool strict; /* duplicate keys are errors */
+	struct arena *document, *item;
+	struct arena *arena; /* one of the two: where nodes go now */
+	VEC(struct anchor) anchors;
+	size_t own, added; /* nodes of the document: as written, by aliases */
+	size_t part_nodes, part_bytes; /* since the last item or document ended */
+	size_t kept_nodes; /* in the document's arena */
+	unsigned deepest; /* level reached since the last anchor was opened */
+
+	/* The bytes that libyaml got last, to tell the line of a bad one. */
+	const unsigned char *chunk;
+	size_t chunk_len, chunk_offset, chunk_line;
+	bool read_failed;
+	struct err *e;
+};
+
+/* --- events --- */
+
+static size_t
+line_of(const yaml_mark_t *mark)
+{
+	return mark->line + 1;
+}
+
+static size_t
+event_line(const struct builder *b)
+{
+	return line_of(&b->event.start_mark);
+}
+
+/* libyaml's input. 0 is failure: e says why. */
+static int
+read_some(void *ctx, unsigned char *out, size_t size, size_t *got)
+{
+	struct builder *b = ctx;
+
+	if (b->chunk)
+		b->chunk_line += bytes_count_lines((const char *)b->chunk, (const char *)b->chunk + b->chunk_len);
+	b->chunk_offset += b->chunk_len;
+	b->chunk = out;
+	b->chunk_len = 0;
+	if (b->part_bytes > MAX_PART)
+		b->read_failed = !err_set(b->e, ERR_INPUT, 0, "%s:%zu: one object is larger than 256 MiB", b->name,
+					  b->chunk_line);
+	else
+		b->read_failed = !reader_read(b->in, out, size, got, b->e);
+	if (b->read_failed)
+		return 0;
+	b->chunk_len = *got;
+	b->part_bytes += *got;
+	return 1;
+}
+
+/* The line of a byte that is no text: libyaml gives its offset, at most a character before the last bytes read. */
+static size_t
+bad_byte_line(const struct builder *b)
+{
+	size_t offset = b->parser.problem_offset;
+	size_t inside = offset > b->chunk_offset ? offset - b->chunk_offset : 0;
+	const char *start = (const char *)b->chunk;
+
+	if (!start)
+		return 1;
+	if (inside > b->chunk_len)
+		inside = b->chunk_len;
+	return b->chunk_line + bytes_count_lines(start, start + inside);
+}
+
+static bool
+parser_error(struct builder *b)
+{
+	const yaml_parser_t *p = &b->parser;
+	const char *problem = p->problem ? p->problem : "unreadable";
+
+	if (b->read_failed)
+		return false;
+	if (p->error == YAML_MEMORY_ERROR)
+		die("out of memory");
+	if (p->error == YAML_READER_ERROR)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s (byte 0x%02x)", b->name, bad_byte_line(b),
+			       problem, (unsigned)p->problem_value);
+	if (!p->context)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s", b->name, line_of(&p->problem_mark), problem);
+	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s, %s that starts on line %zu", b->name,
+		       line_of(&p->problem_mark), problem, p->context, line_of(&p->context_mark));
+}
+
+static bool
+next_event(struct builder *b)
+{
+	yaml_event_delete(&b->event);
+	return yaml_parser_parse(&b->parser, &b->event) || parser_error(b);
+}
+
+/* --- anchors and aliases --- */
+
+static struct anchor *
+find_anchor(struct builder *b, const char *name)
+{
+	uint64_t hash = str_hash(name, strlen(name));
+
+	for (size_t i = b->anchors.n; i-- > 0;) {
+		struct anchor *a = &b->anchors.at[i];
+
+		if (a->hash == hash && strcmp(a->name, name) == 0)
+			return a;
+	}
+	return NULL;
+}
+
+/* An anchor whose node is about to be read. A name that was used before now means the new node. */
+static bool
+open_anchor(struct builder *b, const char *name, size_t *index)
+{
+	struct anchor *a = find_anchor(b, name);
+
+	if (!a || a->open) {
+		if (b->anchors.n >= MAX_ANCHORS)
+			return err_set(b->e, ERR_INPUT, 0, "%s:%zu: more than %d anchors in one document", b->name,
+				       event_line(b), MAX_ANCHORS);
+		vec_push(&b->anchors, (struct anchor){.hash = str_hash(name, strlen(name)),
+						      .name = arena_strdup(b->document, name)});
+		a = &b->anchors.at[b->anchors.n - 1];
+	}
+	a->open = true;
+	*index = (size_t)(a - b->anchors.at);
+	return true;
+}
+
+static struct node *
+new_node(struct builder *b)
+{
+	struct node *n;
+
+	if (++b->part_nodes > NODE_MAX || (b->arena == b->document && ++b->kept_nodes > NODE_MAX)) {
+		err_set(b->e, ERR_INPUT, 0, "%s:%zu: one object has more than %d values", b->name, event_line(b),
+			NODE_MAX);
+		return NULL;
+	}
+	n = ARENA_NEW(b->arena, struct node);
+	n->line = (unsigned)event_line(b);
+	b->own++;
+	return n;
+}
+
+static bool
+too_deep(struct builder *b)
+{
+	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: nested deeper than %d levels", b->name, event_line(b),
+		       YAML_MAX_DEPTH);
+}
+
+/* A node that shares the members of the anchor's. */
+static struct node *
+alias(struct builder *b, unsigned depth)
+{
+	const char *name = (const char *)b->event.data.alias.anchor;
+	const struct anchor *a = find_anchor(b, name);
+	unsigned line = (unsigned)event_line(b);
+	struct node *n;
+
+	if (!a || a->open) {
+		err_set(b->e, ERR_INPUT, 0, a ? "%s:%u: the alias *%s stands inside what it names"
+					      : "%s:%u: the alias *%s has no anchor before it",
+			b->name, line, name);
+		return NULL;
+	}
+	b->added += a->size;
+	if (b->added > YAML_MAX_ALIAS_NODES && b->added - YAML_MAX_ALIAS_NODES > b->own) {
+		err_set(b->e, ERR_INPUT, 0, "%s:%u: aliases add more than %d values to this document", b->name, line,
+			YAML_MAX_ALIAS_NODES);
+		return NULL;
+	}
+	if (depth + a->height > YAML_MAX_DEPTH) {
+		too_deep(b);
+		return NULL;
+	}
+	if (b->deepest < depth + a->height)
+		b->deepest = depth + a->height;
+	n = new_node(b);
+	if (!n)
+		return NULL;
+	*n = *a->node;
+	n->next = NULL;
+	n->key = NULL;
+	n->line = line;
+	return n;
+}
+
+/* --- merge keys --- */
+
+/* A member of the map itself, or of one that it merges; `at` is the order of preference. */
+struct candidate {
+	const struct node *node;
+	size_t at;
+};
+
+struct candidates {
+	struct candidate *at;
+	size_t n, cap;
+};
+
+static int
+by_key(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	int order = strcmp(x->node->key, y->node->key);
+
+	return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+static void
+add_members(struct candidates *all, const struct node *map)
+{
+	node_each(member, map) {
+		struct candidate c = {member, all->n};
+
+		vec_push(all, c);
+	}
+}
+
+/* The maps that one merge key names: one, or a list of them. */
+static bool
+add_merge(struct builder *b, struct candidates *all, const struct node *value)
+{
+	if (value->type == NODE_MAP) {
+		add_members(all, value);
+		return true;
+	}
+	node_each(map, value) {
+		if (map->type != NODE_MAP) {
+			value = map;
+			break;
+		}
+		add_members(all, map);
+	}
+	if (value->type == NODE_LIST)
+		return true;
+	return err_set(b->e, ERR_INPUT, 0, "%s:%u: << merges maps, and this is %s", b->name, value->line,
+		       node_type_name(value));
+}
+
+/* Leaves, of what is merged, the first of each key that the map has not itself. */
+static void
+drop_known_keys(struct candidates *all, size_t own)
+{
+	const char *last = NULL;
+	size_t kept = 0;
+
+	qsort(all->at, all->n, sizeof(all->at[0]), by_key);
+	for (size_t i = 0; i < all->n; i++) {
+		const struct candidate c = all->at[i];
+		bool known = last && strcmp(last, c.node->key) == 0;
+
+		last = c.node->key;
+		if (!known && c.at >= own)
+			all->at[kept++] = c;
+	}
+	all->n = kept;
+	qsort(all->at, all->n, sizeof(all->at[0]), by_place);
+}
+
+/* Appends to map what its merge keys (linked by next) bring. */
+static bool
+merge(struct builder *b, struct node *map, struct node **tail, const struct node *values)
+{
+	struct candidates all = {0};
+	bool ok = true;
+
+	add_members(&all, map);
+	for (const struct node *v = values; ok && v; v = v->next)
+		ok = add_merge(b, &all, v);
+	if (ok)
+		drop_known_keys(&all, map->len);
+	for (size_t i = 0; ok && i < all.n; i++) {
+		struct node *copy = new_node(b);
+
+		if (!copy) {
+			ok = false;
+			break;
+		}
+		*copy = *all.at[i].node;
+		copy->next = NULL;
+		*tail = copy;
+		tail = &copy->next;
+		map->len++;
+	}
+	vec_free(&all);
+	return ok;
+}
+
+/* --- nodes --- */
+
+static struct node *node(struct builder *b, unsigned depth);
+
+static bool
+scalar(struct builder *b, struct node *n)
+{
+	const char *text = (const char *)b->event.data.scalar.value;
+	const char *tag = (const char *)b->event.data.scalar.tag;
+
+	if (yaml_scalar(b->arena, n, tag, b->event.data.scalar.plain_implicit, text, b->event.data.scalar.length))
+		return true;
+	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: \"%.40s\" is not what its tag %s says", b->name, event_line(b), text,
+		       tag);
+}
+
+static bool
+is_merge_key(const yaml_event_t *event)
+{
+	return event->type == YAML_SCALAR_EVENT && event->data.scalar.plain_implicit && !event->data.scalar.tag &&
+	       strcmp((const char *)event->data.scalar.value, MERGE_KEY) == 0;
+}
+
+/* The key in hand. Most need no node of their own. */
+static bool
+key(struct builder *b, unsigned depth, const char **out)
+{
+	size_t line = event_line(b);
+	struct node plain = {0};
+	const struct node *n = &plain;
+
+	if (b->event.type == YAML_SCALAR_EVENT && !b->event.data.scalar.anchor) {
+		if (!scalar(b, &plain))
+			return false;
+	} else {
+		n = node(b, depth);
+		if (!n)
+			return false;
+	}
+	if (n->type == NODE_LIST || n->type == NODE_MAP || n->type == NODE_NULL)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map is %s", b->name, line, node_type_name(n));
+	if (n->has_nul)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map has a NUL byte", b->name, line);
+	*out = yaml_key(b->arena, n);
+	return true;
+}
+
+/* A map whose members are being read. */
+struct members {
+	struct node *map;
+	struct node **tail;
+	struct node *merges, **merges_tail; /* values of merge keys, by next */
+};
+
+static void
+members_init(struct members *m, struct node *map)
+{
+	map->type = NODE_MAP;
+	*m = (struct members){.map = map, .tail = &map->first};
+	m->merges_tail = &m->merges;
+}
+
+/* The next key; the event in hand is then the first of its value. *more is false at the map's end. */
+static bool
+next_key(struct builder *b, unsigned depth, const char **name, bool *is_merge, bool *more)
+{
+	if (!next_event(b))
+		return false;
+	*more = b->event.type != YAML_MAPPING_END_EVENT;
+	if (!*more)
+		return true;
+	*is_merge = is_merge_key(&b->event);
+	return key(b, depth + 1, name) && next_event(b);
+}
+
+static bool
+add_value(struct builder *b, struct members *m, unsigned depth, const char *name, bool is_merge)
+{
+	struct node *value = node(b, depth + 1);
+
+	if (!value)
+		return false;
+	value->key = name;
+	if (is_merge) {
+		*m->merges_tail = value;
+		m->merges_tail = &value->next;
+	} else {
+		*m->tail = value;
+		m->tail = &value->next;
+		m->map->len++;
+	}
+	return true;
+}
+
+static bool
+members_end(struct builder *b, struct members *m)
+{
+	const struct node *twice = b->strict ? node_duplicate_key(m->map) : NULL;
+
+	if (twice)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%u: the key \"%s\" stands twice in one map", b->name,
+			       twice->line, twice->key);
+	return !m->merges || merge(b, m->map, m->tail, m->merges);
+}
+
+static bool
+mapping(struct builder *b, struct node *n, unsigned depth)
+{
+	struct members m;
+	const char *name;
+	bool is_merge, more;
+
+	members_init(&m, n);
+	for (;;) {
+		if (!next_key(b, depth, &name, &is_merge, &more))
+			return false;
+		if (!more)
+			return members_end(b, &m);
+		if (!add_value(b, &m, depth, name, is_merge))
+			return false;
+	}
+}
+
+static bool
+sequence(struct builder *b, struct node *n, unsigned depth)
+{
+	struct node **tail = &n->first;
+
+	n->type = NODE_LIST;
+	for (;;) {
+		if (!next_event(b))
+			return false;
+		if (b->event.type == YAML_SEQUENCE_END_EVENT)
+			return true;
+		*tail = node(b, depth + 1);
+		if (!*tail)
+			return false;
+		tail = &(*tail)->next;
+		n->len++;
+	}
+}
+
+/* The node that the event in hand starts, its anchor aside. */
+static struct node *
+bare_node(struct builder *b, unsigned depth)
+{
+	struct node *n = new_node(b);
+	bool ok;
+
+	if (!n)
+		return NULL;
+	if (b->deepest < depth)
+		b->deepest = depth;
+	if (b->event.type == YAML_SCALAR_EVENT)
+		ok = scalar(b, n);
+	else if (depth > YAML_MAX_DEPTH)
+		ok = too_deep(b);
+	else
+		ok = b->event.type == YAML_MAPPING_START_EVENT ? mapping(b, n, depth) : sequence(b, n, depth);
+	return ok ? n : NULL;
+}
+
+static const char *
+event_anchor(const yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		return (const char *)event->data.scalar.anchor;
+	case YAML_SEQUENCE_START_EVENT:
+		return (const char *)event->data.sequence_start.anchor;
+	case YAML_MAPPING_START_EVENT:
+		return (const char *)event->data.mapping_start.anchor;
+	default:
+		return NULL;
+	}
+}
+
+static struct node *
+anchored_node(struct builder *b, unsigned depth)
+{
+	struct arena *outer = b->arena;
+	unsigned deepest = b->deepest;
+	size_t index, before = b->own + b->added;
+	struct node *n;
+
+	if (!open_anchor(b, event_anchor(&b->event), &index))
+		return NULL;
+	b->arena = b->document;
+	b->deepest = depth;
+	n = bare_node(b, depth);
+	b->arena = outer;
+	if (!n)
+		return NULL;
+	b->anchors.at[index].node = n;
+	b->anchors.at[index].size = b->own + b->added - before;
+	b->anchors.at[index].height = b->deepest - depth;
+	b->anchors.at[index].open = false;
+	if (b->deepest < deepest)
+		b->deepest = deepest;
+	return n;
+}
+
+/* The node that the event in hand starts; its last event is in hand afterwards. NULL: e says why. */
+static struct node *
+node(struct builder *b, unsigned depth)
+{
+	if (b->event.type == YAML_ALIAS_EVENT)
+		return alias(b, depth);
+	return event_anchor(&b->event) ? anchored_node(b, depth) : bare_node(b, depth);
+}
+
+/* --- documents --- */
+
+static bool
+may_be_list(const struct node *head)
+{
+	const struct node *kind = node_get(head, "kind");
+	const char *text = node_str(kind);
+	size_t len = text ? strlen(text) : 0;
+
+	return !kind || (len >= 4 && strcmp(text + len - 4, "List") == 0);
+}
+
+static void
+part_end(struct builder *b)
+{
+	b->part_nodes = b->part_bytes = 0;
+}
+
+/* What a top mapping turned out to be. */
+struct list {
+	bool found; /* its items were delivered */
+	size_t count;
+};
+
+static bool
+deliver(struct builder *b, const struct document_sink *sink, const struct node *head, const struct node *item,
+	struct list *list)
+{
+	list->count++;
+	return sink->item(sink->ctx, node_get_str(head, "kind"), item, b->e);
+}
+
+/* The event in hand starts the sequence. */
+static bool
+stream_items(struct builder *b, const struct document_sink *sink, const struct node *head, struct list *list)
+{
+	bool ok = true;
+
+	while (ok) {
+		const struct node *item;
+
+		if (!next_event(b))
+			return false;
+		if (b->event.type == YAML_SEQUENCE_END_EVENT)
+			return true;
+		b->arena = b->item;
+		item = node(b, 3);
+		b->arena = b->document;
+		ok = item && deliver(b, sink, head, item, list);
+		arena_reset(b->item);
+		part_end(b);
+	}
+	return false;
+}
+
+/* Items that an anchor or an alias names are in memory as a whole. */
+static bool
+named_items(struct builder *b, const struct document_sink *sink, const struct node *head, struct list *list)
+{
+	const struct node *items = node(b, 2);
+
+	if (!items)
+		return false;
+	if (items->type != NODE_LIST)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%u: `items` is %s, not a list", b->name, items->line,
+			       node_type_name(items));
+	node_each(item, items) {
+		if (!deliver(b, sink, head, item, list))
+			return false;
+	}
+	return true;
+}
+
+/* Is the value in hand a list that can be delivered item by item? */
+static bool
+is_list_items(struct builder *b, const struct node *head)
+{
+	const struct anchor *a;
+
+	if (!may_be_list(head))
+		return false;
+	if (b->event.type == YAML_SEQUENCE_START_EVENT)
+		return true;
+	if (b->event.type != YAML_ALIAS_EVENT)
+		return false;
+	a = find_anchor(b, (const char *)b->event.data.alias.anchor);
+	return a && !a->open && a->node->type == NODE_LIST;
+}
+
+static bool
+top_items(struct builder *b, const struct document_sink *sink, const struct node *head, struct list *list)
+{
+	if (list->found)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: a list with `items` twice", b->name, event_line(b));
+	list->found = true;
+	if (b->event.type == YAML_SEQUENCE_START_EVENT && !event_anchor(&b->event))
+		return stream_items(b, sink, head, list);
+	return named_items(b, sink, head, list);
+}
+
+static bool
+top_mapping(struct builder *b, const struct document_sink *sink)
+{
+	struct node *head = new_node(b);
+	struct list list = {0};
+	struct members m;
+	size_t index;
+
+	if (!head || (event_anchor(&b->event) && !open_anchor(b, event_anchor(&b->event), &index)))
+		return false;
+	members_init(&m, head);
+	for (;;) {
+		const char *name;
+		bool is_merge, more, ok;
+
+		if (!next_key(b, 1, &name, &is_merge, &more))
+			return false;
+		if (!more)
+			break;
+		if (strcmp(name, "items") == 0 && is_list_items(b, head))
+			ok = top_items(b, sink, head, &list);
+		else
+			ok = add_value(b, &m, 1, name, is_merge);
+		if (!ok)
+			return false;
+	}
+	if (!members_end(b, &m))
+		return false;
+	return list.found ? sink->list_end(sink->ctx, head, list.count, b->e) : sink->document(sink->ctx, head, b->e);
+}
+
+static void
+document_start(struct builder *b)
+{
+	b->anchors.n = 0;
+	b->own = b->added = b->kept_nodes = 0;
+	b->deepest = 0;
+	b->arena = b->document;
+	part_end(b);
+}
+
+/* The event in hand is the document's start. */
+static bool
+stream_document(struct builder *b, const struct document_sink *sink)
+{
+	const struct node *root;
+
+	arena_reset(b->document);
+	document_start(b);
+	if (!next_event(b))
+		return false;
+	if (b->event.type == YAML_MAPPING_START_EVENT)
+		return top_mapping(b, sink) && next_event(b);
+	root = node(b, 1);
+	if (!root || (root->type != NODE_NULL && !sink->document(sink->ctx, root, b->e)))
+		return false;
+	return next_event(b);
+}
+
+static bool
+stream_documents(struct builder *b, const struct document_sink *sink)
+{
+	if (!next_event(b)) /* the stream's start */
+		return false;
+	for (;;) {
+		if (!next_event(b))
+			return false;
+		if (b->event.type == YAML_STREAM_END_EVENT)
+			return true;
+		if (!stream_document(b, sink))
+			return false;
+	}
+}
+
+static void
+builder_init(struct builder *b, struct arena *document, struct arena *item)
+{
+	b->document = document;
+	b->item = item;
+	b->chunk_line = 1;
+	if (!yaml_parser_initialize(&b->parser))
+		die("out of memory");
+}
+
+static void
+builder_free(struct builder *b)
+{
+	yaml_event_delete(&b->event);
+	yaml_parser_delete(&b->parser);
+	vec_free(&b->anchors);
+}
+
+bool
+yaml_stream(struct reader *in, const struct document_sink *sink, struct err *e)
+{
+	struct builder b = {.name = reader_name(in), .in = in, .e = e};
+	struct arena document = {0}, item = {0};
+	bool ok;
+
+	builder_init(&b, &document, &item);
+	yaml_parser_set_input(&b.parser, read_some, &b);
+	ok = stream_documents(&b, sink);
+	builder_free(&b);
+	arena_free(&document);
+	arena_free(&item);
+	return ok;
+}
+
+/* The first document; with strict the only one. */
+static struct node *
+parse_document(struct builder *b)
+{
+	struct node *root;
+
+	if (!next_event(b) || !next_event(b))
+		return NULL;
+	document_start(b);
+	if (b->event.type == YAML_STREAM_END_EVENT) {
+		root = new_node(b);
+		root->line = 1;
+		return root;
+	}
+	if (!next_event(b))
+		return NULL;
+	root = node(b, 1);
+	if (!root || !next_event(b))
+		return NULL;
+	if (!b->strict)
+		return root;
+	if (!next_event(b))
+		return NULL;
+	if (b->event.type == YAML_STREAM_END_EVENT)
+		return root;
+	err_set(b->e, ERR_INPUT, 0, "%s:%zu: a second document starts here; there may be one only", b->name,
+		event_line(b));
+	return NULL;
+}
+
+bool
+yaml_parse(struct arena *a, const char *name, const char *text, size_t len, bool strict, struct node **out,
+	   struct err *e)
+{
+	struct builder b = {.name = name, .strict = strict, .e = e};
+	struct node *root;
+
+	if (len > MAX_PART)
+		return err_set(e, ERR_INPUT, 0, "%s:1: a YAML text of more than 256 MiB", name);
+	builder_init(&b, a, a);
+	b.chunk = (const unsigned char *)text;
+	b.chunk_len = len;
+	yaml_parser_set_input_string(&b.parser, (const unsigned char *)text, len);
+	root = parse_document(&b);
+	builder_free(&b);
+	if (root)
+		*out = root;
+	return root != NULL;
+}
