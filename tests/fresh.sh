@@ -16,6 +16,7 @@ command -v debootstrap >/dev/null || { echo "tests/fresh.sh needs debootstrap" >
 git -C "$source" rev-parse HEAD >/dev/null || { echo "tests/fresh.sh needs a git clone" >&2; exit 2; }
 
 root=$(mktemp -d "${TMPDIR:-/tmp}/moat-fresh-XXXXXX")
+chmod 755 "$root"
 cleanup() { [ "${KEEP:-0}" = 1 ] && echo "# kept: $root" || rm -rf --one-file-system "$root"; }
 trap cleanup EXIT
 
@@ -60,7 +61,12 @@ try() {
   fi
 }
 
-echo "1..5"
+echo "1..6"
+useradd --root "$root" --create-home guest
+cp -r "$root/root/moat" "$root/home/guest/moat"
+chown -R --reference="$root/home/guest" "$root/home/guest/moat"
+try "no root, no sudo: says what to install" su guest -c \
+  'cd ~/moat && make demo 2>&1 | tee /dev/stderr | grep "apt-get install .*libjansson-dev"'
 try "make demo on a bare $suite" make -j"${JOBS:-2}" demo
 try "make check" make -j"${JOBS:-2}" check
 grep -E '^# (TOTAL|PASS|FAIL|ERROR):' "$root/output" || true
