@@ -93,7 +93,7 @@ node_int(const struct node *n, int64_t absent)
 	if (n && n->type == NODE_INT)
 		return n->number;
 	/* Both bounds are exact as doubles; 2^63 itself is already too large. */
-	if (!n || n->type != NODE_FLOAT || !(n->real >= -0x1p63 && n->real < 0x1p63))
+	if (!n || n->type != NODE_FLOAT || !(n->real >= -9223372036854775808.0 && n->real < 9223372036854775808.0))
 		return absent;
 	return (double)(int64_t)n->real == n->real ? (int64_t)n->real : absent;
 }
