@@ -85,14 +85,17 @@ struct pipelock {
 };
 
 struct workload {
-	const struct object *object; /* the controller, or the (first) pod */
-	const char *kind, *namespace, *name; /* those of the controller that owns bare or foreign pods */
+	/* The controller; for a controller that is not in the source its newest pod, else its newest ReplicaSet or Job. */
+	const struct object *object;
+	const char *kind, *namespace, *name; /* of the controller, whether it is in the source or not; of a bare pod */
 	const struct pod_template *template;
 	const struct pod *const *pods; /* those seen, sorted by name; finished ones too */
 	size_t n_pods;
 	int64_t desired, ready; /* pods; -1 unknown */
 	enum role role;
 	enum role_reason role_reason;
+	/* A valid moat.dev/role on workload or template, followed or not (settings.trust_objects); NULL for none. */
+	const char *role_label;
 	bool restartable; /* Deployment, StatefulSet, DaemonSet */
 
 	const struct pipelock *pipelock; /* companions and agents with a sidecar; else NULL */
@@ -101,7 +104,8 @@ struct workload {
 	struct workload *companion; /* NULL: none */
 	enum pair_reason pair_reason;
 	const struct service *service; /* through which the agent reaches it; NULL when unknown */
-	const char *wanted_companion; /* what annotation or proxy named but does not exist; NULL */
+	/* What annotation or proxy named but does not exist, as written there: make it safe to show; NULL for none. */
+	const char *wanted_companion;
 	enum state state;
 
 	/* companions */
@@ -196,14 +200,19 @@ struct workload *fleet_workload(const struct fleet *f, const char *namespace, co
 struct workload *fleet_namespace(const struct fleet *f, const char *namespace, size_t *n);
 /* Workloads that a Service selects: by pod labels, template labels where there is no pod. Calls fn in order. */
 void fleet_selected(const struct fleet *f, const struct service *s, bool (*fn)(void *ctx, struct workload *w), void *ctx);
+/* Would that Service send traffic to pods of w? Its ports are not looked at. */
+bool fleet_selects(const struct fleet *f, const struct service *s, const struct workload *w);
+/* The companion that a Service leads to: of several the one of its own name, else the first. NULL for none. */
+struct workload *fleet_companion_behind(const struct fleet *f, const struct service *s);
 /* The Service a host name or address in a workload's env means: short name, name.ns, name.ns.svc, FQDN, ClusterIP. */
 const struct service *fleet_resolve_host(const struct fleet *f, const char *namespace, const char *host);
-/* Facts that are not FACT_READ among the bits; for the audit. */
+/* Those of the bits in `needs` whose fact is in that state. */
 unsigned fleet_missing_facts(const struct fleet *f, unsigned needs, enum fact_state state);
 
 const char *role_name(enum role r); /* "agent" */
 const char *role_reason_text(enum role_reason r); /* "label moat.dev/role" */
 const char *state_name(enum state s); /* "migrating" */
+const char *pair_reason_text(enum pair_reason r); /* "proxy host" */
 const char *mount_type_name(enum mount_type t); /* "directory", "subPath" */
 const char *secret_verdict_name(enum secret_verdict v);
 const char *fact_name(enum fact f);
