@@ -201,7 +201,7 @@ struct workload *fleet_namespace(const struct fleet *f, const char *namespace, s
 /* Workloads that a Service selects: by pod labels, template labels where there is no pod. Calls fn in order. */
 void fleet_selected(const struct fleet *f, const struct service *s, bool (*fn)(void *ctx, struct workload *w), void *ctx);
 /* Would that Service send traffic to pods of w? Its ports are not looked at. */
-bool fleet_selects(const struct fleet *f, const struct service *s, const struct workload *w);
+bool fleet_selects(const struct service *s, const struct workload *w);
 /* The companion that a Service leads to: of several the one of its own name, else the first. NULL for none. */
 struct workload *fleet_companion_behind(const struct fleet *f, const struct service *s);
 /* The Service a host name or address in a workload's env means: short name, name.ns, name.ns.svc, FQDN, ClusterIP. */
