@@ -869,24 +869,6 @@ move_on(struct stream *st, char *next)
 	st->at = next;
 }
 
-/* A copy of the tree that outlives the window. */
-static struct node *
-keep(struct arena *a, const struct node *n)
-{
-	struct node *copy = arena_copy(a, n, sizeof(*n));
-	struct node **tail = &copy->first;
-
-	copy->next = NULL;
-	copy->key = arena_strdup(a, n->key);
-	if (n->text)
-		copy->text = arena_strndup(a, n->text, n->len);
-	node_each(child, n) {
-		*tail = keep(a, child);
-		tail = &(*tail)->next;
-	}
-	return copy;
-}
-
 static bool
 list_items(struct stream *st, const char *kind, size_t *count)
 {
@@ -935,7 +917,7 @@ tail_member(struct stream *st, struct node *head, struct node **tail)
 	if (st->head_nodes > NODE_MAX || st->head_bytes > MAX_ITEM)
 		return err_set(st->e, ERR_INPUT, 0, "%s:%u: a list with too much beside its items", st->scan.name,
 			       st->line);
-	*tail = keep(&st->head, found);
+	*tail = node_copy(&st->head, found);
 	head->len++;
 	move_on(st, next);
 	return true;
@@ -945,7 +927,7 @@ tail_member(struct stream *st, struct node *head, struct node **tail)
 static bool
 list_document(struct stream *st, const struct node *members, char *bracket)
 {
-	struct node *head = keep(&st->head, members);
+	struct node *head = node_copy(&st->head, members);
 	struct node **tail = &head->first;
 	size_t count = 0;
 	char c;

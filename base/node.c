@@ -194,6 +194,23 @@ node_duplicate_key(const struct node *map)
 	return NULL;
 }
 
+struct node *
+node_copy(struct arena *a, const struct node *n)
+{
+	struct node *copy = arena_copy(a, n, sizeof(*n));
+	struct node **tail = &copy->first;
+
+	copy->next = NULL;
+	copy->key = arena_strdup(a, n->key);
+	if (n->text)
+		copy->text = arena_strndup(a, n->text, n->len);
+	node_each(child, n) {
+		*tail = node_copy(a, child);
+		tail = &(*tail)->next;
+	}
+	return copy;
+}
+
 bool
 node_parse_real(const char *text, double *out)
 {

@@ -60,6 +60,8 @@ size_t node_count(const struct node *n); /* members of a list or map, else 0 */
 const char *node_type_name(const struct node *n);
 /* The first member whose key stood before in the same map, or NULL. */
 const struct node *node_duplicate_key(const struct node *map);
+/* The same tree in another arena, text and all, without what follows n in its list or map. */
+struct node *node_copy(struct arena *a, const struct node *n);
 /* Decimal text ("-1.5e3", already checked to be a number) as a double, whatever the locale. false: out of range. */
 bool node_parse_real(const char *text, double *out) MUST_USE;
 

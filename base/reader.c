@@ -28,6 +28,8 @@ struct reader {
 	z_stream z;
 	bool z_open;
 	bool between; /* a gzip member has ended: what follows is the end or the next one */
+	char *ahead; /* bytes that were peeked at */
+	size_t ahead_at, ahead_len;
 };
 
 static struct reader *
@@ -98,6 +100,7 @@ reader_close(struct reader *r)
 	if (r->fd > STDIN_FILENO)
 		close(r->fd);
 	free(r->in);
+	free(r->ahead);
 	free(r->name);
 	free(r);
 }
@@ -235,14 +238,45 @@ read_gzip(struct reader *r, void *out, size_t size, size_t *got, struct err *e)
 	return true;
 }
 
-bool
-reader_read(struct reader *r, void *out, size_t size, size_t *got, struct err *e)
+static bool
+read_next(struct reader *r, void *out, size_t size, size_t *got, struct err *e)
 {
 	if (r->form == FORM_UNKNOWN && !recognise(r, e))
 		return false;
-	if (!size) {
-		*got = 0;
+	return r->form == FORM_GZIP ? read_gzip(r, out, size, got, e) : read_plain(r, out, size, got, e);
+}
+
+bool
+reader_read(struct reader *r, void *out, size_t size, size_t *got, struct err *e)
+{
+	size_t ahead = r->ahead_len - r->ahead_at;
+
+	if (ahead || !size) {
+		*got = size < ahead ? size : ahead;
+		if (*got)
+			memcpy(out, r->ahead + r->ahead_at, *got);
+		r->ahead_at += *got;
 		return true;
 	}
-	return r->form == FORM_GZIP ? read_gzip(r, out, size, got, e) : read_plain(r, out, size, got, e);
+	return read_next(r, out, size, got, e);
+}
+
+bool
+reader_peek(struct reader *r, const char **data, size_t *len, struct err *e)
+{
+	size_t got = 1;
+
+	if (!r->ahead)
+		r->ahead = mem_alloc(READER_PEEK);
+	r->ahead_len -= r->ahead_at;
+	memmove(r->ahead, r->ahead + r->ahead_at, r->ahead_len);
+	r->ahead_at = 0;
+	while (got && r->ahead_len < READER_PEEK) {
+		if (!read_next(r, r->ahead + r->ahead_len, READER_PEEK - r->ahead_len, &got, e))
+			return false;
+		r->ahead_len += got;
+	}
+	*data = r->ahead;
+	*len = r->ahead_len;
+	return true;
 }

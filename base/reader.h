@@ -16,6 +16,12 @@ struct reader *reader_open(const char *path, struct err *e);
 struct reader *reader_open_memory(const char *name, const void *data, size_t len);
 /* Reads up to size bytes; *got is 0 at the end only. false on a read error or damaged gzip (a cut stream is an error too). */
 bool reader_read(struct reader *r, void *out, size_t size, size_t *got, struct err *e);
+/*
+ * The next bytes, which reader_read then gives like all others: READER_PEEK of them, less only at the end. Borrowed
+ * until the next call.
+ */
+#define READER_PEEK 4096
+bool reader_peek(struct reader *r, const char **data, size_t *len, struct err *e);
 const char *reader_name(const struct reader *r);
 /* At most that many stored bytes at a time; 0: no limit. Tests cut windows at every byte with it. */
 void reader_limit(struct reader *r, size_t bytes);
