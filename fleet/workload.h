@@ -68,7 +68,7 @@ struct security {
 };
 
 struct container {
-	const char *name, *image; /* image "" when missing */
+	const char *name, *image; /* never empty */
 	enum container_class class;
 	const char *const *command, *const *args;
 	size_t n_command, n_args;
@@ -136,7 +136,7 @@ struct controller {
 	struct object object;
 	struct selector selector; /* not present for Job and CronJob as people write them */
 	struct pod_template template;
-	int64_t replicas; /* wanted: spec, 1 when not written; -1 for DaemonSet, Job and CronJob without a status */
+	int64_t replicas; /* wanted: spec, 1 when not written. -1 for a CronJob, and without a status DaemonSet and Job */
 	bool paused;
 	bool has_status; /* the counts below were read */
 	int64_t observed_generation, ready, updated, available, desired; /* desired: a DaemonSet's scheduled number */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The documents of one source, lists and all, into an object set. */
+#ifndef DECODE_COLLECT_H
+#define DECODE_COLLECT_H
+
+#include "base/vec.h"
+#include "base/yaml.h"
+#include "decode/decode.h"
+
+struct collector {
+	struct object_set *set;
+	struct decode_context ctx; /* its path names the source in messages */
+	/*
+	 * Whoever names a file means it: what is no object in it is an error. A folder holds other things too, such as
+	 * the values of a Helm chart: those are passed over, with one warning a file.
+	 */
+	bool in_folder;
+
+	/* What follows is the collector's own. */
+	bool refused; /* an error came from an object, not from the syntax */
+	bool warned;
+	bool open; /* inside a list whose kind comes behind its items */
+	size_t start; /* objects before that list */
+	struct err held; /* what is wrong with its items, which counts once it is known to be a list */
+	VEC(const struct node *) kindless; /* its items that do not say what they are */
+	struct arena kept; /* where those live */
+};
+
+struct document_sink collect_sink(struct collector *c);
+/* Forgets what a source has brought so far: it is going to be read in another way. */
+void collect_undo(struct collector *c, size_t objects);
+void collect_free(struct collector *c);
+
+#endif
