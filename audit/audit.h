@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A fleet judged: findings, what could not be judged, and what it means for the exit status. Immutable once made. */
+/* A fleet judged: findings, what could not be judged, what it means for the exit status. Immutable once made. */
 #ifndef AUDIT_AUDIT_H
 #define AUDIT_AUDIT_H
 
@@ -37,7 +37,7 @@ struct suppression {
 	int64_t expires_at; /* CLOCK_UNKNOWN: never */
 };
 
-/* An exemption or a role that somebody set on an object: its owner could silence moat with it, so it is listed. */
+/* An exemption or a role set on an object: the object's owner could silence moat with it, so it is listed. */
 struct object_exemption {
 	const char *kind, *namespace, *name;
 	const char *key; /* "moat.dev/ignore", "moat.dev/role" */
@@ -89,8 +89,8 @@ struct audit {
 };
 
 /*
- * Judges; takes no reference away from the caller. `started_at` (seconds) is the time against which exemptions expire.
- * duration_ms is the judging alone; who wants the reading in it adds that before the audit is handed on.
+ * Judges; takes no reference away from the caller. `started_at` (seconds) is the time against which exemptions
+ * expire. duration_ms is the judging alone; who wants the reading in it adds that before handing the audit on.
  */
 struct audit *audit_new(struct fleet *f, const struct audit_settings *s, int64_t started_at);
 struct audit *audit_ref(struct audit *a);

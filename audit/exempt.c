@@ -143,7 +143,8 @@ list(struct collector *c, const struct object *o, const struct workload *w, cons
 }
 
 static void
-collect_ignore(struct collector *c, const struct object *o, const struct workload *w, const struct labels *annotations)
+collect_ignore(struct collector *c, const struct object *o, const struct workload *w,
+	       const struct labels *annotations)
 {
 	const char *value = labels_get(annotations, IGNORE);
 	const char *reason = reason_of(labels_get(annotations, REASON));
@@ -256,27 +257,33 @@ take_entries(struct exempt *x)
 }
 
 static bool
-names_match(const struct workload_match *m, const char *kind, const char *namespace, const char *name)
-{
-	return (!m->kind || str_glob(m->kind, kind)) && (!m->namespace || str_glob(m->namespace, namespace)) &&
-	       (!m->name || str_glob(m->name, name));
-}
-
-static bool
 matches_workload(const struct workload_match *m, const struct workload *w)
 {
-	return names_match(m, w->kind, w->namespace, w->name) &&
-	       (!m->selector.present || selector_matches(&m->selector, &w->object->labels) ||
-		selector_matches(&m->selector, &w->template->labels));
+	return settings_match(m, &(struct match_subject){
+					 .namespace = w->namespace,
+					 .kind = w->kind,
+					 .name = w->name,
+					 .labels = &w->object->labels,
+					 .template_labels = &w->template->labels,
+				 });
 }
 
-/* By its workload, or by the name of the very object: a policy, a ConfigMap. */
 static bool
-matches_finding(const struct workload_match *m, const struct finding *f)
+matches_object(const struct workload_match *m, const struct object *o)
 {
-	if (f->workload && matches_workload(m, f->workload))
-		return true;
-	return !m->selector.present && names_match(m, f->object.kind, f->object.namespace, f->object.name);
+	return settings_match(m, &(struct match_subject){
+					 .namespace = o->namespace,
+					 .kind = o->kind,
+					 .name = o->name,
+					 .labels = &o->labels,
+				 });
+}
+
+/* By its workload, or by the very object: a policy, a ConfigMap. */
+static bool
+matches_finding(const struct workload_match *m, const struct finding *f, const struct object *o)
+{
+	return (f->workload && matches_workload(m, f->workload)) || (o && matches_object(m, o));
 }
 
 static bool
@@ -286,16 +293,12 @@ matches_anything(const struct workload_match *m, const struct fleet *f)
 		if (matches_workload(m, &f->workloads[i]))
 			return true;
 	}
-	if (m->selector.present)
-		return false;
 	for (size_t i = 0; i < f->n_config_maps; i++) {
-		const struct object *o = &f->config_maps[i]->object;
-
-		if (names_match(m, o->kind, o->namespace, o->name))
+		if (matches_object(m, &f->config_maps[i]->object))
 			return true;
 	}
 	for (size_t i = 0; i < f->n_policies; i++) {
-		if (names_match(m, f->policies[i]->kind, f->policies[i]->namespace, f->policies[i]->name))
+		if (matches_object(m, f->policies[i]))
 			return true;
 	}
 	return false;
@@ -311,14 +314,13 @@ report_tag(const struct tag *t, struct audit_run *run, const char *subject, cons
 	const struct workload *w = t->workload;
 	const struct object *o = t->object;
 
-	audit_report(run, w,
-		     &(struct finding_args){
-			     .object = w ? NULL : o,
-			     .subject = subject,
-			     .message = audit_printf(run, IGNORE " on %s %s/%s %s", w ? w->kind : o->kind,
-						     w ? w->namespace : o->namespace, w ? w->name : o->name, what),
-			     .fix = fix,
-		     });
+	audit_report(run, w, &(struct finding_args){
+		.object = w ? NULL : o,
+		.subject = subject,
+		.message = audit_printf(run, IGNORE " on %s %s/%s %s", w ? w->kind : o->kind, w ?
+			w->namespace : o->namespace, w ? w->name : o->name, what),
+		.fix = fix,
+	});
 }
 
 static void
@@ -433,14 +435,14 @@ inert_entry(struct exempt *x, struct audit_run *run, const struct entry *e)
 	config->name = path ? arena_strdup(x->view.arena, path) : "";
 	config->location = (struct location){.path = path ? config->name : NULL, .line = e->setting->line};
 	description = describe(run, e->setting);
-	audit_report(run, NULL,
-		     &(struct finding_args){
-			     .object = config,
-			     .subject = description,
-			     .message = audit_printf(run, "%s %s", description, what),
-			     .evidence = e->setting->owner ? audit_printf(run, "owner %s", e->setting->owner) : NULL,
-			     .fix = fix,
-		     });
+	audit_report(run, NULL, &(struct finding_args){
+		.object = config,
+		.subject = description,
+		.message = audit_printf(run, "%s %s", description, what),
+		.evidence = e->setting->owner ? audit_printf(run, "owner %s", e->setting->owner) :
+			NULL,
+		.fix = fix,
+	});
 }
 
 /*
@@ -491,7 +493,7 @@ exempt_find(struct exempt *x, const struct finding *f, const struct object *o)
 		struct entry *e = &x->entries[i];
 
 		if (!e->in_force || !(str_eq(e->setting->rule, "*") || str_eq(e->setting->rule, f->rule->id)) ||
-		    !matches_finding(&e->setting->match, f))
+		    !matches_finding(&e->setting->match, f, o))
 			continue;
 		e->used = true;
 		if (!found)
@@ -530,14 +532,15 @@ const struct rule rule_suppression_inert = {
 	.scope = RULE_FLEET,
 	.needs = FACT_WORKLOADS,
 	.title = "Exemption that suppresses nothing",
-	.why = "An exemption is a decision of somebody, for a reason and for a time. One that has expired, gives no "
-	       "reason, misspells its rule or covers nothing any more looks like a decision but is none: the finding "
-	       "counts again although the team believes it settled, or the exemption lies in wait and silences the "
-	       "next, unrelated finding of that rule. It happens when an object is fixed or renamed and its "
-	       "exemption is left behind. This rule itself cannot be suppressed, only switched off.",
+	.why = "An exemption is a decision of somebody, for a reason and for a time. One that has "
+	       "expired, gives no reason, misspells its rule or covers nothing any more looks like a "
+	       "decision but is none: the finding counts again although the team believes it settled, "
+	       "or the exemption lies in wait and silences the next, unrelated finding of that rule. "
+	       "It happens when an object is fixed or renamed and its exemption is left behind. This "
+	       "rule itself cannot be suppressed, only switched off.",
 	.evidence = "The annotation or the entry of the config file, and what is wrong with it",
-	.fix = "Remove the exemption; or, when it is still meant, correct its rule, its match or its date and say why "
-	       "(annotation moat.dev/ignore-reason, or `reason` in the config file).",
+	.fix = "Remove the exemption; or, when it is still meant, correct its rule, its match or its "
+	       "date and say why (annotation moat.dev/ignore-reason, or `reason` in the config file).",
 	.reference = "moat-config(5), exemptions",
 	/* the runner reports it once all other findings are known */
 };

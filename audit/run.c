@@ -170,9 +170,11 @@ audit_report(struct audit_run *run, const struct workload *w, const struct findi
 	struct arena *a = &run->audit->arena;
 	const struct object *o = args->object ? args->object : w->object;
 	bool own = o == (w ? w->object : NULL); /* of a foreign controller, the object is its first pod */
-	struct draft d = {.object = o, .subject = args->subject ? arena_strdup(a, args->subject) : "", .order = run->order};
+	struct draft d = {.object = o, .subject = "", .order = run->order};
 	struct finding *f = &d.finding;
 
+	if (args->subject)
+		d.subject = arena_strdup(a, args->subject);
 	f->rule = run->rule;
 	f->severity = severity_of(run);
 	f->object.kind = own ? w->kind : o->kind;
@@ -264,7 +266,7 @@ gap_touches(const struct gap *g, const struct workload *w)
 	return false;
 }
 
-/* Does what was not read of these facts concern w? With no workload, the fleet: only a whole kind that is missing. */
+/* Does what was not read of these facts concern w? Without w, the fleet: only a whole kind that is missing does. */
 static bool
 unreadable_for(const struct audit_run *run, unsigned facts, const struct workload *w)
 {
@@ -366,8 +368,8 @@ note_unrecognised(struct audit_run *run)
 		if (w->pipelock)
 			continue;
 		reason = audit_printf(run,
-				      "no container of companion %s %s/%s is known to run Pipelock (by its name or its "
-				      "image's): its config and secrets are not judged",
+				      "no container of companion %s %s/%s is known to run Pipelock, by its name or "
+				      "its image's: its config and secrets are not judged",
 				      w->kind, w->namespace, w->name);
 		add_gap(run, FACT_WORKLOADS, w->kind, w->namespace, reason);
 	}
@@ -449,7 +451,7 @@ by_fingerprint(const void *a, const void *b)
 	return order ? order : strcmp(p->finding.message, q->finding.message);
 }
 
-/* One thing is said once: a ConfigMap of two companions breaks a rule once, and then belongs to no single agent. */
+/* One thing is said once: a ConfigMap of two companions breaks a rule once, and belongs to no single agent. */
 static void
 merge_equal(struct audit_run *run)
 {

@@ -17,6 +17,40 @@ rule_spec_path(const struct workload *w)
 	return str_eq(w->kind, "Pod") ? "spec" : "spec.template.spec";
 }
 
+/* The port of a Service that leads to this port of its pods, by number; else its first one. */
+static int
+service_port_for(const struct service *s, int pod_port)
+{
+	for (size_t i = 0; i < s->n_ports; i++) {
+		if (s->ports[i].target_port == pod_port)
+			return s->ports[i].port;
+	}
+	return s->n_ports ? s->ports[0].port : pod_port;
+}
+
+const char *
+rule_proxy_url(struct audit_run *run, const struct workload *agent)
+{
+	const struct workload *c = agent->companion;
+	const struct service *s = agent->service;
+	int port = c && c->pipelock && c->pipelock->listen_port ? c->pipelock->listen_port : 8888;
+
+	if (!c)
+		return NULL;
+	if (!s)
+		return audit_printf(run, "http://%s.%s.svc:%d", c->name, c->namespace, port);
+	return audit_printf(run, "http://%s.%s.svc:%d", s->object.name, s->object.namespace,
+			    service_port_for(s, port));
+}
+
+void
+rule_env_unknown(struct audit_run *run, const struct workload *w, const struct container *c)
+{
+	audit_unknown(run, w, "ConfigMap",
+		      audit_printf(run, "container %s of %s takes env from a ConfigMap that was not read", c->name,
+				   rule_workload(run, w)));
+}
+
 bool
 rule_config_speaks(const struct pipelock *p)
 {

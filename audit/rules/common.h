@@ -9,12 +9,19 @@
 
 /* "Deployment research/scout" */
 const char *rule_workload(struct audit_run *run, const struct workload *w);
-/* Where the pod's spec is in the workload's manifest: "spec.template.spec", "spec.jobTemplate.spec.template.spec". */
+/* Where its manifest has the pod's spec: "spec.template.spec", "spec.jobTemplate.spec.template.spec", "spec". */
 const char *rule_spec_path(const struct workload *w);
+/*
+ * "http://pipelock.research.svc:8888": how an agent reaches its companion; with the companion's own name where no
+ * Service is known. NULL without a companion.
+ */
+const char *rule_proxy_url(struct audit_run *run, const struct workload *agent);
+/* For env_lookup's ENV_UNKNOWN: says that the container's env was not all read. */
+void rule_env_unknown(struct audit_run *run, const struct workload *w, const struct container *c);
 
 /*
- * Do the fields of p->config say how Pipelock runs? Not when its ConfigMap is missing (config-missing says so), nor
- * when its text is in an image or a Secret. Without any config Pipelock runs with its defaults, and they speak.
+ * Do the fields of p->config say how Pipelock runs? Not when its ConfigMap is missing (config-missing says so),
+ * nor when its text is in an image or a Secret. Without any config Pipelock runs with its defaults, and they speak.
  */
 bool rule_config_speaks(const struct pipelock *p);
 /* For finding_args: the ConfigMap of the config; NULL (the workload) when there is none. */

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Do the agent's clients go to the companion: HTTPS_PROXY and NO_PROXY of each container. */
+#include "audit/rules/common.h"
+#include "base/str.h"
+#include "fleet/image.h"
+#include "fleet/proxy.h"
+
+/* Pipelock itself, log and metrics helpers and VPNs have their own way out. */
+static bool
+is_client(const struct container *c)
+{
+	return c->class == CONTAINER_MAIN && !container_is_pipelock(c) && !known_find(KNOWN_HELPER, c) &&
+	       !known_find(KNOWN_VPN, c);
+}
+
+typedef void check(struct audit_run *run, const struct workload *w, const struct container *c,
+		   const struct proxy_var *vars, size_t n);
+
+static void
+each_client(struct audit_run *run, const struct workload *w, enum proxy_kind kind, check *fn)
+{
+	const struct pod_spec *s = &w->template->spec;
+
+	for (size_t i = 0; i < s->n_containers; i++) {
+		struct proxy_var vars[2];
+		size_t n;
+
+		if (!is_client(&s->containers[i]))
+			continue;
+		n = proxy_vars(audit_fleet(run), w->namespace, &s->containers[i], kind, audit_scratch(run), vars);
+		fn(run, w, &s->containers[i], vars, n);
+	}
+}
+
+/* A value that moat cannot see is not judged, and never counts as right. true when this one is such. */
+static bool
+unseen(struct audit_run *run, const struct workload *w, const struct container *c, const struct proxy_var *v)
+{
+	if (v->env.state == ENV_UNKNOWN)
+		rule_env_unknown(run, w, c);
+	else if (v->env.state == ENV_HIDDEN)
+		audit_unknown(run, w, "Secret",
+			      audit_printf(run,
+					   "%s of container %s of %s comes from a Secret or a field, "
+					   "which moat does not read: write it as a plain value, a "
+					   "companion's URL is no secret",
+					   v->name, c->name, rule_workload(run, w)));
+	else
+		return false;
+	return true;
+}
+
+/* The change for one container, as YAML in one line. */
+static const char *
+set_env(struct audit_run *run, const struct workload *w, const struct container *c, const char *name)
+{
+	const char *url = rule_proxy_url(run, w);
+
+	if (!url)
+		return audit_printf(run,
+				    "In container %s of %s set %s to the URL of a companion's Service, "
+				    "such as http://pipelock.%s.svc:8888.",
+				    c->name, rule_workload(run, w), name, w->namespace);
+	return audit_printf(run, "In container %s of %s: env: [{name: %s, value: \"%s\"}]", c->name,
+			    rule_workload(run, w), name, url);
+}
+
+/*
+ * proxy-env-missing
+ */
+
+static void
+report_missing(struct audit_run *run, const struct workload *w, const struct container *c,
+	       const struct proxy_var *empty)
+{
+	const char *name = empty ? empty->name : "HTTPS_PROXY";
+
+	audit_report(run, w, &(struct finding_args){
+		.container = c->name,
+		.subject = empty ? empty->name : NULL,
+		.line = empty && empty->env.line ? empty->env.line : c->line,
+		.message = audit_printf(run, "container %s of %s has %s: its clients dial the internet "
+			"directly instead of companion %s", c->name, rule_workload(run, w),
+			empty ? audit_printf(run, "an empty %s", name) : "no HTTPS_PROXY",
+			rule_workload(run, w->companion)),
+		.evidence = empty ? audit_printf(run, "%s is set to nothing", name) : NULL,
+		.fix = set_env(run, w, c, name),
+	});
+}
+
+static void
+check_missing(struct audit_run *run, const struct workload *w, const struct container *c,
+	      const struct proxy_var *vars, size_t n)
+{
+	bool set = false, unknown = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (vars[i].env.state == ENV_SET && !*vars[i].env.value)
+			report_missing(run, w, c, &vars[i]);
+		if (vars[i].env.state == ENV_SET || vars[i].env.state == ENV_HIDDEN)
+			set = true;
+		if (vars[i].env.state == ENV_UNKNOWN && !unknown)
+			unknown = unseen(run, w, c, &vars[i]);
+	}
+	if (!set && !unknown)
+		report_missing(run, w, c, NULL);
+}
+
+static void
+proxy_env_missing(struct audit_run *run, const struct workload *w)
+{
+	if (w->companion)
+		each_client(run, w, PROXY_HTTPS, check_missing);
+}
+
+const struct rule rule_proxy_env_missing = {
+	.id = "proxy-env-missing",
+	.severity = SEV_HIGH,
+	.scope = RULE_AGENT,
+	.needs = FACT_WORKLOADS | FACT_SERVICES,
+	.title = "Container of an agent without HTTPS_PROXY",
+	.why = "The agent has a companion, but this container's clients do not know of it. While the "
+	       "agent's policy is still wide they go out unscanned; once it is tightened they hang or "
+	       "fail, and someone opens the policy again to get the agent working. Containers added "
+	       "later (a tool server, a second worker) are the usual ones: environment is per "
+	       "container. An empty https_proxy counts too: clients that look at it first take it for "
+	       "\"no proxy\".",
+	.evidence = "The container, and the variable that is set to nothing",
+	.fix = "Set HTTPS_PROXY (and HTTP_PROXY and http_proxy, since curl reads only the lower-case "
+	       "one for http:// URLs) to the companion's Service in each main container. Log and "
+	       "metrics helpers need none.",
+	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"The five "
+		     "agents and the migration sequence\", step 4; Pipelock "
+		     "docs/guides/deployment-recipes.md",
+	.run = proxy_env_missing,
+};
+
+/*
+ * proxy-env-loopback
+ */
+
+static void
+check_loopback(struct audit_run *run, const struct workload *w, const struct container *c,
+	       const struct proxy_var *vars, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct proxy_var *v = &vars[i];
+
+		if (unseen(run, w, c, v) || v->env.state != ENV_SET || !v->url.valid || !v->url.loopback)
+			continue;
+		audit_report(run, w, &(struct finding_args){
+			.container = c->name,
+			.subject = v->name,
+			.line = v->env.line,
+			.message = audit_printf(run, "%s of container %s of %s is a loopback address, "
+				"and no Pipelock runs in the pod: nothing listens there",
+				v->name, c->name, rule_workload(run, w)),
+			.evidence = audit_printf(run, "%s=%s", v->name, v->url.shown),
+			.fix = set_env(run, w, c, v->name),
+		});
+	}
+}
+
+static void
+proxy_env_loopback(struct audit_run *run, const struct workload *w)
+{
+	if (!w->pipelock)
+		each_client(run, w, PROXY_HTTPS, check_loopback);
+}
+
+const struct rule rule_proxy_env_loopback = {
+	.id = "proxy-env-loopback",
+	.severity = SEV_HIGH,
+	.scope = RULE_AGENT,
+	.needs = FACT_WORKLOADS,
+	.title = "HTTPS_PROXY still points at the sidecar that is gone",
+	.why = "http://127.0.0.1:8888 was right while Pipelock ran in the pod. With the sidecar "
+	       "removed nothing listens there: every request through the proxy fails at once, and "
+	       "clients that fall back to a direct connection, as some do, leave unscanned wherever "
+	       "the policy lets them. It is step 4 of the migration forgotten after step 3.",
+	.evidence = "The variable and its URL, without user and password",
+	.fix = "Set HTTPS_PROXY to the companion's Service: http://NAME.NAMESPACE.svc:PORT.",
+	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"The five "
+		     "agents and the migration sequence\", steps 3 and 4",
+	.run = proxy_env_loopback,
+};
+
+/*
+ * proxy-env-target
+ */
+
+static bool
+note_companion(void *found, struct workload *w)
+{
+	*(bool *)found = w->role == ROLE_COMPANION;
+	return !*(bool *)found;
+}
+
+static bool
+has_port(const struct service *s, int port)
+{
+	/* a live Service without an address is headless: its name leads to the pods, on their own ports */
+	bool headless = s->object.uid && !s->n_cluster_ips && str_eq(s->type, "ClusterIP");
+
+	for (size_t i = 0; i < s->n_ports; i++) {
+		if (!str_eq(s->ports[i].protocol, "TCP"))
+			continue;
+		if (s->ports[i].port == port || (headless && s->ports[i].target_port == port))
+			return true;
+	}
+	return false;
+}
+
+/* Why a URL does not lead to a companion; NULL when it does. */
+static const char *
+wrong_target(struct audit_run *run, const struct workload *w, const struct proxy_url *url)
+{
+	const struct fleet *f = audit_fleet(run);
+	const struct service *s;
+	bool companion = false;
+
+	if (!url->valid)
+		return "it is no URL of a proxy";
+	if (url->loopback)
+		return NULL; /* the sidecar, or proxy-env-loopback */
+	s = fleet_resolve_host(f, w->namespace, url->host);
+	if (!s)
+		return audit_printf(run, "no Service has the name %s", url->host);
+	fleet_selected(f, s, note_companion, &companion);
+	if (!companion && s != w->service)
+		return audit_printf(run, "Service %s/%s selects no companion", s->object.namespace, s->object.name);
+	if (!has_port(s, url->port))
+		return audit_printf(run, "Service %s/%s has no TCP port %d", s->object.namespace, s->object.name,
+				    url->port);
+	return NULL;
+}
+
+static void
+check_target(struct audit_run *run, const struct workload *w, const struct container *c,
+	     const struct proxy_var *vars, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct proxy_var *v = &vars[i];
+		const char *wrong;
+
+		if (unseen(run, w, c, v) || v->env.state != ENV_SET || !*v->env.value)
+			continue;
+		wrong = wrong_target(run, w, &v->url);
+		if (!wrong)
+			continue;
+		audit_report(run, w, &(struct finding_args){
+			.container = c->name,
+			.subject = v->name,
+			.line = v->env.line,
+			.message = audit_printf(run, "%s of container %s of %s leads to no companion: "
+				"%s", v->name, c->name, rule_workload(run, w), wrong),
+			.evidence = v->url.valid ? audit_printf(run, "%s=%s", v->name, v->url.shown)
+				: NULL,
+			.fix = set_env(run, w, c, v->name),
+		});
+	}
+}
+
+static void
+proxy_env_target(struct audit_run *run, const struct workload *w)
+{
+	each_client(run, w, PROXY_HTTPS, check_target);
+}
+
+const struct rule rule_proxy_env_target = {
+	.id = "proxy-env-target",
+	.severity = SEV_HIGH,
+	.scope = RULE_AGENT,
+	.needs = FACT_WORKLOADS | FACT_SERVICES,
+	.title = "HTTPS_PROXY names something that is no companion",
+	.why = "The container's clients send everything to this address. A proxy of another kind scans "
+	       "nothing that Pipelock scans; a name without a Service, or a port the Service does not "
+	       "have, means that nothing works, until somebody clears the variable. Renamed Services, "
+	       "a namespace copied from another agent and a pod port written where the Service's port "
+	       "belongs are what it turns out to be.",
+	.evidence = "The variable and its URL, without user and password, and what is wrong with it",
+	.fix = "Write the name, namespace and port of the companion's Service: "
+	       "http://NAME.NAMESPACE.svc:PORT. Both spellings, HTTPS_PROXY and https_proxy, have to "
+	       "be right where both are set.",
+	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"The five "
+		     "agents and the migration sequence\", step 4; "
+		     "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",
+	.run = proxy_env_target,
+};
+
+/*
+ * no-proxy-wide
+ */
+
+static void
+check_no_proxy(struct audit_run *run, const struct workload *w, const struct container *c,
+	       const struct proxy_var *vars, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct proxy_var *v = &vars[i];
+		const char *entry;
+
+		if (unseen(run, w, c, v) || v->env.state != ENV_SET)
+			continue;
+		entry = no_proxy_wide(audit_fleet(run), w->namespace, v->env.value, audit_scratch(run));
+		if (!entry)
+			continue;
+		audit_report(run, w, &(struct finding_args){
+			.container = c->name,
+			.subject = v->name,
+			.line = v->env.line,
+			.message = audit_printf(run, "%s of container %s of %s sends traffic for %s "
+				"past the companion", v->name, c->name, rule_workload(run, w),
+				str_eq(entry, "*") ? "every host" : entry),
+			.evidence = audit_printf(run, "%s has the entry %s", v->name, entry),
+			.fix = audit_printf(run, "In container %s of %s take %s out of %s; cluster "
+				"names are enough: localhost,127.0.0.1,.svc,.cluster.local",
+				c->name, rule_workload(run, w), entry, v->name),
+		});
+	}
+}
+
+static void
+no_proxy_wide_run(struct audit_run *run, const struct workload *w)
+{
+	each_client(run, w, PROXY_NO, check_no_proxy);
+}
+
+const struct rule rule_no_proxy_wide = {
+	.id = "no-proxy-wide",
+	.severity = SEV_MEDIUM,
+	.scope = RULE_AGENT,
+	.needs = FACT_WORKLOADS | FACT_SERVICES,
+	.title = "NO_PROXY lets clients pass by the firewall",
+	.why = "Every well-behaved client goes directly to what NO_PROXY matches. An entry for "
+	       "something outside the cluster is therefore a way around the firewall by configuration: "
+	       "it is the third of the bypass probes (a NO_PROXY domain match). While the agent's "
+	       "policy is wide the traffic leaves unscanned; under a tight policy that one site just "
+	       "fails. Entries come from a proxy problem long solved, or from a corporate default that "
+	       "was right on a laptop.",
+	.evidence = "The entry that matches names or addresses outside the cluster",
+	.fix = "Keep NO_PROXY to the cluster: localhost,127.0.0.1,.svc,.cluster.local. A site that "
+	       "cannot stand interception goes into Pipelock's passthrough_domains, or its client into "
+	       "a scraper of its own.",
+	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"The five "
+		     "agents and the migration sequence\", step 7; Pipelock "
+		     "docs/guides/deployment-recipes.md",
+	.run = no_proxy_wide_run,
+};
