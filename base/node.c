@@ -39,7 +39,8 @@ node_get(const struct node *map, const char *key)
 	if (!is_map(map))
 		return NULL;
 	node_each(member, map) {
-		if (strcmp(member->key, key) == 0)
+		/* Most keys differ in their first byte: the call is what costs. */
+		if (member->key[0] == key[0] && strcmp(member->key, key) == 0)
 			found = member;
 	}
 	return found;
