@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON pulled into node trees by a scanner of our own: items of a list one at a time, what the model never reads left
- * unparsed. Accepts what jansson accepts and more: \u0000, integers beyond 64 bits (as NODE_FLOAT), a BOM.
+ * unparsed. Accepts what jansson accepts, down to JSON_MAX_DEPTH, and more: \u0000, integers beyond 64 bits (as
+ * NODE_FLOAT), a BOM.
  * Checked against jansson on a corpus, and fuzzed.
  */
 #ifndef BASE_JSON_SCAN_H

@@ -136,8 +136,8 @@ const char *
 node_type_name(const struct node *n)
 {
 	static const char *const names[] = {
-		[NODE_NULL] = "null",	      [NODE_BOOL] = "a boolean",  [NODE_INT] = "a number",
-		[NODE_FLOAT] = "a number",    [NODE_STRING] = "a string", [NODE_LIST] = "a list",
+		[NODE_NULL] = "null",	   [NODE_BOOL] = "a boolean",  [NODE_INT] = "a number",
+		[NODE_FLOAT] = "a number", [NODE_STRING] = "a string", [NODE_LIST] = "a list",
 		[NODE_MAP] = "a map",
 	};
 

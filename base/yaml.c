@@ -6,6 +6,7 @@
  */
 #include "base/yaml.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -17,16 +18,19 @@
 #include "base/yaml_scalar.h"
 
 #define MAX_PART ((size_t)256 * 1024 * 1024)
-#define MAX_ANCHORS 10000
 #define MERGE_KEY "<<"
 
 struct anchor {
-	uint64_t hash;
-	const char *name; /* in the document's arena */
 	struct node *node;
 	size_t size; /* nodes, aliases written out */
 	unsigned height; /* levels below it */
 	bool open; /* its end was not seen yet */
+};
+
+/* In a tree (tsearch) and in the document's arena: thousands of names must not make a look-up slow. */
+struct anchor_name {
+	const char *name;
+	struct anchor *latest; /* a name may be used again, for another node */
 };
 
 struct builder {
@@ -37,10 +41,10 @@ struct builder {
 	bool strict; /* duplicate keys are errors */
 	struct arena *document, *item;
 	struct arena *arena; /* one of the two: where nodes go now */
-	VEC(struct anchor) anchors;
+	void *anchors; /* tree of struct anchor_name */
 	size_t own, added; /* nodes of the document: as written, by aliases */
 	size_t part_nodes, part_bytes; /* since the last item or document ended */
-	size_t kept_nodes; /* in the document's arena */
+	size_t kept_nodes, kept_bytes; /* in the document's arena */
 	unsigned deepest; /* level reached since the last anchor was opened */
 
 	/* The bytes that libyaml got last, to tell the line of a bad one. */
@@ -116,7 +120,8 @@ parser_error(struct builder *b)
 		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s (byte 0x%02x)", b->name, bad_byte_line(b),
 			       problem, (unsigned)p->problem_value);
 	if (!p->context)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s", b->name, line_of(&p->problem_mark), problem);
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s", b->name, line_of(&p->problem_mark),
+			       problem);
 	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s, %s that starts on line %zu", b->name,
 		       line_of(&p->problem_mark), problem, p->context, line_of(&p->context_mark));
 }
@@ -130,37 +135,53 @@ next_event(struct builder *b)
 
 /* --- anchors and aliases --- */
 
-static struct anchor *
-find_anchor(struct builder *b, const char *name)
+static int
+by_name(const void *a, const void *b)
 {
-	uint64_t hash = str_hash(name, strlen(name));
+	const struct anchor_name *x = a, *y = b;
 
-	for (size_t i = b->anchors.n; i-- > 0;) {
-		struct anchor *a = &b->anchors.at[i];
-
-		if (a->hash == hash && strcmp(a->name, name) == 0)
-			return a;
-	}
-	return NULL;
+	return strcmp(x->name, y->name);
 }
 
-/* An anchor whose node is about to be read. A name that was used before now means the new node. */
-static bool
-open_anchor(struct builder *b, const char *name, size_t *index)
+static const struct anchor *
+find_anchor(const struct builder *b, const char *name)
 {
-	struct anchor *a = find_anchor(b, name);
+	const struct anchor_name key = {.name = name};
+	struct anchor_name *const *found = tfind(&key, &b->anchors, by_name);
 
-	if (!a || a->open) {
-		if (b->anchors.n >= MAX_ANCHORS)
-			return err_set(b->e, ERR_INPUT, 0, "%s:%zu: more than %d anchors in one document", b->name,
-				       event_line(b), MAX_ANCHORS);
-		vec_push(&b->anchors, (struct anchor){.hash = str_hash(name, strlen(name)),
-						      .name = arena_strdup(b->document, name)});
-		a = &b->anchors.at[b->anchors.n - 1];
-	}
+	return found ? (*found)->latest : NULL;
+}
+
+/* An anchor whose node is about to be read. From now on its name means that node. */
+static struct anchor *
+open_anchor(struct builder *b, const char *name)
+{
+	struct anchor_name *new = ARENA_NEW(b->document, struct anchor_name);
+	struct anchor *a = ARENA_NEW(b->document, struct anchor);
+	struct anchor_name **entry;
+
 	a->open = true;
-	*index = (size_t)(a - b->anchors.at);
-	return true;
+	new->name = arena_strdup(b->document, name);
+	b->kept_bytes += strlen(name);
+	entry = tsearch(new, &b->anchors, by_name);
+	if (!entry)
+		die("out of memory");
+	(*entry)->latest = a;
+	return a;
+}
+
+/* The names themselves are the arena's. */
+static void
+not_owned(void *name)
+{
+	(void)name;
+}
+
+static void
+forget_anchors(struct builder *b)
+{
+	tdestroy(b->anchors, not_owned);
+	b->anchors = NULL;
 }
 
 static struct node *
@@ -196,15 +217,16 @@ alias(struct builder *b, unsigned depth)
 	struct node *n;
 
 	if (!a || a->open) {
-		err_set(b->e, ERR_INPUT, 0, a ? "%s:%u: the alias *%s stands inside what it names"
-					      : "%s:%u: the alias *%s has no anchor before it",
+		err_set(b->e, ERR_INPUT, 0,
+			a ? "%s:%u: the alias *%s stands inside what it names"
+			  : "%s:%u: the alias *%s has no anchor before it",
 			b->name, line, name);
 		return NULL;
 	}
 	b->added += a->size;
 	if (b->added > YAML_MAX_ALIAS_NODES && b->added - YAML_MAX_ALIAS_NODES > b->own) {
-		err_set(b->e, ERR_INPUT, 0, "%s:%u: aliases add more than %d values to this document", b->name, line,
-			YAML_MAX_ALIAS_NODES);
+		err_set(b->e, ERR_INPUT, 0, "%s:%u: aliases add more than %d values to this document", b->name,
+			line, YAML_MAX_ALIAS_NODES);
 		return NULL;
 	}
 	if (depth + a->height > YAML_MAX_DEPTH) {
@@ -342,10 +364,17 @@ scalar(struct builder *b, struct node *n)
 {
 	const char *text = (const char *)b->event.data.scalar.value;
 	const char *tag = (const char *)b->event.data.scalar.tag;
+	size_t len = b->event.data.scalar.length;
 
-	if (yaml_scalar(b->arena, n, tag, b->event.data.scalar.plain_implicit, text, b->event.data.scalar.length))
+	if (b->arena == b->document)
+		b->kept_bytes += len;
+	if (b->kept_bytes > MAX_PART)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the anchors of one document name more than 256 MiB",
+			       b->name, event_line(b));
+	if (yaml_scalar(b->arena, n, tag, b->event.data.scalar.plain_implicit, text, len))
 		return true;
-	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: \"%.40s\" is not what its tag %s says", b->name, event_line(b), text,
+	/* The value itself may be a secret. */
+	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: a value is not what its tag %s says", b->name, event_line(b),
 		       tag);
 }
 
@@ -373,7 +402,8 @@ key(struct builder *b, unsigned depth, const char **out)
 			return false;
 	}
 	if (n->type == NODE_LIST || n->type == NODE_MAP || n->type == NODE_NULL)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map is %s", b->name, line, node_type_name(n));
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map is %s", b->name, line,
+			       node_type_name(n));
 	if (n->has_nul)
 		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map has a NUL byte", b->name, line);
 	*out = yaml_key(b->arena, n);
@@ -515,24 +545,21 @@ anchored_node(struct builder *b, unsigned depth)
 {
 	struct arena *outer = b->arena;
 	unsigned deepest = b->deepest;
-	size_t index, before = b->own + b->added;
-	struct node *n;
+	size_t before = b->own + b->added;
+	struct anchor *a = open_anchor(b, event_anchor(&b->event));
 
-	if (!open_anchor(b, event_anchor(&b->event), &index))
-		return NULL;
 	b->arena = b->document;
 	b->deepest = depth;
-	n = bare_node(b, depth);
+	a->node = bare_node(b, depth);
 	b->arena = outer;
-	if (!n)
+	if (!a->node)
 		return NULL;
-	b->anchors.at[index].node = n;
-	b->anchors.at[index].size = b->own + b->added - before;
-	b->anchors.at[index].height = b->deepest - depth;
-	b->anchors.at[index].open = false;
+	a->size = b->own + b->added - before;
+	a->height = b->deepest - depth;
+	a->open = false;
 	if (b->deepest < deepest)
 		b->deepest = deepest;
-	return n;
+	return a->node;
 }
 
 /* The node that the event in hand starts; its last event is in hand afterwards. NULL: e says why. */
@@ -607,9 +634,6 @@ named_items(struct builder *b, const struct document_sink *sink, const struct no
 
 	if (!items)
 		return false;
-	if (items->type != NODE_LIST)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%u: `items` is %s, not a list", b->name, items->line,
-			       node_type_name(items));
 	node_each(item, items) {
 		if (!deliver(b, sink, head, item, list))
 			return false;
@@ -650,10 +674,11 @@ top_mapping(struct builder *b, const struct document_sink *sink)
 	struct node *head = new_node(b);
 	struct list list = {0};
 	struct members m;
-	size_t index;
 
-	if (!head || (event_anchor(&b->event) && !open_anchor(b, event_anchor(&b->event), &index)))
+	if (!head)
 		return false;
+	if (event_anchor(&b->event))
+		open_anchor(b, event_anchor(&b->event)); /* for good: an alias to it would stand inside it */
 	members_init(&m, head);
 	for (;;) {
 		const char *name;
@@ -672,14 +697,15 @@ top_mapping(struct builder *b, const struct document_sink *sink)
 	}
 	if (!members_end(b, &m))
 		return false;
-	return list.found ? sink->list_end(sink->ctx, head, list.count, b->e) : sink->document(sink->ctx, head, b->e);
+	return list.found ? sink->list_end(sink->ctx, head, list.count, b->e)
+			  : sink->document(sink->ctx, head, b->e);
 }
 
 static void
 document_start(struct builder *b)
 {
-	b->anchors.n = 0;
-	b->own = b->added = b->kept_nodes = 0;
+	forget_anchors(b);
+	b->own = b->added = b->kept_nodes = b->kept_bytes = 0;
 	b->deepest = 0;
 	b->arena = b->document;
 	part_end(b);
@@ -733,7 +759,7 @@ builder_free(struct builder *b)
 {
 	yaml_event_delete(&b->event);
 	yaml_parser_delete(&b->parser);
-	vec_free(&b->anchors);
+	forget_anchors(b);
 }
 
 bool

@@ -16,7 +16,7 @@
 #include "base/reader.h"
 
 #define YAML_MAX_DEPTH 100
-/* Nodes that aliases may add to one document: a "billion laughs" ends here. */
+/* Nodes that aliases may add to one document, beyond as many as it has itself: a "billion laughs" ends here. */
 #define YAML_MAX_ALIAS_NODES 100000
 
 /* What the streaming readers of YAML and JSON call. */
@@ -36,7 +36,7 @@ struct document_sink {
 	bool (*list_end)(void *ctx, const struct node *head, size_t items, struct err *e);
 };
 
-/* Errors are ERR_INPUT and start with "NAME:LINE: ". */
+/* Errors are ERR_INPUT and start with "NAME:LINE: ". Documents that are empty or null are passed over. */
 bool yaml_stream(struct reader *in, const struct document_sink *sink, struct err *e) MUST_USE;
 
 /*

@@ -15,22 +15,22 @@ static const struct {
 	unsigned char type;
 	bool value;
 } words[] = {
-	{"", NODE_NULL, 0},	{"~", NODE_NULL, 0},	{"null", NODE_NULL, 0},	 {"Null", NODE_NULL, 0},
-	{"NULL", NODE_NULL, 0}, {"y", NODE_BOOL, 1},	{"Y", NODE_BOOL, 1},	 {"yes", NODE_BOOL, 1},
-	{"Yes", NODE_BOOL, 1},	{"YES", NODE_BOOL, 1},	{"true", NODE_BOOL, 1},	 {"True", NODE_BOOL, 1},
-	{"TRUE", NODE_BOOL, 1}, {"on", NODE_BOOL, 1},	{"On", NODE_BOOL, 1},	 {"ON", NODE_BOOL, 1},
-	{"n", NODE_BOOL, 0},	{"N", NODE_BOOL, 0},	{"no", NODE_BOOL, 0},	 {"No", NODE_BOOL, 0},
+	{"", NODE_NULL, 0},	{"~", NODE_NULL, 0},	 {"null", NODE_NULL, 0},  {"Null", NODE_NULL, 0},
+	{"NULL", NODE_NULL, 0}, {"y", NODE_BOOL, 1},	 {"Y", NODE_BOOL, 1},	  {"yes", NODE_BOOL, 1},
+	{"Yes", NODE_BOOL, 1},	{"YES", NODE_BOOL, 1},	 {"true", NODE_BOOL, 1},  {"True", NODE_BOOL, 1},
+	{"TRUE", NODE_BOOL, 1}, {"on", NODE_BOOL, 1},	 {"On", NODE_BOOL, 1},	  {"ON", NODE_BOOL, 1},
+	{"n", NODE_BOOL, 0},	{"N", NODE_BOOL, 0},	 {"no", NODE_BOOL, 0},	  {"No", NODE_BOOL, 0},
 	{"NO", NODE_BOOL, 0},	{"false", NODE_BOOL, 0}, {"False", NODE_BOOL, 0}, {"FALSE", NODE_BOOL, 0},
-	{"off", NODE_BOOL, 0},	{"Off", NODE_BOOL, 0},	{"OFF", NODE_BOOL, 0},
+	{"off", NODE_BOOL, 0},	{"Off", NODE_BOOL, 0},	 {"OFF", NODE_BOOL, 0},
 };
 
 static const struct {
 	const char *text;
 	double value;
 } reals[] = {
-	{".nan", NAN},	     {".NaN", NAN},	  {".NAN", NAN},       {".inf", INFINITY},   {".Inf", INFINITY},
-	{".INF", INFINITY},  {"+.inf", INFINITY}, {"+.Inf", INFINITY}, {"+.INF", INFINITY},  {"-.inf", -INFINITY},
-	{"-.Inf", -INFINITY}, {"-.INF", -INFINITY},
+	{".nan", NAN},	     {".NaN", NAN},	   {".NAN", NAN},	 {".inf", INFINITY},
+	{".Inf", INFINITY},  {".INF", INFINITY},   {"+.inf", INFINITY},	 {"+.Inf", INFINITY},
+	{"+.INF", INFINITY}, {"-.inf", -INFINITY}, {"-.Inf", -INFINITY}, {"-.INF", -INFINITY},
 };
 
 static bool

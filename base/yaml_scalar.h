@@ -14,7 +14,8 @@
  * Sets type, text, len, number or real, octal and has_nul of n. `tag` is the full one or NULL; `plain` means neither
  * quoted nor a block. false when the text is not what an explicit tag says it is.
  */
-bool yaml_scalar(struct arena *a, struct node *n, const char *tag, bool plain, const char *text, size_t len) MUST_USE;
+bool yaml_scalar(struct arena *a, struct node *n, const char *tag, bool plain, const char *text,
+		 size_t len) MUST_USE;
 
 /* What a scalar stands for as the key of a map: true for yes, 16 for 0x10. NULL for null, which is no key. */
 const char *yaml_key(struct arena *a, const struct node *n);
