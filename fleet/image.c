@@ -287,14 +287,17 @@ mentions_pipelock(const struct container *c)
 bool
 container_is_pipelock(const struct container *c)
 {
-	AUTO(arena) struct arena words = {0};
+	AUTO(arena) struct arena scratch = {0};
+	const char *const *argv;
+	size_t n;
 	bool named = strcmp(c->name, "pipelock") == 0 || image_is(c->image, "pipelock");
 
 	if (c->class != CONTAINER_MAIN && c->class != CONTAINER_SIDECAR)
 		return false;
 	if (!named && !mentions_pipelock(c))
 		return false;
-	switch (command_pipelock(&words, c).use) {
+	argv = command_line(&scratch, c, &n);
+	switch (command_pipelock(&scratch, c, argv, n, NULL).use) {
 	case PIPELOCK_RUN:
 		return true;
 	case PIPELOCK_OTHER:
