@@ -32,4 +32,8 @@ struct env_value {
 struct env_value env_lookup(const struct fleet *f, const char *namespace, const struct container *c, const char *name,
 			    struct arena *a);
 
+/* A text of command or args as the kubelet expands it; what it may hide is hidden, as in a variable. */
+struct env_value env_expand(const struct fleet *f, const char *namespace, const struct container *c, const char *text,
+			    struct arena *a);
+
 #endif

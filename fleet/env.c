@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * As kubelet's makeEnvironmentVariables has it: sources of envFrom in order, a later one over an earlier one, as they
+ * are; then env in order, each literal expanded from what stands before it and from the Services' variables; the last
+ * entry of a name holds.
+ */
+#include "fleet/env.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "fleet/config_map.h"
+#include "fleet/fleet.h"
+
+/*
+ * References followed for one answer, so that A=$(B)$(B), B=$(C)$(C), ... ends; and the longest string the kernel lets
+ * into an environment. Beyond either the answer is "unknown".
+ */
+#define MAX_STEPS 256
+#define MAX_VALUE (128 * 1024)
+
+struct lookup {
+	const struct fleet *fleet;
+	const char *namespace;
+	const struct container *container;
+	struct arena *arena;
+	unsigned steps;
+};
+
+static struct env_value variable(struct lookup *l, const char *name, size_t before);
+
+static struct env_value
+with_state(enum env_state state, unsigned line)
+{
+	return (struct env_value){.state = state, .line = line};
+}
+
+static struct env_value
+set_to(const char *value, unsigned line)
+{
+	return (struct env_value){.state = ENV_SET, .value = value, .line = line};
+}
+
+/* What the reference that opens at s (behind its dollar) names; its length in *used. NULL when it names nothing. */
+static char *
+reference(struct lookup *l, const char *s, size_t *used)
+{
+	const char *close = *s == '(' ? strchr(s, ')') : NULL;
+
+	if (!close)
+		return NULL;
+	*used = (size_t)(close - s) + 1;
+	return arena_strndup(l->arena, s + 1, (size_t)(close - s) - 1);
+}
+
+/* Appends what a reference stands for: an unresolved one stays as it is written. */
+static enum env_state
+append_variable(struct lookup *l, const char *name, size_t before, struct buf *out)
+{
+	struct env_value v;
+
+	if (++l->steps > MAX_STEPS)
+		return ENV_UNKNOWN;
+	v = variable(l, name, before);
+	if (v.state == ENV_SET)
+		buf_adds(out, v.value);
+	else if (v.state == ENV_ABSENT)
+		buf_addf(out, "$(%s)", name);
+	return out->len > MAX_VALUE ? ENV_UNKNOWN : v.state;
+}
+
+/* "$$" is a dollar, "$(NAME)" a reference, any other dollar itself. */
+static struct env_value
+expand(struct lookup *l, const char *text, size_t before, unsigned line)
+{
+	AUTO(buf) struct buf out = {0};
+	enum env_state hidden = ENV_SET;
+
+	while (*text) {
+		size_t plain = strcspn(text, "$"), used = 0;
+		char *name;
+
+		buf_add(&out, text, plain);
+		text += plain;
+		if (!*text)
+			break;
+		name = reference(l, text + 1, &used);
+		if (name) {
+			enum env_state state = append_variable(l, name, before, &out);
+
+			if (state == ENV_UNKNOWN)
+				return with_state(ENV_UNKNOWN, line);
+			if (state == ENV_HIDDEN)
+				hidden = ENV_HIDDEN;
+			text += 1 + used;
+		} else {
+			buf_addc(&out, '$');
+			text += text[1] == '$' ? 2 : 1;
+		}
+	}
+	if (hidden == ENV_HIDDEN || out.len > MAX_VALUE)
+		return with_state(hidden == ENV_HIDDEN ? ENV_HIDDEN : ENV_UNKNOWN, line);
+	return set_to(arena_strndup(l->arena, buf_str(&out), out.len), line);
+}
+
+/* A ConfigMap that is missing though it must not be keeps the container from starting: nobody sees a value. */
+static struct env_value
+from_config_map(struct lookup *l, const struct env_var *e)
+{
+	const struct config_map *map;
+	enum presence presence = config_map_find(l->fleet, l->namespace, e->ref, &map);
+	const struct config_key *key = presence == PRESENCE_THERE ? config_map_key(map, e->key) : NULL;
+
+	if (key && key->text)
+		return set_to(key->text, e->line);
+	if (presence == PRESENCE_UNKNOWN || !e->optional)
+		return with_state(ENV_UNKNOWN, e->line);
+	return with_state(ENV_ABSENT, 0);
+}
+
+static struct env_value
+entry(struct lookup *l, size_t i)
+{
+	const struct env_var *e = &l->container->env[i];
+
+	switch (e->source) {
+	case ENV_LITERAL:
+		if (!e->value)
+			return set_to("", e->line);
+		return strchr(e->value, '$') ? expand(l, e->value, i, e->line) : set_to(e->value, e->line);
+	case ENV_CONFIG_MAP:
+		return from_config_map(l, e);
+	case ENV_FIELD:
+		if (str_eq(e->key, "metadata.namespace"))
+			return set_to(l->namespace, e->line);
+		break;
+	case ENV_SECRET:
+	case ENV_RESOURCE:
+	case ENV_OTHER:
+		break;
+	}
+	return with_state(ENV_HIDDEN, e->line);
+}
+
+/* envFrom backwards, since a later source wins. Its values are taken as they are: no $(VAR) in them. */
+static struct env_value
+from_sources(struct lookup *l, const char *name)
+{
+	const struct container *c = l->container;
+
+	for (size_t i = c->n_env_from; i-- > 0;) {
+		const struct env_from *from = &c->env_from[i];
+		const struct config_map *map;
+		const struct config_key *key;
+		enum presence presence;
+
+		if (!from->config_map || !str_starts(name, from->prefix))
+			continue;
+		presence = config_map_find(l->fleet, l->namespace, from->config_map, &map);
+		if (presence == PRESENCE_UNKNOWN || (presence == PRESENCE_MISSING && !from->optional))
+			return with_state(ENV_UNKNOWN, from->line);
+		key = presence == PRESENCE_THERE ? config_map_key(map, name + strlen(from->prefix)) : NULL;
+		if (key && key->text)
+			return set_to(key->text, from->line);
+	}
+	return with_state(ENV_ABSENT, 0);
+}
+
+/* Does text begin with name in capitals, dashes as underscores? What follows, or NULL. */
+static const char *
+behind_name(const char *text, const char *name)
+{
+	for (; *name; name++, text++) {
+		char c = *name == '-' ? '_' : (char)toupper((unsigned char)*name);
+
+		if (*text != c)
+			return NULL;
+	}
+	return text;
+}
+
+/* SERVICE_PORT, SERVICE_PORT_NAME: the first port, or one by its name. NULL when the text says neither. */
+static const struct service_port *
+port_by_variable(const struct service *s, const char *text)
+{
+	if (!str_starts(text, "SERVICE_PORT") || !s->n_ports)
+		return NULL;
+	text += strlen("SERVICE_PORT");
+	if (!*text)
+		return &s->ports[0];
+	for (size_t i = 0; *text == '_' && i < s->n_ports; i++) {
+		const char *end = s->ports[i].name ? behind_name(text + 1, s->ports[i].name) : NULL;
+
+		if (end && !*end)
+			return &s->ports[i];
+	}
+	return NULL;
+}
+
+/* PORT_8888_TCP_ADDR and its like, and PORT for the first port. */
+static char *
+link_variable(struct lookup *l, const struct service *s, const char *text, const char *ip)
+{
+	bool v6 = strchr(ip, ':') != NULL;
+
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct service_port *p = &s->ports[i];
+		bool udp = strcmp(p->protocol, "UDP") == 0, sctp = strcmp(p->protocol, "SCTP") == 0;
+		const char *protocol = udp ? "udp" : sctp ? "sctp" : "tcp";
+		char prefix[32];
+		const char *rest;
+
+		snprintf(prefix, sizeof(prefix), "PORT_%d_%s", p->port, udp ? "UDP" : sctp ? "SCTP" : "TCP");
+		rest = str_starts(text, prefix) ? text + strlen(prefix) : NULL;
+		if ((i == 0 && strcmp(text, "PORT") == 0) || str_eq(rest, ""))
+			return arena_printf(l->arena, v6 ? "%s://[%s]:%d" : "%s://%s:%d", protocol, ip, p->port);
+		if (str_eq(rest, "_ADDR"))
+			return arena_strdup(l->arena, ip);
+		if (str_eq(rest, "_PORT"))
+			return arena_printf(l->arena, "%d", p->port);
+		if (str_eq(rest, "_PROTO"))
+			return arena_strdup(l->arena, protocol);
+	}
+	return NULL;
+}
+
+/*
+ * A variable of this Service, given what follows its name. In manifests a Service has no address yet; on a cluster one
+ * without an address is headless and makes no variables.
+ */
+static struct env_value
+service_variable(struct lookup *l, const struct service *s, const char *text)
+{
+	const struct service_port *port = port_by_variable(s, text);
+	const char *ip = s->n_cluster_ips ? s->cluster_ips[0] : NULL;
+	bool host = strcmp(text, "SERVICE_HOST") == 0;
+	const char *link = link_variable(l, s, text, ip ? ip : "");
+
+	if ((!port && !host && !link) || strcmp(s->type, "ExternalName") == 0)
+		return with_state(ENV_ABSENT, 0);
+	if (!ip)
+		return with_state(s->object.uid ? ENV_ABSENT : ENV_UNKNOWN, 0);
+	if (link)
+		return set_to(link, 0);
+	return set_to(port ? arena_printf(l->arena, "%d", port->port) : ip, 0);
+}
+
+/* The namespace's own, and the API server's. */
+static bool
+makes_variables(const struct service *s, const char *namespace)
+{
+	return strcmp(s->object.namespace, namespace) == 0 ||
+	       (strcmp(s->object.namespace, "default") == 0 && strcmp(s->object.name, "kubernetes") == 0);
+}
+
+/* Variables made of Services, as with enableServiceLinks, which is on unless somebody switched it off. */
+static struct env_value
+from_services(struct lookup *l, const char *name)
+{
+	const struct fleet *f = l->fleet;
+
+	if (!strstr(name, "_SERVICE_") && !strstr(name, "_PORT"))
+		return with_state(ENV_ABSENT, 0);
+	for (size_t i = 0; i < f->n_services; i++) {
+		const struct service *s = f->services[i];
+		const char *rest = NULL;
+		struct env_value v;
+
+		if (makes_variables(s, l->namespace))
+			rest = behind_name(name, s->object.name);
+		if (!rest || *rest != '_')
+			continue;
+		v = service_variable(l, s, rest + 1);
+		if (v.state != ENV_ABSENT)
+			return v;
+	}
+	return with_state(ENV_ABSENT, 0);
+}
+
+/* The variable as an entry at position `before` sees it. */
+static struct env_value
+variable(struct lookup *l, const char *name, size_t before)
+{
+	struct env_value v;
+
+	for (size_t i = before; i-- > 0;) {
+		if (strcmp(l->container->env[i].name, name) != 0)
+			continue;
+		v = entry(l, i);
+		if (v.state != ENV_ABSENT)
+			return v;
+	}
+	v = from_sources(l, name);
+	return v.state == ENV_ABSENT ? from_services(l, name) : v;
+}
+
+struct env_value
+env_lookup(const struct fleet *f, const char *namespace, const struct container *c, const char *name, struct arena *a)
+{
+	struct lookup l = {.fleet = f, .namespace = namespace, .container = c, .arena = a};
+
+	return variable(&l, name, c->n_env);
+}
+
+struct env_value
+env_expand(const struct fleet *f, const char *namespace, const struct container *c, const char *text, struct arena *a)
+{
+	struct lookup l = {.fleet = f, .namespace = namespace, .container = c, .arena = a};
+
+	return expand(&l, text, c->n_env, 0);
+}
