@@ -70,7 +70,9 @@ struct stream {
 	char *window;
 	size_t cap; /* without the padding */
 	char *at, *end; /* what is not read yet */
-	char behind; /* the byte behind the part in use, where a number's NUL may stand now */
+	/* What is behind the part in use, whose numbers may have cost it newlines, and the byte behind it. */
+	unsigned next_line;
+	char behind;
 	bool eof;
 	char *counted; /* this byte is on that line */
 	unsigned line;
@@ -192,6 +194,7 @@ parse_part(struct stream *st, enum part part, struct node **out, char **next)
 		/* A number that ends where the window ends may go on. */
 		if (*next && (*next < st->end || st->eof)) {
 			st->behind = **next;
+			st->next_line = line_of(st, *next);
 			json_text_terminate(&st->text);
 			return true;
 		}
@@ -207,7 +210,8 @@ static void
 move_on(struct stream *st, char *next)
 {
 	*next = st->behind;
-	st->at = next;
+	st->at = st->counted = next;
+	st->line = st->next_line;
 }
 
 static bool
@@ -320,8 +324,10 @@ documents(struct stream *st)
 {
 	char c;
 
-	if (!refill(st))
-		return false;
+	do {
+		if (!refill(st))
+			return false;
+	} while (st->end - st->at < 3 && !st->eof);
 	if (st->end - st->at >= 3 && memcmp(st->at, "\xef\xbb\xbf", 3) == 0)
 		st->at += 3;
 	for (;;) {

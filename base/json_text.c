@@ -592,6 +592,7 @@ value(struct json_text *t, char *p, struct node *n, unsigned depth)
 
 	switch (*p) {
 	case '"': {
+		const char *start = p;
 		size_t len;
 
 		n->type = NODE_STRING;
@@ -599,6 +600,8 @@ value(struct json_text *t, char *p, struct node *n, unsigned depth)
 		if (!(p = string(t, p, &n->text, &len)))
 			return NULL;
 		n->len = (uint32_t)len;
+		/* Only an escape can bring one, and then the text is a copy. */
+		n->has_nul = n->text != start + 1 && memchr(n->text, '\0', len);
 		return p;
 	}
 	case '{':

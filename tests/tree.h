@@ -128,7 +128,8 @@ tree_finish(struct buf *out, bool ok, const struct err *e)
 
 /* `limit`: bytes a read brings at most; `window`: bytes the scanner holds at first; 0 for the usual ones. */
 static inline bool
-tree_of_json(struct buf *out, const char *text, size_t len, const char *const *raw_keys, size_t limit, size_t window)
+tree_of_json(struct buf *out, const char *text, size_t len, const char *const *raw_keys, size_t limit,
+	     size_t window)
 {
 	struct err e = {0};
 	AUTO(reader) struct reader *in = reader_open_memory("x.json", text, len);

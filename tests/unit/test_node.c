@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <cmocka.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <locale.h>
 #include <stdlib.h>
 
 #include "base/json_scan.h"
@@ -152,8 +152,9 @@ whole_numbers(void **state)
 static void
 type_names(void **state)
 {
-	const struct node *raw = tree("[{\"raw\": {}}, {\"raw\": []}, {\"raw\": \"\"}, {\"raw\": true}, {\"raw\": null},"
-				      "{\"raw\": -1}]");
+	const struct node *raw =
+		tree("[{\"raw\": {}}, {\"raw\": []}, {\"raw\": \"\"}, {\"raw\": true}, {\"raw\": null},"
+		     "{\"raw\": -1}]");
 	const char *const of_raw[] = {"a map", "a list", "a string", "a boolean", "null", "a number"};
 	size_t i = 0;
 
