@@ -79,6 +79,7 @@ struct audit {
 	size_t n_not_applicable;
 	const struct rule **unknown; /* rules that could not be judged everywhere */
 	size_t n_unknown;
+	size_t n_judged; /* rules that were, wherever they apply */
 	/* Set on objects in scope, trusted or not; exemptions_from_objects counts them. Sorted by object. */
 	const struct object_exemption *exemptions;
 	size_t exemptions_from_objects, exemptions_from_config;
@@ -98,6 +99,9 @@ void audit_unref(struct audit *a); /* NULL is fine */
 
 /* 0, 1, 3 (no agent and no companion) or 4, as the contract has it. SEV_NEVER for fail_on never gives 1. */
 int audit_exit_status(const struct audit *a, enum severity fail_on);
+
+/* The Pipelock that an agent's traffic should pass: its companion's, else its sidecar; NULL without either. */
+const struct pipelock *audit_pipelock(const struct workload *agent);
 
 /* Findings of one agent: its own and those of what it alone is paired with. Counts by severity; returns the sum. */
 size_t audit_count(const struct audit *a, const struct workload *agent, size_t by_severity[SEVERITIES]);

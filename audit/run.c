@@ -562,6 +562,8 @@ close_gaps(struct audit_run *run)
 	a->not_applicable = arena_copy(&a->arena, run->not_applicable.at,
 				       run->not_applicable.n * sizeof(*run->not_applicable.at));
 	a->n_not_applicable = run->not_applicable.n;
+	for (size_t i = 0; i < n_rules; i++)
+		a->n_judged += run->judged[i] == JUDGED;
 	a->complete = !a->n_gaps && !a->n_unknown;
 }
 
@@ -636,6 +638,12 @@ audit_exit_status(const struct audit *a, enum severity fail_on)
 			return 1;
 	}
 	return a->complete ? 0 : 4;
+}
+
+const struct pipelock *
+audit_pipelock(const struct workload *agent)
+{
+	return agent->companion ? agent->companion->pipelock : agent->pipelock;
 }
 
 size_t

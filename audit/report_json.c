@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * moat.audit/v1. The document is written a member, an agent and a finding at a time, one on a line: the text follows the
+ * fleet, the trees of jansson do not.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/report_formats.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "build-config.h"
+
+static json_t *
+need(json_t *value)
+{
+	if (!value)
+		die("out of memory");
+	return value;
+}
+
+static void
+set(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, need(value)) != 0)
+		die("out of memory");
+}
+
+static void
+append(json_t *array, json_t *value)
+{
+	if (json_array_append_new(array, need(value)) != 0)
+		die("out of memory");
+}
+
+/* A cluster's strings may be anything; JSON's are UTF-8. Bad bytes become U+FFFD. */
+static json_t *
+repaired(const char *s)
+{
+	AUTO(buf) struct buf good = {0};
+	const char *end = s + strlen(s);
+
+	while (s < end) {
+		const char *start = s;
+
+		if (text_next(&s, end) != 0xfffd)
+			buf_add(&good, start, (size_t)(s - start));
+		else
+			buf_adds(&good, "\xef\xbf\xbd");
+	}
+	return json_string(buf_str(&good));
+}
+
+static json_t *
+string(const char *s) /* NULL is null */
+{
+	json_t *value = s ? json_string(s) : json_null();
+
+	return value ? value : need(repaired(s));
+}
+
+static json_t *
+time_string(int64_t seconds)
+{
+	char text[24];
+
+	if (seconds == CLOCK_UNKNOWN)
+		return json_null();
+	clock_format(seconds, text);
+	return string(text);
+}
+
+/* Counts and ids of which a negative one means that it is not known. */
+static json_t *
+known_integer(int64_t n)
+{
+	return n < 0 ? json_null() : json_integer(n);
+}
+
+static json_t *
+mode_string(int mode)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%04o", (unsigned)mode);
+	return string(text);
+}
+
+/*
+ * Text
+ */
+
+/* Outside ASCII all is escaped already; DEL is the one control character that jansson leaves. */
+static int
+add_json(const char *text, size_t len, void *out)
+{
+	const char *end = text + len, *del;
+
+	for (; (del = memchr(text, 0x7f, (size_t)(end - text))); text = del + 1) {
+		buf_add(out, text, (size_t)(del - text));
+		buf_adds(out, "\\u007f");
+	}
+	buf_add(out, text, (size_t)(end - text));
+	return 0;
+}
+
+static void
+write_value(struct buf *out, json_t *value)
+{
+	if (json_dump_callback(need(value), add_json, out, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) != 0)
+		die("out of memory");
+	json_decref(value);
+}
+
+static void
+write_member(struct buf *out, const char *key, json_t *value)
+{
+	buf_addf(out, "%s\n \"%s\": ", out->data[out->len - 1] == '{' ? "" : ",", key);
+	write_value(out, value);
+}
+
+static void
+open_list(struct buf *out, const char *key)
+{
+	buf_addf(out, ",\n \"%s\": [", key);
+}
+
+static void
+write_item(struct buf *out, json_t *value)
+{
+	buf_adds(out, out->data[out->len - 1] == '[' ? "\n  " : ",\n  ");
+	write_value(out, value);
+}
+
+static void
+close_list(struct buf *out)
+{
+	buf_adds(out, out->data[out->len - 1] == '[' ? "]" : "\n ]");
+}
+
+/*
+ * Head
+ */
+
+static json_t *
+source_object(const struct source *s)
+{
+	json_t *object = need(json_object()), *paths = need(json_array());
+
+	for (size_t i = 0; i < s->n_paths; i++)
+		append(paths, string(s->paths[i]));
+	set(object, "type", string(s->type == SOURCE_CLUSTER ? "cluster" : "files"));
+	set(object, "context", string(s->context));
+	set(object, "server", string(s->server));
+	set(object, "paths", paths);
+	return object;
+}
+
+static json_t *
+gap_object(const struct gap *g)
+{
+	json_t *object = need(json_object());
+
+	set(object, "kind", string(g->kind));
+	set(object, "namespace", string(g->namespace));
+	set(object, "reason", string(g->reason));
+	return object;
+}
+
+static json_t *
+gap_list(const struct audit *a)
+{
+	json_t *list = need(json_array());
+
+	for (size_t i = 0; i < a->n_gaps; i++)
+		append(list, gap_object(&a->gaps[i]));
+	return list;
+}
+
+static json_t *
+not_applicable_list(const struct audit *a)
+{
+	json_t *list = need(json_array());
+
+	for (size_t i = 0; i < a->n_not_applicable; i++)
+		append(list, string(a->not_applicable[i]->id));
+	return list;
+}
+
+static json_t *
+object_exemption(const struct object_exemption *e)
+{
+	json_t *object = need(json_object());
+
+	set(object, "kind", string(e->kind));
+	set(object, "namespace", string(e->namespace));
+	set(object, "name", string(e->name));
+	set(object, "key", string(e->key));
+	set(object, "value", string(e->value));
+	set(object, "reason", string(e->reason));
+	set(object, "ignored", json_boolean(e->ignored));
+	return object;
+}
+
+static json_t *
+exemptions_object(const struct audit *a)
+{
+	json_t *object = need(json_object()), *list = need(json_array());
+
+	for (size_t i = 0; i < a->exemptions_from_objects; i++)
+		append(list, object_exemption(&a->exemptions[i]));
+	set(object, "from_objects", json_integer((json_int_t)a->exemptions_from_objects));
+	set(object, "from_config", json_integer((json_int_t)a->exemptions_from_config));
+	set(object, "objects", list);
+	return object;
+}
+
+static json_t *
+summary_object(const struct audit *a)
+{
+	json_t *object = need(json_object()), *states = need(json_object()), *severities = need(json_object());
+
+	for (int i = 0; i < STATES; i++)
+		set(states, state_name(i), json_integer((json_int_t)a->states[i]));
+	for (int i = SEVERITIES - 1; i >= 0; i--)
+		set(severities, severity_name(i), json_integer((json_int_t)a->severities[i]));
+	set(object, "agents", json_integer((json_int_t)a->n_agents));
+	set(object, "companions", json_integer((json_int_t)a->n_companions));
+	set(object, "states", states);
+	set(object, "severities", severities);
+	return object;
+}
+
+/*
+ * Agents
+ */
+
+static json_t *
+companion_object(const struct workload *agent)
+{
+	const struct workload *c = agent->companion;
+	json_t *object;
+
+	if (!c)
+		return json_null();
+	object = need(json_object());
+	set(object, "namespace", string(c->namespace));
+	set(object, "name", string(c->name));
+	set(object, "kind", string(c->kind));
+	set(object, "service", string(agent->service ? agent->service->object.name : NULL));
+	set(object, "ready", known_integer(c->ready));
+	set(object, "desired", known_integer(c->desired));
+	return object;
+}
+
+/* Until policies are evaluated nothing is known of an agent's ways out. */
+static json_t *
+egress_object(void)
+{
+	json_t *object = need(json_object());
+
+	set(object, "shape", json_null());
+	set(object, "internet", json_null());
+	set(object, "policies", json_null());
+	set(object, "allows", json_null());
+	return object;
+}
+
+static json_t *
+config_object(const struct pipelock *p)
+{
+	json_t *object = need(json_object());
+	const char *mount = p && p->mount != MOUNT_UNKNOWN ? mount_type_name(p->mount) : NULL;
+
+	set(object, "mount", string(mount));
+	set(object, "config_map", string(p && p->n_sources ? p->sources[0].config_map : NULL));
+	set(object, "wanted_hash", string(p ? p->config_hash : NULL));
+	/* what the process has loaded is in its log, which is not read yet */
+	set(object, "loaded_hash", json_null());
+	set(object, "loaded", string("unknown"));
+	set(object, "stale", json_null());
+	return object;
+}
+
+static json_t *
+secret_object(const struct secret_mount *s)
+{
+	json_t *object = need(json_object());
+
+	set(object, "secret", string(s->secret));
+	set(object, "path", string(s->path));
+	set(object, "declared_mode", mode_string(s->declared.value));
+	set(object, "effective_mode", mode_string(s->effective));
+	set(object, "run_as_user", known_integer(s->run_as_user));
+	set(object, "fs_group", known_integer(s->fs_group));
+	set(object, "verdict", string(secret_verdict_name(s->verdict)));
+	return object;
+}
+
+static json_t *
+secret_list(const struct pipelock *p)
+{
+	json_t *list = need(json_array());
+
+	for (size_t i = 0; p && i < p->n_secrets; i++)
+		append(list, secret_object(&p->secrets[i]));
+	return list;
+}
+
+static bool
+told_apart(const struct pipelock_config *c)
+{
+	for (size_t i = 0; i < c->n_agents; i++) {
+		if (c->agents[i].n_source_cidrs)
+			return true;
+	}
+	return false;
+}
+
+static json_t *
+shared_list(const struct workload *agent)
+{
+	const struct workload *c = agent->companion;
+	json_t *list = need(json_array());
+
+	if (!c || (c->pipelock && told_apart(&c->pipelock->config)))
+		return list;
+	for (size_t i = 0; i < c->n_agents; i++) {
+		char *name = mem_printf("%s/%s", c->agents[i]->namespace, c->agents[i]->name);
+
+		if (c->agents[i] != agent)
+			append(list, string(name));
+		free(name);
+	}
+	return list;
+}
+
+static json_t *
+identity_object(const struct workload *agent, const struct pipelock *p)
+{
+	json_t *object = need(json_object());
+	bool read = p && (p->config_known || p->mount == MOUNT_NONE) && p->config.valid;
+
+	set(object, "bound", string(read ? p->config.default_identity : NULL));
+	set(object, "companion_binds", read ? json_boolean(p->config.bind_identity) : json_null());
+	set(object, "shared_with", shared_list(agent));
+	return object;
+}
+
+static json_t *
+probes_object(void)
+{
+	json_t *object = need(json_object());
+
+	set(object, "raw-tcp", json_null());
+	set(object, "env-clear", json_null());
+	set(object, "no-proxy", json_null());
+	return object;
+}
+
+static json_t *
+agent_object(const struct workload *w)
+{
+	const struct pipelock *p = audit_pipelock(w);
+	json_t *object = need(json_object());
+
+	set(object, "namespace", string(w->namespace));
+	set(object, "name", string(w->name));
+	set(object, "kind", string(w->kind));
+	set(object, "state", string(state_name(w->state)));
+	set(object, "companion", companion_object(w));
+	set(object, "egress", egress_object());
+	set(object, "config", config_object(p));
+	set(object, "secrets", secret_list(p));
+	set(object, "identity", identity_object(w, p));
+	set(object, "probes", probes_object());
+	return object;
+}
+
+/*
+ * Findings
+ */
+
+static json_t *
+location_object(const struct location *l)
+{
+	json_t *object;
+
+	if (!l->path)
+		return json_null();
+	object = need(json_object());
+	set(object, "path", string(l->path));
+	set(object, "line", l->line ? json_integer(l->line) : json_null());
+	return object;
+}
+
+static json_t *
+suppression_object(const struct suppression *s)
+{
+	json_t *object;
+
+	if (!s)
+		return json_null();
+	object = need(json_object());
+	set(object, "reason", string(s->reason));
+	set(object, "owner", string(s->owner));
+	set(object, "from", string(s->from));
+	set(object, "expires_at", time_string(s->expires_at));
+	return object;
+}
+
+static json_t *
+finding_object(const struct finding *f)
+{
+	json_t *object = need(json_object()), *on = need(json_object());
+
+	set(on, "kind", string(f->object.kind));
+	set(on, "namespace", string(f->object.namespace));
+	set(on, "name", string(f->object.name));
+	set(on, "container", string(f->object.container));
+
+	set(object, "rule", string(f->rule->id));
+	set(object, "severity", string(severity_name(f->severity)));
+	set(object, "namespace", string(f->namespace));
+	set(object, "agent", string(f->agent ? f->agent->name : NULL));
+	set(object, "object", on);
+	set(object, "message", string(f->message));
+	set(object, "evidence", string(f->evidence));
+	set(object, "fix", string(f->fix));
+	set(object, "fingerprint", string(f->fingerprint));
+	set(object, "location", location_object(&f->location));
+	set(object, "suppressed", suppression_object(f->suppressed));
+	return object;
+}
+
+void
+report_json(const struct audit *a, UNUSED const struct report_options *opt, struct buf *out)
+{
+	buf_addc(out, '{');
+	write_member(out, "schema", string("moat.audit/v1"));
+	write_member(out, "version", string(PACKAGE_VERSION));
+	write_member(out, "source", source_object(&a->fleet->source));
+	write_member(out, "started_at", time_string(a->started_at));
+	write_member(out, "duration_ms", json_integer(a->duration_ms));
+	write_member(out, "complete", json_boolean(a->complete));
+	write_member(out, "incomplete", gap_list(a));
+	write_member(out, "not_applicable", not_applicable_list(a));
+	write_member(out, "exemptions", exemptions_object(a));
+	write_member(out, "summary", summary_object(a));
+	open_list(out, "agents");
+	for (size_t i = 0; i < a->n_agents; i++)
+		write_item(out, agent_object(a->agents[i]));
+	close_list(out);
+	open_list(out, "findings");
+	for (size_t i = 0; i < a->n_findings; i++)
+		write_item(out, finding_object(&a->findings[i]));
+	close_list(out);
+	buf_adds(out, "\n}\n");
+}

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit for people: the verdict in the first line, findings by agent, and what is not known or does not count. */
+#include <string.h>
+
+#include "audit/report_formats.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "base/text.h"
+
+#define DEFAULT_COLUMNS 80
+#define MIN_COLUMNS 40
+#define MAX_COLUMNS 120 /* longer lines are hard to read */
+#define MAX_LISTED 20 /* lines of a list that is not findings */
+#define MAX_VALUE 160 /* columns of a value that somebody else wrote */
+
+enum ink { INK_PLAIN, INK_BOLD, INK_DIM, INK_GOOD, INK_WARN, INK_BAD, INK_WORST };
+
+static const char *const sgr[] = {
+	[INK_PLAIN] = "",     [INK_BOLD] = "\033[1m",  [INK_DIM] = "\033[2m",	  [INK_GOOD] = "\033[32m",
+	[INK_WARN] = "\033[33m", [INK_BAD] = "\033[31m", [INK_WORST] = "\033[1;31m",
+};
+
+static const struct {
+	const char *mark, *ascii;
+	enum ink ink;
+} looks[SEVERITIES] = {
+	[SEV_CRITICAL] = {"\u2716", "X", INK_WORST},
+	[SEV_HIGH] = {"\u2716", "X", INK_BAD},
+	[SEV_MEDIUM] = {"\u25b2", "!", INK_WARN},
+	[SEV_LOW] = {"\u2022", "-", INK_PLAIN},
+	[SEV_INFO] = {"\u00b7", ".", INK_DIM},
+};
+
+struct page {
+	const struct audit *audit;
+	struct buf *out;
+	size_t columns;
+	bool color, ascii;
+};
+
+/*
+ * Lines
+ */
+
+/* Safe to show, and in ASCII where the terminal has no more: other characters as \u2026. */
+static void
+add_safe(const struct page *p, struct buf *to, const char *s)
+{
+	AUTO(buf) struct buf safe = {0};
+	const char *at, *end;
+
+	if (!p->ascii) {
+		text_safe(to, s, strlen(s));
+		return;
+	}
+	text_safe(&safe, s, strlen(s));
+	at = buf_str(&safe);
+	end = at + safe.len;
+	for (uint32_t c; (c = text_next(&at, end));)
+		buf_addf(to, c < 0x80 ? "%c" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+}
+
+/* A value that an object's owner wrote may be as long as he likes. */
+static void
+add_value(const struct page *p, struct buf *to, const char *s)
+{
+	AUTO(buf) struct buf safe = {0};
+	size_t fits;
+
+	add_safe(p, &safe, s);
+	fits = text_fit(buf_str(&safe), MAX_VALUE);
+	buf_add(to, buf_str(&safe), fits);
+	if (fits < safe.len)
+		buf_adds(to, " ...");
+}
+
+static void
+paint(const struct page *p, enum ink ink, const char *s)
+{
+	bool colored = p->color && ink != INK_PLAIN;
+
+	buf_adds(p->out, colored ? sgr[ink] : "");
+	buf_adds(p->out, s);
+	buf_adds(p->out, colored ? "\033[0m" : "");
+}
+
+/* Safe text, wrapped behind what stands in the line up to column `at`, and the end of the line. */
+static void
+wrap(const struct page *p, const struct buf *text, size_t at, size_t indent)
+{
+	text_wrap(p->out, buf_str(text), p->columns, at, indent);
+	buf_addc(p->out, '\n');
+}
+
+/* "    fix   Delete ..." */
+static void
+field(const struct page *p, const char *label, const char *s)
+{
+	AUTO(buf) struct buf text = {0};
+
+	if (!s)
+		return;
+	add_safe(p, &text, s);
+	buf_adds(p->out, "    ");
+	paint(p, INK_DIM, label);
+	buf_fill(p->out, ' ', 6 - strlen(label));
+	wrap(p, &text, 10, 10);
+}
+
+/* A section of the end: an empty line, its heading, and what follows indented by two. */
+static void
+heading(const struct page *p, enum ink ink, const char *s)
+{
+	AUTO(buf) struct buf text = {0};
+
+	buf_adds(&text, s);
+	buf_addc(p->out, '\n');
+	buf_adds(p->out, p->color ? sgr[ink] : "");
+	text_wrap(p->out, buf_str(&text), p->columns, 0, 0);
+	buf_adds(p->out, p->color ? "\033[0m" : "");
+	buf_addc(p->out, '\n');
+}
+
+static void
+item(const struct page *p, const struct buf *text)
+{
+	buf_adds(p->out, "  ");
+	wrap(p, text, 2, 4);
+}
+
+static void
+and_more(const struct page *p, size_t n)
+{
+	if (n > MAX_LISTED)
+		buf_addf(p->out, "  and %zu more: -o json has them all\n", n - MAX_LISTED);
+}
+
+/*
+ * Head
+ */
+
+static void
+add_count(struct buf *to, const char **separator, size_t n, const char *what)
+{
+	if (!n)
+		return;
+	buf_addf(to, "%s%zu %s", *separator, n, what);
+	*separator = ", ";
+}
+
+static const char *
+plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* "5 agents: 1 legacy, 4 migrating; 2 critical, 3 high; INCOMPLETE" */
+static void
+add_verdict(const struct page *p, struct buf *to)
+{
+	const struct audit *a = p->audit;
+	const char *separator = ": ";
+	size_t before;
+
+	if (!a->n_agents && !a->n_companions) {
+		buf_adds(to, "nothing was audited: no agent and no companion found");
+		return;
+	}
+	buf_addf(to, "%zu agent%s", a->n_agents, plural(a->n_agents));
+	for (int i = 0; i < STATES; i++)
+		add_count(to, &separator, a->states[i], state_name(i));
+	if (!a->n_agents)
+		buf_addf(to, ", %zu companion%s", a->n_companions, plural(a->n_companions));
+	separator = "; ";
+	before = to->len;
+	for (int i = SEVERITIES - 1; i >= 0; i--)
+		add_count(to, &separator, a->severities[i], severity_name(i));
+	if (to->len == before)
+		buf_adds(to, "; no findings");
+	if (!a->complete)
+		buf_adds(to, "; INCOMPLETE");
+}
+
+static enum ink
+verdict_ink(const struct audit *a)
+{
+	if (a->severities[SEV_CRITICAL])
+		return INK_WORST;
+	if (a->severities[SEV_HIGH])
+		return INK_BAD;
+	if (!a->complete || a->severities[SEV_MEDIUM] || (!a->n_agents && !a->n_companions))
+		return INK_WARN;
+	return INK_BOLD; /* never green: egress is not evaluated yet */
+}
+
+static void
+write_source(const struct page *p)
+{
+	const struct source *s = &p->audit->fleet->source;
+	AUTO(buf) struct buf text = {0};
+	char at[24];
+
+	if (s->type == SOURCE_CLUSTER)
+		add_value(p, &text, s->context ? s->context : s->server ? s->server : "cluster");
+	else if (s->n_paths == 1)
+		add_value(p, &text, s->paths[0]);
+	else
+		buf_addf(&text, "%zu paths", s->n_paths);
+	clock_format(p->audit->started_at, at);
+	buf_addf(&text, ", %s", at);
+	wrap(p, &text, 0, 0);
+}
+
+static void
+write_head(const struct page *p)
+{
+	AUTO(buf) struct buf text = {0};
+
+	add_verdict(p, &text);
+	buf_adds(p->out, p->color ? sgr[verdict_ink(p->audit)] : "");
+	text_wrap(p->out, buf_str(&text), p->columns, 0, 2);
+	buf_adds(p->out, p->color ? "\033[0m" : "");
+	buf_addc(p->out, '\n');
+	write_source(p);
+}
+
+/*
+ * Findings, by agent
+ */
+
+static void
+add_object(const struct page *p, struct buf *to, const struct finding *f)
+{
+	add_safe(p, to, f->object.kind);
+	buf_addc(to, ' ');
+	if (*f->object.namespace) {
+		add_safe(p, to, f->object.namespace);
+		buf_addc(to, '/');
+	}
+	add_safe(p, to, f->object.name);
+	if (f->object.container) {
+		buf_adds(to, " (");
+		add_safe(p, to, f->object.container);
+		buf_addc(to, ')');
+	}
+}
+
+static void
+add_location(const struct page *p, struct buf *to, const struct location *l)
+{
+	add_safe(p, to, l->path);
+	if (l->line)
+		buf_addf(to, ":%u", l->line);
+}
+
+static void
+write_title(const struct page *p, const struct finding *f)
+{
+	AUTO(buf) struct buf text = {0};
+	const char *mark = p->ascii ? looks[f->severity].ascii : looks[f->severity].mark;
+	const char *severity = severity_name(f->severity);
+	size_t at = 4 + 9 + strlen(f->rule->id) + 2;
+
+	add_object(p, &text, f);
+	buf_adds(p->out, "  ");
+	paint(p, looks[f->severity].ink, mark);
+	buf_addc(p->out, ' ');
+	paint(p, looks[f->severity].ink, severity);
+	buf_fill(p->out, ' ', 9 - strlen(severity));
+	paint(p, INK_BOLD, f->rule->id);
+	if (at + text_width(buf_str(&text)) > p->columns) {
+		buf_adds(p->out, "\n    ");
+		at = 4;
+	} else {
+		buf_adds(p->out, "  ");
+	}
+	wrap(p, &text, at, 4);
+}
+
+static void
+write_finding(const struct page *p, const struct finding *f)
+{
+	AUTO(buf) struct buf text = {0};
+
+	write_title(p, f);
+	add_safe(p, &text, f->message);
+	buf_adds(p->out, "    ");
+	wrap(p, &text, 4, 4);
+	field(p, "seen", f->evidence);
+	field(p, "fix", f->fix);
+	if (f->location.path) {
+		buf_clear(&text);
+		add_location(p, &text, &f->location);
+		buf_adds(p->out, "    ");
+		paint(p, INK_DIM, "at");
+		buf_adds(p->out, "    ");
+		wrap(p, &text, 10, 10);
+	}
+}
+
+/* "research/scout  Deployment, migrating, companion pipelock-companion 1/1" */
+static void
+add_agent(const struct page *p, struct buf *to, const struct workload *w)
+{
+	const struct workload *c = w->companion;
+
+	add_safe(p, to, w->kind);
+	buf_addf(to, ", %s", state_name(w->state));
+	if (c) {
+		buf_adds(to, ", companion ");
+		if (strcmp(c->namespace, w->namespace) != 0) {
+			add_safe(p, to, c->namespace);
+			buf_addc(to, '/');
+		}
+		add_safe(p, to, c->name);
+		if (c->ready >= 0 && c->desired >= 0)
+			buf_addf(to, " %lld/%lld", (long long)c->ready, (long long)c->desired);
+	}
+	if (w->pipelock)
+		buf_adds(to, ", Pipelock in the pod");
+}
+
+static void
+add_workload(const struct page *p, struct buf *to, const struct workload *w)
+{
+	add_safe(p, to, w->kind);
+	if (w->role == ROLE_COMPANION)
+		buf_addf(to, ", companion of %zu agents", w->n_agents);
+	else if (w->role != ROLE_NONE)
+		buf_addf(to, ", %s", role_name(w->role));
+}
+
+/* Of a group: its agent, else the workload, else the object that its first finding is about. */
+static void
+write_group(const struct page *p, const struct finding *f)
+{
+	const struct workload *w = f->agent ? f->agent : f->workload;
+	AUTO(buf) struct buf name = {0};
+	AUTO(buf) struct buf text = {0};
+
+	buf_addc(p->out, '\n');
+	if (!w) {
+		add_object(p, &name, f);
+		paint(p, INK_BOLD, buf_str(&name));
+		buf_addc(p->out, '\n');
+		return;
+	}
+	add_safe(p, &name, w->namespace);
+	buf_addc(&name, '/');
+	add_safe(p, &name, w->name);
+	if (f->agent)
+		add_agent(p, &text, w);
+	else
+		add_workload(p, &text, w);
+	paint(p, INK_BOLD, buf_str(&name));
+	buf_adds(p->out, "  ");
+	wrap(p, &text, text_width(buf_str(&name)) + 2, 2);
+}
+
+static const struct workload *
+owner(const struct finding *f)
+{
+	return f->agent ? f->agent : f->workload;
+}
+
+/*
+ * Groups stand in the order of their worst finding; within one, findings keep theirs. `next` chains the findings of a
+ * group, `last` holds the newest one of each workload. Findings without a workload stand alone.
+ */
+static void
+chain(const struct audit *a, size_t *next, bool *first, size_t *last)
+{
+	const struct workload *base = a->fleet->workloads;
+
+	for (size_t i = 0; i < a->n_findings; i++) {
+		const struct workload *w = owner(&a->findings[i]);
+
+		if (a->findings[i].suppressed)
+			continue;
+		first[i] = !w || !last[w - base];
+		if (!first[i])
+			next[last[w - base] - 1] = i + 1;
+		if (w)
+			last[w - base] = i + 1;
+	}
+}
+
+static void
+write_findings(const struct page *p)
+{
+	const struct audit *a = p->audit;
+	AUTO(arena) struct arena memory = {0};
+	size_t *next = ARENA_ARRAY(&memory, size_t, a->n_findings); /* places from 1, 0 for none */
+	size_t *last = ARENA_ARRAY(&memory, size_t, a->fleet->n_workloads);
+	bool *first = ARENA_ARRAY(&memory, bool, a->n_findings);
+
+	chain(a, next, first, last);
+	for (size_t i = 0; i < a->n_findings; i++) {
+		if (!first[i])
+			continue;
+		write_group(p, &a->findings[i]);
+		for (size_t j = i + 1; j; j = next[j - 1])
+			write_finding(p, &a->findings[j - 1]);
+	}
+}
+
+/*
+ * What does not count, and what is not known
+ */
+
+static void
+write_suppressed_one(const struct page *p, const struct finding *f)
+{
+	const struct suppression *s = f->suppressed;
+	AUTO(buf) struct buf text = {0};
+	char until[24];
+
+	buf_addf(&text, "%s %s ", severity_name(f->severity), f->rule->id);
+	add_object(p, &text, f);
+	buf_adds(&text, ": ");
+	add_value(p, &text, s->reason);
+	buf_addf(&text, " (%s", s->from);
+	if (s->owner) {
+		buf_adds(&text, ", owner ");
+		add_value(p, &text, s->owner);
+	}
+	if (s->expires_at != CLOCK_UNKNOWN) {
+		clock_format(s->expires_at, until);
+		buf_addf(&text, ", until %.10s", until);
+	}
+	buf_addc(&text, ')');
+	item(p, &text);
+}
+
+static void
+write_suppressed(const struct page *p)
+{
+	const struct audit *a = p->audit;
+
+	if (!a->suppressed)
+		return;
+	heading(p, INK_BOLD, "Suppressed, not counted:");
+	for (size_t i = 0; i < a->n_findings; i++) {
+		if (a->findings[i].suppressed)
+			write_suppressed_one(p, &a->findings[i]);
+	}
+}
+
+static void
+write_rules(const struct page *p, const char *what, const struct rule *const *list, size_t n)
+{
+	AUTO(buf) struct buf text = {0};
+
+	if (!n)
+		return;
+	buf_adds(&text, what);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&text, "%s%s", i ? ", " : " ", list[i]->id);
+	item(p, &text);
+}
+
+static void
+write_gap(const struct page *p, const struct gap *g)
+{
+	AUTO(buf) struct buf text = {0};
+
+	add_safe(p, &text, g->kind);
+	if (*g->namespace) {
+		buf_adds(&text, " in namespace ");
+		add_safe(p, &text, g->namespace);
+	}
+	buf_adds(&text, ": ");
+	add_value(p, &text, g->reason);
+	item(p, &text);
+}
+
+static void
+write_incomplete(const struct page *p)
+{
+	const struct audit *a = p->audit;
+
+	if (a->complete)
+		return;
+	heading(p, INK_WARN, "INCOMPLETE: this should have been read and was not, so what it hides is not known:");
+	for (size_t i = 0; i < a->n_gaps && i < MAX_LISTED; i++)
+		write_gap(p, &a->gaps[i]);
+	and_more(p, a->n_gaps);
+	write_rules(p, "rules not judged, or not everywhere:", a->unknown, a->n_unknown);
+}
+
+static void
+write_exemptions(const struct page *p)
+{
+	const struct audit *a = p->audit;
+
+	if (!a->exemptions_from_objects)
+		return;
+	heading(p, INK_BOLD, a->exemptions[0].ignored
+				     ? "Set on objects, and ignored as objects are not trusted:"
+				     : "Set on objects, by whoever may edit them (--no-object-exemptions ignores it):");
+	for (size_t i = 0; i < a->exemptions_from_objects && i < MAX_LISTED; i++) {
+		const struct object_exemption *e = &a->exemptions[i];
+		AUTO(buf) struct buf text = {0};
+
+		add_safe(p, &text, e->kind);
+		buf_addc(&text, ' ');
+		add_safe(p, &text, e->namespace);
+		buf_addc(&text, '/');
+		add_safe(p, &text, e->name);
+		buf_addf(&text, ", %s: ", e->key);
+		add_value(p, &text, e->value);
+		if (e->reason) {
+			buf_adds(&text, ", because: ");
+			add_value(p, &text, e->reason);
+		}
+		item(p, &text);
+	}
+	and_more(p, a->exemptions_from_objects);
+}
+
+static void
+write_judged(const struct page *p)
+{
+	const struct audit *a = p->audit;
+	AUTO(buf) struct buf text = {0};
+
+	heading(p, INK_BOLD, "Judged:");
+	buf_addf(&text, "%zu rules on %zu agent%s and %zu companion%s", a->n_judged, a->n_agents, plural(a->n_agents),
+		 a->n_companions, plural(a->n_companions));
+	item(p, &text);
+	write_rules(p, "not applicable, this source cannot tell:", a->not_applicable, a->n_not_applicable);
+	buf_clear(&text);
+	buf_adds(&text, "egress: not evaluated by this version; whether policies hold the agents in is not known");
+	item(p, &text);
+}
+
+static size_t
+width(size_t wanted)
+{
+	if (!wanted)
+		return DEFAULT_COLUMNS;
+	return wanted < MIN_COLUMNS ? MIN_COLUMNS : wanted > MAX_COLUMNS ? MAX_COLUMNS : wanted;
+}
+
+void
+report_text(const struct audit *a, const struct report_options *opt, struct buf *out)
+{
+	struct page p = {
+		.audit = a,
+		.out = out,
+		.columns = width(opt->columns),
+		.color = opt->color,
+		.ascii = opt->ascii,
+	};
+
+	write_head(&p);
+	write_findings(&p);
+	write_suppressed(&p);
+	write_incomplete(&p);
+	write_exemptions(&p);
+	write_judged(&p);
+}
