@@ -76,8 +76,10 @@ complain(struct decoder *d, const struct node *at, const char *key, const char *
 	if (key)
 		buf_addf(&path, "%s%s", path.len ? "." : "", key);
 	print_object(&object, d->object);
-	err_set(d->e, ERR_INPUT, 0, "%s, line %u: %s%s%s", buf_str(&object), at ? at->line : d->doc->line,
-		buf_str(&path), path.len ? ": " : "", what);
+	if (path.len)
+		buf_adds(&path, key ? " " : ": ");
+	err_set(d->e, ERR_INPUT, 0, "%s, line %u: %s%s", buf_str(&object), at ? at->line : d->doc->line,
+		buf_str(&path), what);
 }
 
 void
