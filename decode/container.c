@@ -9,12 +9,12 @@
 static const struct {
 	const char *key;
 	enum env_source source;
-	const char *ref; /* the member that names the object */
+	const char *ref, *part; /* the members that name the object, and the part of it */
 } env_sources[] = {
-	{"configMapKeyRef", ENV_CONFIG_MAP, "name"},
-	{"secretKeyRef", ENV_SECRET, "name"},
-	{"fieldRef", ENV_FIELD, NULL},
-	{"resourceFieldRef", ENV_RESOURCE, NULL},
+	{"configMapKeyRef", ENV_CONFIG_MAP, "name", "key"},
+	{"secretKeyRef", ENV_SECRET, "name", "key"},
+	{"fieldRef", ENV_FIELD, NULL, "fieldPath"},
+	{"resourceFieldRef", ENV_RESOURCE, NULL, NULL},
 };
 
 static void
@@ -27,9 +27,10 @@ decode_value_from(struct decoder *d, const struct node *from, struct env_var *v)
 		if (!source)
 			continue;
 		v->source = env_sources[i].source;
+		if (env_sources[i].part)
+			v->key = field_str_or(d, source, env_sources[i].part, "");
 		if (env_sources[i].ref) {
 			v->ref = field_str_or(d, source, env_sources[i].ref, "");
-			v->key = field_str_or(d, source, "key", "");
 			v->optional = field_bool(d, source, "optional", false);
 		}
 		return;

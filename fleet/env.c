@@ -248,15 +248,36 @@ service_variable(struct lookup *l, const struct service *s, const char *text)
 	return set_to(port ? arena_printf(l->arena, "%d", port->port) : ip, 0);
 }
 
-/* The namespace's own, and the API server's. */
-static bool
-makes_variables(const struct service *s, const char *namespace)
+/* The variable as this Service makes it. */
+static struct env_value
+from_service(struct lookup *l, const struct service *s, const char *name)
 {
-	return strcmp(s->object.namespace, namespace) == 0 ||
-	       (strcmp(s->object.namespace, "default") == 0 && strcmp(s->object.name, "kubernetes") == 0);
+	const char *rest = s ? behind_name(name, s->object.name) : NULL;
+
+	return rest && *rest == '_' ? service_variable(l, s, rest + 1) : with_state(ENV_ABSENT, 0);
 }
 
-/* Variables made of Services, as with enableServiceLinks, which is on unless somebody switched it off. */
+/* The first Service of a namespace, or where it would stand: they are sorted. */
+static size_t
+first_service(const struct fleet *f, const char *namespace)
+{
+	size_t low = 0, high = f->n_services;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(f->services[mid]->object.namespace, namespace) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/*
+ * Variables made of Services: the namespace's, and the API server's. As with enableServiceLinks, which is on unless
+ * somebody switched it off.
+ */
 static struct env_value
 from_services(struct lookup *l, const char *name)
 {
@@ -264,20 +285,16 @@ from_services(struct lookup *l, const char *name)
 
 	if (!strstr(name, "_SERVICE_") && !strstr(name, "_PORT"))
 		return with_state(ENV_ABSENT, 0);
-	for (size_t i = 0; i < f->n_services; i++) {
-		const struct service *s = f->services[i];
-		const char *rest = NULL;
+	for (size_t i = first_service(f, l->namespace); i < f->n_services; i++) {
 		struct env_value v;
 
-		if (makes_variables(s, l->namespace))
-			rest = behind_name(name, s->object.name);
-		if (!rest || *rest != '_')
-			continue;
-		v = service_variable(l, s, rest + 1);
+		if (strcmp(f->services[i]->object.namespace, l->namespace) != 0)
+			break;
+		v = from_service(l, f->services[i], name);
 		if (v.state != ENV_ABSENT)
 			return v;
 	}
-	return with_state(ENV_ABSENT, 0);
+	return from_service(l, fleet_service(f, "default", "kubernetes"), name);
 }
 
 /* The variable as an entry at position `before` sees it. */
@@ -298,7 +315,8 @@ variable(struct lookup *l, const char *name, size_t before)
 }
 
 struct env_value
-env_lookup(const struct fleet *f, const char *namespace, const struct container *c, const char *name, struct arena *a)
+env_lookup(const struct fleet *f, const char *namespace, const struct container *c, const char *name,
+	   struct arena *a)
 {
 	struct lookup l = {.fleet = f, .namespace = namespace, .container = c, .arena = a};
 
@@ -306,7 +324,8 @@ env_lookup(const struct fleet *f, const char *namespace, const struct container 
 }
 
 struct env_value
-env_expand(const struct fleet *f, const char *namespace, const struct container *c, const char *text, struct arena *a)
+env_expand(const struct fleet *f, const char *namespace, const struct container *c, const char *text,
+	   struct arena *a)
 {
 	struct lookup l = {.fleet = f, .namespace = namespace, .container = c, .arena = a};
 

@@ -23,7 +23,7 @@ struct env_var {
 	const char *name;
 	const char *value; /* ENV_LITERAL: as written, $(VAR) not yet expanded; NULL otherwise */
 	enum env_source source;
-	const char *ref, *key; /* the ConfigMap's or Secret's name and key */
+	const char *ref, *key; /* the ConfigMap's or Secret's name and key; a field's path is a key: metadata.namespace */
 	bool optional;
 	unsigned line;
 };
