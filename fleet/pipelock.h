@@ -18,6 +18,7 @@ struct pipelock_agent {
 
 /* Where a field's value stands in the text, lines from 1; 0 when the default holds. */
 struct pipelock_config {
+	bool parsed; /* the text is YAML of the right shape: the fields below are its own, not what stands in for them */
 	bool valid;
 	char *problem; /* why it is not valid: what and where, safe to show; NULL when valid */
 	unsigned problem_line;
