@@ -285,6 +285,13 @@ add_members(struct candidates *all, const struct node *map)
 	}
 }
 
+static bool
+no_merge(struct builder *b, const struct node *value)
+{
+	return err_set(b->e, ERR_INPUT, 0, "%s:%u: << merges maps, and this is %s", b->name, value->line,
+		       node_type_name(value));
+}
+
 /* The maps that one merge key names: one, or a list of them. */
 static bool
 add_merge(struct builder *b, struct candidates *all, const struct node *value)
@@ -293,17 +300,14 @@ add_merge(struct builder *b, struct candidates *all, const struct node *value)
 		add_members(all, value);
 		return true;
 	}
+	if (value->type != NODE_LIST)
+		return no_merge(b, value);
 	node_each(map, value) {
-		if (map->type != NODE_MAP) {
-			value = map;
-			break;
-		}
+		if (map->type != NODE_MAP)
+			return no_merge(b, map);
 		add_members(all, map);
 	}
-	if (value->type == NODE_LIST)
-		return true;
-	return err_set(b->e, ERR_INPUT, 0, "%s:%u: << merges maps, and this is %s", b->name, value->line,
-		       node_type_name(value));
+	return true;
 }
 
 /* Leaves, of what is merged, the first of each key that the map has not itself. */
@@ -313,6 +317,8 @@ drop_known_keys(struct candidates *all, size_t own)
 	const char *last = NULL;
 	size_t kept = 0;
 
+	if (!all->n)
+		return;
 	qsort(all->at, all->n, sizeof(all->at[0]), by_key);
 	for (size_t i = 0; i < all->n; i++) {
 		const struct candidate c = all->at[i];

@@ -287,6 +287,8 @@ tagged(struct arena *a, struct node *n, const char *tag)
 	for (size_t i = 0; i < COUNT_OF(tags); i++) {
 		if (!is_tag(tag, tags[i].name))
 			continue;
+		if (memchr(n->text, '\0', n->len))
+			return false;
 		resolve(n, n->text, n->len);
 		if (tags[i].type == NODE_FLOAT && n->type == NODE_INT) {
 			n->type = NODE_FLOAT;
@@ -305,7 +307,7 @@ yaml_scalar(struct arena *a, struct node *n, const char *tag, bool plain, const 
 	n->quoted = !plain;
 	n->text = arena_strndup(a, text, len);
 	n->len = (uint32_t)len;
-	if (tag) {
+	if (tag && strcmp(tag, "!") != 0) {
 		n->quoted = true;
 		if (!tagged(a, n, tag))
 			return false;
