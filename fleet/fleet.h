@@ -154,7 +154,7 @@ struct fleet {
 	int refs;
 	struct source source;
 	int64_t read_at; /* seconds */
-	const struct settings *settings; /* borrowed: outlives the fleet */
+	const struct settings *settings; /* borrowed: outlives the fleet; never NULL */
 
 	/* sorted by namespace, name, kind */
 	struct workload *workloads;
@@ -181,13 +181,13 @@ struct fleet {
 
 struct fleet_input {
 	struct source source; /* strings are copied */
-	struct object_set *objects; /* taken over: empty afterwards */
-	const struct settings *settings;
+	struct object_set *objects; /* taken over: empty afterwards, but for the paths that locations point to */
+	const struct settings *settings; /* NULL: the defaults */
 	const struct gap *gaps; /* copied */
 	size_t n_gaps;
 };
 
-/* Resolves roles, pairs, Pipelock set-ups and states. Never fails on odd objects; needs no clock but the source's. */
+/* Resolves roles, pairs, Pipelock set-ups and states; read_at is now. Never fails on odd objects. */
 struct fleet *fleet_new(struct fleet_input *in);
 struct fleet *fleet_ref(struct fleet *f);
 void fleet_unref(struct fleet *f); /* NULL is fine */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/role.h"
+
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+#include "fleet/fleet_index.h"
+#include "fleet/image.h"
+#include "fleet/pair.h"
+
+#define ROLE_LABEL "moat.dev/role"
+#define TOPOLOGY "pipelock.dev/topology"
+#define NAME_LABEL "app.kubernetes.io/name"
+#define COMPONENT_LABEL "app.kubernetes.io/component"
+
+static bool
+give(struct workload *w, enum role role, enum role_reason reason)
+{
+	w->role = role;
+	w->role_reason = reason;
+	return true;
+}
+
+/* Is that label on the workload, or on its pods as the template makes them? */
+static bool
+has_label(const struct workload *w, const char *key, const char *value)
+{
+	return str_eq(labels_get(&w->object->labels, key), value) ||
+	       str_eq(labels_get(&w->template->labels, key), value);
+}
+
+static bool
+has_annotation(const struct workload *w, const char *key, const char *value)
+{
+	return str_eq(labels_get(&w->object->annotations, key), value) ||
+	       str_eq(labels_get(&w->template->annotations, key), value);
+}
+
+static bool
+by_config(const struct settings *s, struct workload *w)
+{
+	const struct match_subject subject = {w->namespace, w->kind, w->name, &w->object->labels,
+					      &w->template->labels};
+
+	for (size_t i = 0; i < s->n_roles; i++)
+		if (settings_match(&s->roles[i].match, &subject))
+			return give(w, (enum role)s->roles[i].role, ROLE_BY_CONFIG);
+	for (size_t i = 0; i < s->n_scrapers; i++)
+		if (settings_match(&s->scrapers[i], &subject))
+			return give(w, ROLE_SCRAPER, ROLE_BY_CONFIG);
+	return false;
+}
+
+static bool
+parse_role(const char *word, enum role *role)
+{
+	for (*role = ROLE_NONE; *role <= ROLE_SCRAPER; (*role)++)
+		if (strcmp(word, role_name(*role)) == 0)
+			return true;
+	return false;
+}
+
+/* Read even where objects are not trusted: reports list who tries. */
+static bool
+by_label(const struct settings *s, struct workload *w, struct object_set *set)
+{
+	const struct labels *const on[] = {&w->object->labels, &w->template->labels};
+	const char *odd = NULL;
+	enum role role = ROLE_NONE;
+
+	for (size_t i = 0; i < COUNT_OF(on) && !w->role_label; i++) {
+		const char *word = labels_get(on[i], ROLE_LABEL);
+
+		if (word && parse_role(word, &role))
+			w->role_label = word;
+		else if (word && !odd)
+			odd = word;
+	}
+	if (odd)
+		object_set_warn(set, "%s %s/%s: label %s: %.63s is passed over: write agent, companion, scraper or none",
+				w->kind, w->namespace, w->name, ROLE_LABEL, odd);
+	return w->role_label && s->trust_objects && give(w, role, ROLE_BY_LABEL);
+}
+
+static bool
+by_pipelock_marks(struct workload *w)
+{
+	if (has_annotation(w, TOPOLOGY, "companion-proxy"))
+		return give(w, ROLE_AGENT, ROLE_BY_ANNOTATION);
+	if (has_label(w, NAME_LABEL, "pipelock") && has_label(w, COMPONENT_LABEL, "proxy"))
+		return give(w, ROLE_COMPANION, ROLE_BY_NAME_LABELS);
+	return false;
+}
+
+/* Something that works in the pod, rather than serving what does. */
+static bool
+is_worker(const struct container *c)
+{
+	return c->class == CONTAINER_MAIN && !container_is_pipelock(c) && !known_find(KNOWN_VPN, c) &&
+	       !known_find(KNOWN_HELPER, c);
+}
+
+static bool
+by_containers(struct workload *w)
+{
+	const struct pod_spec *spec = &w->template->spec;
+	bool pipelock = false, worker = false;
+
+	for (size_t i = 0; i < spec->n_containers; i++) {
+		pipelock = pipelock || container_is_pipelock(&spec->containers[i]);
+		worker = worker || is_worker(&spec->containers[i]);
+	}
+	return pipelock && give(w, worker ? ROLE_AGENT : ROLE_COMPANION, ROLE_BY_CONTAINERS);
+}
+
+/* What a workload says of itself. */
+static void
+assign_by_itself(struct fleet *f, struct object_set *set)
+{
+	for (size_t i = 0; i < f->n_workloads; i++) {
+		struct workload *w = &f->workloads[i];
+		bool labelled = by_label(f->settings, w, set);
+
+		if (by_config(f->settings, w) || labelled || by_pipelock_marks(w))
+			continue;
+		by_containers(w);
+	}
+}
+
+/* What others make of it: asks which Services lead to companions, so these have to be known. */
+static void
+assign_by_others(struct fleet *f)
+{
+	AUTO(arena) struct arena scratch = {0};
+
+	for (size_t i = 0; i < f->n_workloads; i++) {
+		struct workload *w = &f->workloads[i];
+
+		if (w->role_reason != ROLE_BY_NOTHING)
+			continue;
+		if (pair_proxy_target(f, w, &scratch).companion)
+			give(w, ROLE_AGENT, ROLE_BY_PROXY);
+		else if (has_label(w, COMPONENT_LABEL, "agent"))
+			give(w, ROLE_AGENT, ROLE_BY_COMPONENT);
+		arena_reset(&scratch);
+	}
+}
+
+static struct workload **
+list_role(struct fleet *f, enum role role, size_t *n)
+{
+	struct workload **list;
+
+	*n = 0;
+	for (size_t i = 0; i < f->n_workloads; i++)
+		*n += f->workloads[i].role == role;
+	list = ARENA_ARRAY(&f->arena, struct workload *, *n);
+	*n = 0;
+	for (size_t i = 0; i < f->n_workloads; i++)
+		if (f->workloads[i].role == role)
+			list[(*n)++] = &f->workloads[i];
+	return list;
+}
+
+void
+role_assign(struct fleet *f, struct object_set *set)
+{
+	assign_by_itself(f, set);
+	fleet_index_companions(f);
+	assign_by_others(f);
+	f->agents = list_role(f, ROLE_AGENT, &f->n_agents);
+	f->companions = list_role(f, ROLE_COMPANION, &f->n_companions);
+	f->scrapers = list_role(f, ROLE_SCRAPER, &f->n_scrapers);
+}
