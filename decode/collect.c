@@ -44,9 +44,10 @@ no_object(struct collector *c, const struct node *doc, struct err *e)
 	if (!c->in_folder)
 		return err_set(e, ERR_INPUT, 0, "%s:%u: %s, where an object with apiVersion and kind is expected",
 			       c->ctx.path, doc->line, what);
-	if (!c->warned)
-		object_set_warn(c->set, "%s:%u: passed over: %s is no Kubernetes object", c->ctx.path, doc->line, what);
-	c->warned = true;
+	if (!c->foreign) {
+		c->foreign = what;
+		c->foreign_line = doc->line;
+	}
 	return true;
 }
 
@@ -80,6 +81,9 @@ take_item(struct collector *c, const char *list_kind, const struct node *item, s
 		return err_set(e, ERR_INPUT, 0, "%s:%u: an object without a kind in a list", c->ctx.path, item->line);
 	if (!is_list(kind) || !items)
 		return take_one(c, list_kind, item, e);
+	if (items->type != NODE_LIST && items->type != NODE_NULL)
+		return err_set(e, ERR_INPUT, 0, "%s:%u: `items` is %s, where a list is expected", c->ctx.path, items->line,
+			       node_type_name(items));
 	node_each(nested, items)
 		if (!take_item(c, kind, nested, e))
 			return false;

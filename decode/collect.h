@@ -12,13 +12,14 @@ struct collector {
 	struct decode_context ctx; /* its path names the source in messages */
 	/*
 	 * Whoever names a file means it: what is no object in it is an error. A folder holds other things too, such as
-	 * the values of a Helm chart: those are passed over, with one warning a file.
+	 * the values of a Helm chart: those are passed over, and the first one is noted.
 	 */
 	bool in_folder;
+	const char *foreign; /* what it is: "a list"; NULL: there was none */
+	unsigned foreign_line;
 
 	/* What follows is the collector's own. */
 	bool refused; /* an error came from an object, not from the syntax */
-	bool warned;
 	bool open; /* inside a list whose kind comes behind its items */
 	size_t start; /* objects before that list */
 	struct err held; /* what is wrong with its items, which counts once it is known to be a list */

@@ -144,7 +144,9 @@ decode_container(struct decoder *d, const struct node *n, enum container_class c
 	c->line = n->line;
 	c->image_line = field_line(n, "image");
 	c->name = field_need(d, n, "name");
-	c->image = field_need(d, n, "image");
+	c->image = field_str_or(d, n, "image", "");
+	if (!*c->image)
+		pod_decode_incomplete(d, n, "image");
 	c->command = field_strs(d, n, "command", &c->n_command);
 	c->args = field_strs(d, n, "args", &c->n_args);
 	decode_env(d, n, c);

@@ -37,7 +37,7 @@ decode_template(struct decoder *d, const char *path, struct pod_template *out)
 	const struct node *meta = field_map(d, template, "metadata");
 
 	if (!template) {
-		field_missing(d, parent ? parent : d->doc, parent ? "template" : path);
+		pod_decode_incomplete(d, parent, "pod template");
 		return;
 	}
 	out->line = template->line;

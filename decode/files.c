@@ -15,7 +15,7 @@
 #include "base/yaml.h"
 #include "decode/collect.h"
 
-#define DUPLICATES_NAMED 20 /* the rest is only counted */
+#define NAMED 20 /* in warnings of one sort; the rest is only counted */
 
 /* A folder that was entered: links may lead back to it. The key is a struct of its own, without padding. */
 struct folder {
@@ -30,6 +30,7 @@ struct source {
 	const char *default_namespace;
 	struct folder *entered; /* below the path that is being read */
 	bool stdin_read;
+	size_t foreign; /* files in folders that hold something else than objects */
 };
 
 /* --- one file --- */
@@ -110,6 +111,14 @@ read_again(const char *path, struct collector *c, size_t before, struct err *e)
 	return read_yaml(in, c, e);
 }
 
+static void
+note_foreign(struct source *s, const struct collector *c)
+{
+	if (c->foreign && ++s->foreign <= NAMED)
+		object_set_warn(&s->set, "%s:%u: passed over: %s is no Kubernetes object", c->ctx.path, c->foreign_line,
+				c->foreign);
+}
+
 /* Takes over `in`. `path` is NULL where it cannot be opened again: standard input, memory. */
 static bool
 read_documents(struct source *s, struct reader *in, const char *path, bool in_folder, struct err *e)
@@ -127,6 +136,7 @@ read_documents(struct source *s, struct reader *in, const char *path, bool in_fo
 		ok = json ? read_json(in, &c, e) : read_yaml(in, &c, e);
 	if (!ok && json && !c.refused && path && is_yaml_name(path))
 		ok = read_again(path, &c, before, e);
+	note_foreign(s, &c);
 	reader_close(in);
 	collect_free(&c);
 	return ok;
@@ -303,14 +313,14 @@ drop_duplicates(struct object_set *set)
 
 		if (all[i].hash != all[i + 1].hash || object_cmp(o, next) != 0)
 			continue;
-		if (!is_same_place(&o->location, &next->location) && ++duplicates <= DUPLICATES_NAMED)
+		if (!is_same_place(&o->location, &next->location) && ++duplicates <= NAMED)
 			warn_duplicate(set, o, next);
 		set->at[all[i].at] = NULL;
 		object_unref(o);
 	}
-	if (duplicates > DUPLICATES_NAMED)
+	if (duplicates > NAMED)
 		object_set_warn(set, "%zu more objects stand twice; the last of each counts",
-				duplicates - DUPLICATES_NAMED);
+				duplicates - NAMED);
 	free(all);
 	close_holes(set);
 }
@@ -351,6 +361,8 @@ finish(struct source *s, bool ok, struct object_set *out)
 		object_set_free(&s->set);
 		return false;
 	}
+	if (s->foreign > NAMED)
+		object_set_warn(&s->set, "%zu more files hold what is no Kubernetes object", s->foreign - NAMED);
 	drop_duplicates(&s->set);
 	*out = s->set;
 	return true;

@@ -21,6 +21,11 @@ void container_decode_all(struct decoder *d, const struct node *pod_spec, struct
 void volume_decode_all(struct decoder *d, const struct node *pod_spec, struct pod_spec *out);
 /* A pod's own spec, or that of a template: `parent` has metadata and spec. */
 void pod_decode_spec(struct decoder *d, const struct node *parent, struct pod_spec *out);
+/*
+ * What no pod can be without is not there: a piece of an object, such as a Kustomize patch that lies beside what it
+ * patches. Judged as it stands it would take the place of the whole and look clean.
+ */
+void pod_decode_incomplete(struct decoder *d, const struct node *parent, const char *missing);
 struct security pod_decode_security(struct decoder *d, const struct node *parent);
 
 void pod_decode(struct decoder *d);

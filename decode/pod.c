@@ -3,6 +3,13 @@
 #include "base/str.h"
 #include "decode/kinds.h"
 
+void
+pod_decode_incomplete(struct decoder *d, const struct node *parent, const char *missing)
+{
+	field_fail(d, parent ? parent : d->doc,
+		   "no %s; if this is a patch of Kustomize, pipe `kubectl kustomize` into -f -", missing);
+}
+
 struct security
 pod_decode_security(struct decoder *d, const struct node *parent)
 {
@@ -44,13 +51,8 @@ pod_decode_spec(struct decoder *d, const struct node *parent, struct pod_spec *o
 	const struct node *spec = field_map(d, parent, "spec");
 	const struct node *context = field_map(d, spec, "securityContext");
 
-	/*
-	 * Without containers it is no pod but a piece of one, such as a Kustomize patch that lies beside what it
-	 * patches. Judged as it stands it would take the place of the whole and look clean.
-	 */
 	if (node_count(field_list(d, spec, "containers")) == 0) {
-		field_fail(d, spec ? spec : parent ? parent : d->doc, "containers are missing; if this is a patch of "
-			   "Kustomize, pipe `kubectl kustomize` into -f -");
+		pod_decode_incomplete(d, spec ? spec : parent, "containers");
 		return;
 	}
 	out->line = spec->line;

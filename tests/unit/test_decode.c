@@ -132,6 +132,7 @@ decode_text(const char *text, struct object_set *set, struct err *e)
 
 #define POD(spec) "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: a}\nspec: " spec "\n"
 #define POD_WITH(more) POD("{containers: [{name: c, image: i}], " more "}")
+#define PATCH "; if this is a patch of Kustomize, pipe `kubectl kustomize` into -f -"
 #define META(more) "apiVersion: v1\nkind: Namespace\nmetadata: " more "\n"
 
 static void
@@ -152,10 +153,9 @@ objects_that_cannot_be_are_named(void **state)
 		 "Namespace n, line 3: metadata.generation: a number expected, got a string"},
 		{"kind: Namespace\nmetadata: {name: n}\n", "Namespace n, line 1: apiVersion is missing"},
 		{POD("{containers: {name: c}}"), "Pod a/p, line 4: spec.containers: a list expected, got a map"},
-		{POD("{}"), "Pod a/p, line 4: spec: containers are missing; if this is a patch of Kustomize, pipe "
-			    "`kubectl kustomize` into -f -"},
+		{POD("{}"), "Pod a/p, line 4: spec: no containers" PATCH},
 		{POD("{containers: [c]}"), "Pod a/p, line 4: spec.containers[0]: a map expected, got a string"},
-		{POD("{containers: [{name: c}]}"), "Pod a/p, line 4: spec.containers[0].image is missing"},
+		{POD("{containers: [{name: c}]}"), "Pod a/p, line 4: spec.containers[0]: no image" PATCH},
 		{POD("{containers: [{image: c}]}"), "Pod a/p, line 4: spec.containers[0].name is missing"},
 		{POD("\n  containers:\n  - name: c\n    image: i\n    env:\n    - {name: A, value: 1}\n"
 		     "    - name: B\n      value:\n      - b"),
@@ -177,9 +177,9 @@ objects_that_cannot_be_are_named(void **state)
 		{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: three}\n",
 		 "Deployment default/d, line 4: spec.replicas: a number expected, got a string"},
 		{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 3}\n",
-		 "Deployment default/d, line 4: spec.template is missing"},
+		 "Deployment default/d, line 4: spec: no pod template" PATCH},
 		{"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: d}\nspec: {jobTemplate: {}}\n",
-		 "CronJob default/d, line 1: spec.jobTemplate.spec is missing"},
+		 "CronJob default/d, line 1: no pod template" PATCH},
 		{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n"
 		 "spec: {selector: {matchExpressions: [{key: a, operator: Like, values: [b]}]}}\n",
 		 "Deployment default/d, line 4: spec.selector.matchExpressions[0].operator: In, NotIn, Exists or DoesNotExist "
@@ -284,6 +284,25 @@ managed_fields_count_in_yaml_too(void **state)
 	object_set_free(&set);
 }
 
+/* A small file, a megabyte that has a name, and its name very often. */
+static void
+aliases_of_long_texts_end_too(void **state)
+{
+	AUTO(buf) struct buf text = {0};
+	struct object_set set = {0};
+	struct err e = {0};
+
+	(void)state;
+	buf_adds(&text, "x: &x ");
+	buf_fill(&text, 'x', 1 << 20);
+	buf_adds(&text, "\n" POD("\n  containers:\n  - name: c\n    image: i\n    args:"));
+	for (int i = 0; i < 1000; i++)
+		buf_adds(&text, "    - *x\n");
+	assert_false(decode_text(buf_str(&text), &set, &e));
+	assert_string_equal(e.msg, "x.yaml: Pod a/p, line 73: spec.containers[0].args[63]: the object holds more than "
+				   "64 MiB of text");
+}
+
 /* A fleet keeps a hundred thousand of them. */
 static void
 an_object_takes_no_more_than_it_needs(void **state)
@@ -318,6 +337,7 @@ main(void)
 		cmocka_unit_test(long_annotations_go_unless_moat_reads_them),
 		cmocka_unit_test(config_text_keeps_its_nul_bytes),
 		cmocka_unit_test(managed_fields_count_in_yaml_too),
+		cmocka_unit_test(aliases_of_long_texts_end_too),
 		cmocka_unit_test(an_object_takes_no_more_than_it_needs),
 	};
 

@@ -221,6 +221,27 @@ what_is_no_object_is_passed_over_in_folders_only(void **state)
 }
 
 static void
+many_files_of_something_else_are_counted(void **state)
+{
+	struct object_set set = {0};
+	struct err e = {0};
+
+	(void)state;
+	mkdir("f", 0777);
+	for (int i = 0; i < 30; i++) {
+		AUTO(free) char *path = mem_printf("f/values-%02d.yaml", i);
+
+		put(path, "a: 1\n---\nb: 2\n");
+	}
+	assert_true(files_read(PATHS("f"), 1, NULL, &set, &e));
+	assert_int_equal(set.n_warnings, 21);
+	assert_string_equal(set.warnings[19],
+			    "f/values-19.yaml:1: passed over: a map without kind is no Kubernetes object");
+	assert_string_equal(set.warnings[20], "10 more files hold what is no Kubernetes object");
+	object_set_free(&set);
+}
+
+static void
 lists_hold_objects_only(void **state)
 {
 	(void)state;
@@ -231,6 +252,8 @@ lists_hold_objects_only(void **state)
 	put("l.yaml", "kind: List\napiVersion: v1\nitems: [7]\n");
 	refused(PATHS("l.yaml"), ERR_INPUT,
 		"l.yaml:3: a number in a list, where an object with apiVersion and kind is expected");
+	put("l.yaml", "kind: List\napiVersion: v1\nitems: {a: b}\n");
+	refused(PATHS("l.yaml"), ERR_INPUT, "l.yaml:3: `items` is a map, where a list is expected");
 	/* Wrong, but only if it is a list: that stands behind it. */
 	put("l.yaml", "items:\n- {apiVersion: v1, kind: Namespace}\nkind: NamespaceList\n");
 	refused(PATHS("l.yaml"), ERR_INPUT, "l.yaml: Namespace, line 2: metadata is missing");
@@ -394,6 +417,7 @@ main(void)
 		TEST(bad_files_are_named),
 		TEST(unreadable_folders_are_named),
 		TEST(what_is_no_object_is_passed_over_in_folders_only),
+		TEST(many_files_of_something_else_are_counted),
 		TEST(lists_hold_objects_only),
 		TEST(an_empty_folder_is_mentioned),
 		TEST(json_and_yaml_are_told_apart),
