@@ -34,6 +34,7 @@ struct node {
 	bool has_nul; /* a string with a NUL byte inside */
 	unsigned line; /* from 1. In JSON, the line of the enclosing item */
 	uint32_t len; /* bytes of text; members of a list or map */
+	bool literal; /* a YAML block of the | kind: its lines stand in the source, the first one below `line` */
 	const char *key; /* of a map's member, NUL-terminated; NULL otherwise */
 	const char *text; /* scalars: as written (strings: their value), NUL-terminated. NODE_RAW: JSON, not terminated */
 	union {

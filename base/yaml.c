@@ -377,6 +377,7 @@ scalar(struct builder *b, struct node *n)
 	if (b->kept_bytes > MAX_PART)
 		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the anchors of one document name more than 256 MiB",
 			       b->name, event_line(b));
+	n->literal = b->event.data.scalar.style == YAML_LITERAL_SCALAR_STYLE;
 	if (yaml_scalar(b->arena, n, tag, b->event.data.scalar.plain_implicit, text, len))
 		return true;
 	/* The value itself may be a secret. */

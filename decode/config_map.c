@@ -44,6 +44,7 @@ decode_keys(struct decoder *d, struct config_map *m)
 		k->key = arena_strdup(d->arena, n->key);
 		k->text = decode_text(d, n, &k->len);
 		k->line = n->line;
+		k->literal = n->literal;
 	}
 	node_each(n, binary)
 		at[m->n_keys++] = (struct config_key){.key = arena_strdup(d->arena, n->key), .line = n->line};

@@ -190,7 +190,8 @@ struct config_key {
 	const char *key;
 	const char *text; /* NULL for binaryData */
 	size_t len;
-	unsigned line;
+	unsigned line; /* of the key */
+	bool literal; /* the text stands in the source line by line, the first one below `line` */
 };
 
 struct config_map {

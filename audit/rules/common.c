@@ -70,7 +70,7 @@ rule_config_name(struct audit_run *run, const struct workload *w)
 
 	if (!p->config_map)
 		return audit_printf(run, "the defaults of %s %s/%s", w->kind, w->namespace, w->name);
-	return audit_printf(run, "ConfigMap %s/%s, key %s", p->config_map->object.namespace,
+	return audit_printf(run, "ConfigMap %s/%s (key %s)", p->config_map->object.namespace,
 			    p->config_map->object.name, p->sources[0].key);
 }
 
@@ -79,8 +79,8 @@ rule_config_line(const struct pipelock *p, unsigned text_line)
 {
 	const struct config_key *key = p->config_map ? config_map_key(p->config_map, p->sources[0].key) : NULL;
 
-	/* in JSON all lines are the object's, and a text has none of its own */
-	if (!key || !text_line || key->line <= p->config_map->object.location.line)
+	if (!key)
 		return 0;
-	return key->line + text_line;
+	/* quoted and folded text, and JSON, have no lines of their own in the source */
+	return key->literal && text_line ? key->line + text_line : key->line;
 }

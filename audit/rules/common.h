@@ -26,9 +26,9 @@ void rule_env_unknown(struct audit_run *run, const struct workload *w, const str
 bool rule_config_speaks(const struct pipelock *p);
 /* For finding_args: the ConfigMap of the config; NULL (the workload) when there is none. */
 const struct object *rule_config_object(const struct pipelock *p);
-/* "ConfigMap research/pipelock-config, key pipelock.yaml", or "the defaults of Deployment research/pipelock". */
+/* "ConfigMap research/pipelock-config (key pipelock.yaml)", or "the defaults of Deployment research/pipelock". */
 const char *rule_config_name(struct audit_run *run, const struct workload *w);
-/* The line in the source of a line of the config's text, as far as it is known; 0 for the object's. */
+/* The line in the source of a line of the config's text (0 for none): else its key's, else 0 for the object's. */
 unsigned rule_config_line(const struct pipelock *p, unsigned text_line);
 
 #endif
