@@ -330,13 +330,13 @@ inert_claim(struct exempt *x, struct audit_run *run, const struct tag *t, const 
 
 	if (str_eq(id, "suppression-inert"))
 		report_tag(t, run, id, "names suppression-inert, which cannot be suppressed",
-			   "remove suppression-inert from " IGNORE "; the config file can switch the rule off");
+			   "Remove suppression-inert from " IGNORE "; the config file can switch the rule off.");
 	else if (!t->suppression.reason)
 		report_tag(t, run, id, audit_printf(run, "gives no reason, so %s is not suppressed", id),
-			   "say why in the annotation " REASON " beside it, or remove " IGNORE);
+			   "Say why in the annotation " REASON " beside it, or remove " IGNORE ".");
 	else if (!c->used && x->view.judged(x->view.ctx, c->rule))
 		report_tag(t, run, id, audit_printf(run, "exempts from %s, which is not broken there", id),
-			   audit_printf(run, "remove %s from " IGNORE, id));
+			   audit_printf(run, "Remove %s from " IGNORE ".", id));
 }
 
 static void
@@ -345,7 +345,7 @@ inert_tag(struct exempt *x, struct audit_run *run, const struct tag *t)
 	if (t->unknown)
 		report_tag(t, run, audit_printf(run, "unknown %s", t->unknown),
 			   audit_printf(run, "names what is no rule: %s", t->unknown),
-			   "write ids as `moat rules` prints them, separated by commas");
+			   "Write ids as `moat rules` prints them, separated by commas.");
 	for (size_t i = 0; i < t->n_claims; i++)
 		inert_claim(x, run, t, &t->claims[i]);
 }
@@ -397,24 +397,24 @@ fault(const struct exempt *x, struct audit_run *run, const struct entry *e, cons
 	const struct exemption_setting *s = e->setting;
 	const struct rule *r = rule_find(s->rule);
 
-	*fix = "remove the entry";
+	*fix = "Remove the entry.";
 	if (!r && !str_eq(s->rule, "*")) {
-		*fix = "write an id as `moat rules` prints it, or remove the entry";
+		*fix = "Write an id as `moat rules` prints it, or remove the entry.";
 		return "names what is no rule";
 	}
 	if (str_eq(s->rule, "suppression-inert")) {
-		*fix = "remove the entry; severities can switch the rule off";
+		*fix = "Remove the entry; severities can switch the rule off.";
 		return "names a rule that cannot be suppressed";
 	}
 	if (!reason_of(s->reason)) {
-		*fix = "give the entry a reason, or remove it";
+		*fix = "Give the entry a reason, or remove it.";
 		return "gives no reason, so it suppresses nothing";
 	}
 	if (!e->in_force) {
 		char day[24];
 
 		clock_format(s->expires_at, day);
-		*fix = "remove the entry, or decide anew and give it a later expiry date";
+		*fix = "Remove the entry, or decide anew and give it a later expiry date.";
 		return audit_printf(run, "expired at %s", day);
 	}
 	return e->used ? NULL : unneeded(x, s, r);

@@ -11,7 +11,7 @@
 #define MIN_COLUMNS 40
 #define MAX_COLUMNS 120 /* longer lines are hard to read */
 #define MAX_LISTED 20 /* lines of a list that is not findings */
-#define MAX_VALUE 160 /* columns of a value that somebody else wrote */
+#define MAX_VALUE 400 /* columns of a value that somebody else wrote */
 
 enum ink { INK_PLAIN, INK_BOLD, INK_DIM, INK_GOOD, INK_WARN, INK_BAD, INK_WORST };
 
@@ -139,12 +139,14 @@ and_more(const struct page *p, size_t n)
  * Head
  */
 
+#define JOIN '_' /* a space at which the verdict is not broken */
+
 static void
 add_count(struct buf *to, const char **separator, size_t n, const char *what)
 {
 	if (!n)
 		return;
-	buf_addf(to, "%s%zu %s", *separator, n, what);
+	buf_addf(to, "%s%zu%c%s", *separator, n, JOIN, what);
 	*separator = ", ";
 }
 
@@ -215,10 +217,14 @@ static void
 write_head(const struct page *p)
 {
 	AUTO(buf) struct buf text = {0};
+	size_t start;
 
 	add_verdict(p, &text);
 	buf_adds(p->out, p->color ? sgr[verdict_ink(p->audit)] : "");
+	start = p->out->len;
 	text_wrap(p->out, buf_str(&text), p->columns, 0, 2);
+	for (char *c = p->out->data + start; (c = strchr(c, JOIN));)
+		*c = ' ';
 	buf_adds(p->out, p->color ? "\033[0m" : "");
 	buf_addc(p->out, '\n');
 	write_source(p);
@@ -481,7 +487,7 @@ write_incomplete(const struct page *p)
 
 	if (a->complete)
 		return;
-	heading(p, INK_WARN, "INCOMPLETE: this should have been read and was not, so what it hides is not known:");
+	heading(p, INK_WARN, "INCOMPLETE: what could not be read, so that the rest is not known:");
 	for (size_t i = 0; i < a->n_gaps && i < MAX_LISTED; i++)
 		write_gap(p, &a->gaps[i]);
 	and_more(p, a->n_gaps);

@@ -119,11 +119,55 @@ unseen_proxy(struct audit_run *run, const struct workload *w, const struct conta
 	return hint;
 }
 
+static size_t
+companions_near(const struct audit_run *run, const struct workload *w)
+{
+	size_t n, found = 0;
+	const struct workload *near = fleet_namespace(audit_fleet(run), w->namespace, &n);
+
+	for (size_t i = 0; i < n; i++)
+		found += near[i].role == ROLE_COMPANION;
+	return found;
+}
+
+static const char *
+lone_evidence(struct audit_run *run, const struct workload *w, const struct container *hidden)
+{
+	size_t near = companions_near(run, w);
+
+	if (w->wanted_companion)
+		return audit_printf(run, "it names %s, which is not there or is no companion",
+				    w->wanted_companion);
+	if (hidden)
+		return audit_printf(run,
+				    "HTTPS_PROXY of container %s comes from a Secret, which moat never reads: "
+				    "if it names a companion, annotate the workload with pipelock.dev/proxy-name",
+				    hidden->name);
+	return near ? audit_printf(run, "nothing says which of the %zu companions in namespace %s is its", near,
+				   w->namespace)
+		    : NULL;
+}
+
+static const char *
+give_companion(struct audit_run *run, const struct workload *w)
+{
+	if (companions_near(run, w))
+		return audit_printf(run,
+				    "Set HTTPS_PROXY in each container of %s to the Service of its companion, or "
+				    "annotate it with pipelock.dev/topology: companion-proxy and "
+				    "pipelock.dev/proxy-name: NAME.",
+				    rule_workload(run, w));
+	return audit_printf(run,
+			    "Deploy Pipelock as a Deployment and Service in namespace %s (for example %s-pipelock) "
+			    "and set HTTPS_PROXY to %s in each container of %s. If it is no agent, say so: label "
+			    "moat.dev/role: none.",
+			    w->namespace, w->name, with_port(run, w), rule_workload(run, w));
+}
+
 static void
 no_companion(struct audit_run *run, const struct workload *w)
 {
 	const struct container *where = NULL;
-	const char *evidence = NULL;
 	enum hint hint;
 
 	if (w->companion || w->pipelock)
@@ -133,23 +177,11 @@ no_companion(struct audit_run *run, const struct workload *w)
 		rule_env_unknown(run, w, where);
 		return;
 	}
-	if (w->wanted_companion)
-		evidence = audit_printf(run, "it names %s, which is not there or is no companion",
-					w->wanted_companion);
-	else if (hint == HINT_HIDDEN)
-		evidence = audit_printf(run,
-					"HTTPS_PROXY of container %s comes from a Secret, which moat "
-					"never reads: if it names a companion, annotate the workload "
-					"with pipelock.dev/proxy-name",
-					where->name);
 	audit_report(run, w, &(struct finding_args){
-		.message = audit_printf(run, "%s has neither a companion nor a sidecar: nothing scans "
-			"or stops what this agent sends", rule_workload(run, w)),
-		.evidence = evidence,
-		.fix = audit_printf(run, "Deploy Pipelock as a Deployment and Service in namespace %s "
-			"(for example %s-pipelock) and set HTTPS_PROXY to %s in each container of %s. "
-			"If it is no agent, say so: label moat.dev/role: none.",
-			w->namespace, w->name, with_port(run, w), rule_workload(run, w)),
+		.message = audit_printf(run, "%s has neither a companion nor a sidecar: nothing scans or stops "
+			"what this agent sends", rule_workload(run, w)),
+		.evidence = lone_evidence(run, w, where),
+		.fix = give_companion(run, w),
 	});
 }
 

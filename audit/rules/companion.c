@@ -4,6 +4,7 @@
 
 #include "audit/rules/common.h"
 #include "base/str.h"
+#include "fleet/command.h"
 #include "fleet/env.h"
 #include "fleet/image.h"
 
@@ -50,9 +51,8 @@ companion_no_forward_proxy(struct audit_run *run, const struct workload *w)
 	audit_report(run, w, &(struct finding_args){
 		.object = rule_config_object(p),
 		.line = rule_config_line(p, p->config.forward_proxy_line),
-		.message = audit_printf(run, "%s %s forward_proxy.enabled at false: HTTPS_PROXY gets "
-			"no tunnel from %s", rule_config_name(run, w), written ? "sets" :
-			"leaves", rule_workload(run, w)),
+		.message = audit_printf(run, "forward_proxy.enabled is false in %s: HTTPS_PROXY gets no "
+			"tunnel from %s", rule_config_name(run, w), rule_workload(run, w)),
 		.evidence = written ? "forward_proxy.enabled: false" : "forward_proxy.enabled is "
 			"not written; its default is false",
 		.fix = edit_config(run, w, "forward_proxy: {enabled: true}"),
@@ -203,9 +203,9 @@ companion_vpn(struct audit_run *run, const struct workload *w)
 		audit_report(run, w, &(struct finding_args){
 			.container = c->name,
 			.line = c->line,
-			.message = audit_printf(run, "%s carries a VPN in container %s: when the "
-				"tunnel flaps, %s lose their only way out", rule_workload(run, w),
-				c->name, agents_word(w)),
+			.message = audit_printf(run, "%s carries a VPN in container %s: when its "
+				"tunnel flaps, %s cannot get out", rule_workload(run, w), c->name,
+				agents_word(w)),
 			.evidence = audit_printf(run, "container %s, image %s (%s)", c->name,
 				c->image, k->what),
 			.fix = audit_printf(run, "Delete container %s from %s, with the volumes, "
@@ -307,6 +307,42 @@ const struct rule rule_kill_switch_exposed = {
  * companion-not-enforcing
  */
 
+/* What --mode says, NULL when it is not given or not known. */
+static const char *
+mode_flag(struct audit_run *run, const struct workload *w, const struct container *c)
+{
+	struct arena *a = audit_scratch(run);
+	size_t n;
+	const char *const *argv = command_line(a, c, &n);
+	const char **words = ARENA_ARRAY(a, const char *, n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct env_value v = env_expand(audit_fleet(run), w->namespace, c, argv[i], a);
+
+		words[i] = v.state == ENV_SET ? v.value : argv[i];
+	}
+	return command_pipelock(a, c, words, n, NULL).mode;
+}
+
+/* pipelock run --mode audit: it stands in the workload, whatever the config says. */
+static void
+mode_by_flag(struct audit_run *run, const struct workload *w)
+{
+	const struct container *c = w->pipelock->container;
+
+	if (!str_eq(mode_flag(run, w, c), "audit"))
+		return;
+	audit_report(run, w, &(struct finding_args){
+		.container = c->name,
+		.line = c->line,
+		.message = audit_printf(run, "container %s of %s runs Pipelock with --mode audit: it logs and "
+			"blocks nothing", c->name, rule_workload(run, w)),
+		.evidence = "--mode audit",
+		.fix = audit_printf(run, "In container %s of %s delete --mode audit, or write --mode balanced.",
+			c->name, rule_workload(run, w)),
+	});
+}
+
 static void
 report_not_enforcing(struct audit_run *run, const struct workload *w, const char *field, unsigned line,
 		     const char *meaning, const char *change)
@@ -315,8 +351,7 @@ report_not_enforcing(struct audit_run *run, const struct workload *w, const char
 		.object = rule_config_object(w->pipelock),
 		.subject = field,
 		.line = rule_config_line(w->pipelock, line),
-		.message = audit_printf(run, "%s has %s: %s", rule_config_name(run, w), field,
-			meaning),
+		.message = audit_printf(run, "%s in %s: %s", field, rule_config_name(run, w), meaning),
 		.evidence = field,
 		.fix = edit_config(run, w, change),
 	});
@@ -327,14 +362,17 @@ companion_not_enforcing(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 
-	if (!p || !rule_config_speaks(p))
+	if (!p)
+		return;
+	mode_by_flag(run, w);
+	if (!rule_config_speaks(p))
 		return;
 	if (str_eq(p->config.mode, "audit"))
-		report_not_enforcing(run, w, "mode: audit", p->config.mode_line, "it logs and blocks nothing",
+		report_not_enforcing(run, w, "mode: audit", p->config.mode_line, "Pipelock logs and blocks nothing",
 				     "mode: balanced (or strict, with its api_allowlist)");
 	if (!p->config.enforce)
 		report_not_enforcing(run, w, "enforce: false", p->config.enforce_line,
-				     "what it would block becomes a warning", "enforce: true, or delete the line");
+				     "what Pipelock would block becomes a warning", "enforce: true, or delete the line");
 }
 
 const struct rule rule_companion_not_enforcing = {
@@ -347,8 +385,8 @@ const struct rule rule_companion_not_enforcing = {
 	       "block becomes a warning. Both are made for the first days, and stay: traffic flows, "
 	       "dashboards fill, secrets leave. enforce is not shown by /health, so the config is the "
 	       "only place to see it.",
-	.evidence = "The field as the config has it",
-	.fix = "mode: balanced or strict, and enforce: true (its default).",
+	.evidence = "The field as the config has it, or the flag",
+	.fix = "mode: balanced or strict, enforce: true (its default), and no --mode audit on the command line.",
 	.reference = "Pipelock docs/configuration.md, \"Top-Level Fields\" and \"Modes\"",
 	.run = companion_not_enforcing,
 };

@@ -70,21 +70,34 @@ set_env(struct audit_run *run, const struct workload *w, const struct container 
  */
 
 static void
-report_missing(struct audit_run *run, const struct workload *w, const struct container *c,
-	       const struct proxy_var *empty)
+report_missing(struct audit_run *run, const struct workload *w, const struct container *c)
 {
-	const char *name = empty ? empty->name : "HTTPS_PROXY";
-
 	audit_report(run, w, &(struct finding_args){
 		.container = c->name,
-		.subject = empty ? empty->name : NULL,
-		.line = empty && empty->env.line ? empty->env.line : c->line,
-		.message = audit_printf(run, "container %s of %s has %s: its clients dial the internet "
-			"directly instead of companion %s", c->name, rule_workload(run, w),
-			empty ? audit_printf(run, "an empty %s", name) : "no HTTPS_PROXY",
+		.line = c->line,
+		.message = audit_printf(run, "container %s of %s has no HTTPS_PROXY: its clients dial the "
+			"internet directly instead of companion %s", c->name, rule_workload(run, w),
 			rule_workload(run, w->companion)),
-		.evidence = empty ? audit_printf(run, "%s is set to nothing", name) : NULL,
-		.fix = set_env(run, w, c, name),
+		.fix = set_env(run, w, c, "HTTPS_PROXY"),
+	});
+}
+
+/* Beside a good HTTPS_PROXY: curl and Python look at the lower-case one first, and take an empty one for "no proxy". */
+static void
+check_empty(struct audit_run *run, const struct workload *w, const struct container *c)
+{
+	struct env_value v = env_lookup(audit_fleet(run), w->namespace, c, "https_proxy", audit_scratch(run));
+
+	if (v.state != ENV_SET || v.value[strspn(v.value, " \t")])
+		return;
+	audit_report(run, w, &(struct finding_args){
+		.container = c->name,
+		.subject = "https_proxy",
+		.line = v.line,
+		.message = audit_printf(run, "container %s of %s has an empty https_proxy: clients that look at "
+			"it first, such as curl, dial the internet directly", c->name, rule_workload(run, w)),
+		.evidence = "https_proxy is set to nothing, beside HTTPS_PROXY",
+		.fix = set_env(run, w, c, "https_proxy"),
 	});
 }
 
@@ -95,15 +108,15 @@ check_missing(struct audit_run *run, const struct workload *w, const struct cont
 	bool set = false, unknown = false;
 
 	for (size_t i = 0; i < n; i++) {
-		if (vars[i].env.state == ENV_SET && !*vars[i].env.value)
-			report_missing(run, w, c, &vars[i]);
 		if (vars[i].env.state == ENV_SET || vars[i].env.state == ENV_HIDDEN)
 			set = true;
 		if (vars[i].env.state == ENV_UNKNOWN && !unknown)
 			unknown = unseen(run, w, c, &vars[i]);
 	}
-	if (!set && !unknown)
-		report_missing(run, w, c, NULL);
+	if (set)
+		check_empty(run, w, c);
+	else if (!unknown)
+		report_missing(run, w, c);
 }
 
 static void
@@ -123,8 +136,8 @@ const struct rule rule_proxy_env_missing = {
 	       "agent's policy is still wide they go out unscanned; once it is tightened they hang or "
 	       "fail, and someone opens the policy again to get the agent working. Containers added "
 	       "later (a tool server, a second worker) are the usual ones: environment is per "
-	       "container. An empty https_proxy counts too: clients that look at it first take it for "
-	       "\"no proxy\".",
+	       "container. An empty https_proxy counts too: clients that look at it first, "
+	       "curl and Python among them, take it for \"no proxy\".",
 	.evidence = "The container, and the variable that is set to nothing",
 	.fix = "Set HTTPS_PROXY (and HTTP_PROXY and http_proxy, since curl reads only the lower-case "
 	       "one for http:// URLs) to the companion's Service in each main container. Log and "
@@ -243,7 +256,7 @@ check_target(struct audit_run *run, const struct workload *w, const struct conta
 		const struct proxy_var *v = &vars[i];
 		const char *wrong;
 
-		if (unseen(run, w, c, v) || v->env.state != ENV_SET || !*v->env.value)
+		if (unseen(run, w, c, v) || v->env.state != ENV_SET)
 			continue;
 		wrong = wrong_target(run, w, &v->url);
 		if (!wrong)
