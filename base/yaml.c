@@ -20,9 +20,13 @@
 #define MAX_PART ((size_t)256 * 1024 * 1024)
 #define MERGE_KEY "<<"
 
+struct amount {
+	size_t nodes, bytes; /* bytes of scalars' text */
+};
+
 struct anchor {
 	struct node *node;
-	size_t size; /* nodes, aliases written out */
+	struct amount size; /* with its aliases written out */
 	unsigned height; /* levels below it */
 	bool open; /* its end was not seen yet */
 };
@@ -42,7 +46,7 @@ struct builder {
 	struct arena *document, *item;
 	struct arena *arena; /* one of the two: where nodes go now */
 	void *anchors; /* tree of struct anchor_name */
-	size_t own, added; /* nodes of the document: as written, by aliases */
+	struct amount own, added; /* by the document: as written, and what aliases add */
 	size_t part_nodes, part_bytes; /* since the last item or document ended */
 	size_t kept_nodes, kept_bytes; /* in the document's arena */
 	unsigned deepest; /* level reached since the last anchor was opened */
@@ -196,7 +200,7 @@ new_node(struct builder *b)
 	}
 	n = ARENA_NEW(b->arena, struct node);
 	n->line = (unsigned)event_line(b);
-	b->own++;
+	b->own.nodes++;
 	return n;
 }
 
@@ -205,6 +209,21 @@ too_deep(struct builder *b)
 {
 	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: nested deeper than %d levels", b->name, event_line(b),
 		       YAML_MAX_DEPTH);
+}
+
+/* Counts what an alias adds. Neither sum can overflow: each is checked before it has grown twice. */
+static bool
+may_add(struct builder *b, const struct amount *size)
+{
+	b->added.nodes += size->nodes;
+	b->added.bytes += size->bytes;
+	if (b->added.nodes > YAML_MAX_ALIAS_NODES + b->own.nodes)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: aliases add more than %d values to this document",
+			       b->name, event_line(b), YAML_MAX_ALIAS_NODES);
+	if (b->added.bytes > YAML_MAX_ALIAS_BYTES + b->own.bytes)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: aliases add more than %d MiB of text to this document",
+			       b->name, event_line(b), YAML_MAX_ALIAS_BYTES / (1024 * 1024));
+	return true;
 }
 
 /* A node that shares the members of the anchor's. */
@@ -223,12 +242,8 @@ alias(struct builder *b, unsigned depth)
 			b->name, line, name);
 		return NULL;
 	}
-	b->added += a->size;
-	if (b->added > YAML_MAX_ALIAS_NODES && b->added - YAML_MAX_ALIAS_NODES > b->own) {
-		err_set(b->e, ERR_INPUT, 0, "%s:%u: aliases add more than %d values to this document", b->name,
-			line, YAML_MAX_ALIAS_NODES);
+	if (!may_add(b, &a->size))
 		return NULL;
-	}
 	if (depth + a->height > YAML_MAX_DEPTH) {
 		too_deep(b);
 		return NULL;
@@ -372,6 +387,7 @@ scalar(struct builder *b, struct node *n)
 	const char *tag = (const char *)b->event.data.scalar.tag;
 	size_t len = b->event.data.scalar.length;
 
+	b->own.bytes += len;
 	if (b->arena == b->document)
 		b->kept_bytes += len;
 	if (b->kept_bytes > MAX_PART)
@@ -552,7 +568,7 @@ anchored_node(struct builder *b, unsigned depth)
 {
 	struct arena *outer = b->arena;
 	unsigned deepest = b->deepest;
-	size_t before = b->own + b->added;
+	const struct amount own = b->own, added = b->added;
 	struct anchor *a = open_anchor(b, event_anchor(&b->event));
 
 	b->arena = b->document;
@@ -561,7 +577,8 @@ anchored_node(struct builder *b, unsigned depth)
 	b->arena = outer;
 	if (!a->node)
 		return NULL;
-	a->size = b->own + b->added - before;
+	a->size.nodes = b->own.nodes - own.nodes + b->added.nodes - added.nodes;
+	a->size.bytes = b->own.bytes - own.bytes + b->added.bytes - added.bytes;
 	a->height = b->deepest - depth;
 	a->open = false;
 	if (b->deepest < deepest)
@@ -712,7 +729,8 @@ static void
 document_start(struct builder *b)
 {
 	forget_anchors(b);
-	b->own = b->added = b->kept_nodes = b->kept_bytes = 0;
+	b->own = b->added = (struct amount){0};
+	b->kept_nodes = b->kept_bytes = 0;
 	b->deepest = 0;
 	b->arena = b->document;
 	part_end(b);

@@ -18,6 +18,8 @@
 #define YAML_MAX_DEPTH 100
 /* Nodes that aliases may add to one document, beyond as many as it has itself: a "billion laughs" ends here. */
 #define YAML_MAX_ALIAS_NODES 100000
+/* The same for bytes of text, since who reads a tree may copy them. */
+#define YAML_MAX_ALIAS_BYTES (16 * 1024 * 1024)
 
 /* What the streaming readers of YAML and JSON call. */
 struct document_sink {

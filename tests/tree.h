@@ -75,6 +75,27 @@ tree_text(struct buf *out, const struct node *n)
 	}
 }
 
+/* Parses what is raw, so that the tree is as if nothing had been. */
+static inline bool
+tree_unraw(struct arena *a, struct node *n, struct err *e)
+{
+	const char *key = n->key;
+	struct node *inner, *next = n->next;
+
+	if (n->type == NODE_RAW) {
+		if (!json_parse(a, "raw", n->text, n->len, n->line, NULL, &inner, e))
+			return false;
+		*n = *inner;
+		n->key = key;
+		n->next = next;
+	} else if (n->type == NODE_LIST || n->type == NODE_MAP) {
+		for (struct node *member = n->first; member; member = member->next)
+			if (!tree_unraw(a, member, e))
+				return false;
+	}
+	return true;
+}
+
 static inline bool
 tree_document(void *ctx, const struct node *doc, struct err *e)
 {

@@ -547,27 +547,6 @@ file_text(struct buf *out, const char *path)
 	} while (got);
 }
 
-/* Parses what is raw, so that the tree is as if nothing had been. */
-static void
-unraw(struct arena *a, struct node *n)
-{
-	if (n->type == NODE_RAW) {
-		struct node *inner, *next = n->next;
-		const char *key = n->key;
-		struct err e;
-
-		if (!json_parse(a, "raw", n->text, n->len, n->line, NULL, &inner, &e))
-			fail_msg("%s", e.msg);
-		*n = *inner;
-		n->key = key;
-		n->next = next;
-		return;
-	}
-	if (n->type == NODE_LIST || n->type == NODE_MAP)
-		for (struct node *member = n->first; member; member = member->next)
-			unraw(a, member);
-}
-
 /* Raw or not, cut anywhere or not: a text has one meaning. */
 static void
 one_meaning(const char *path, const struct buf *text)
@@ -591,7 +570,7 @@ one_meaning(const char *path, const struct buf *text)
 		AUTO(buf) struct buf patched = {0};
 
 		assert_true(json_parse(&a, "x", text->data, text->len, 1, &opt, &raw, &e));
-		unraw(&a, raw);
+		assert_true(tree_unraw(&a, raw, &e));
 		tree_text(&full, n);
 		tree_text(&patched, raw);
 		assert_true(strcmp(full.data, patched.data) == 0);

@@ -481,6 +481,21 @@ billion_laughs_by_merging(void **state)
 	refused(&text, "error x.yaml:14: aliases add more than 100000 values to this document\n");
 }
 
+/* Few nodes, but a long text in each: who copies them must not run out of memory. */
+static void
+long_text_in_aliases(void **state)
+{
+	AUTO(buf) struct buf text = {0};
+
+	(void)state;
+	buf_adds(&text, "- &a ");
+	buf_fill(&text, 'x', 1000000);
+	buf_addc(&text, '\n');
+	for (int i = 0; i < 1000; i++)
+		buf_adds(&text, "- *a\n");
+	refused(&text, "error x.yaml:19: aliases add more than 16 MiB of text to this document\n");
+}
+
 /* Aliases may double a document: many small ones in a long list are no attack. */
 static void
 many_small_aliases(void **state)
@@ -710,6 +725,7 @@ main(void)
 		cmocka_unit_test(line_of_a_bad_byte),
 		cmocka_unit_test(billion_laughs),
 		cmocka_unit_test(billion_laughs_by_merging),
+		cmocka_unit_test(long_text_in_aliases),
 		cmocka_unit_test(many_small_aliases),
 		cmocka_unit_test(many_anchors),
 		cmocka_unit_test(depth_limit),
