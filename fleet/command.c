@@ -53,11 +53,11 @@ option(const struct shell_command *cmd, size_t *i, const char *name, char letter
 	return true;
 }
 
-/* The words behind `run`, up to "--": what stands there is the agent's. */
+/* The words from i on, up to "--": what stands there is the agent's, or the tool's. */
 static void
-run_options(const struct shell_command *cmd, size_t i, struct pipelock_command *out)
+read_options(const struct shell_command *cmd, size_t i, enum pipelock_use use, struct pipelock_command *out)
 {
-	*out = (struct pipelock_command){.use = PIPELOCK_RUN};
+	*out = (struct pipelock_command){.use = use};
 	for (; i < cmd->n_words && strcmp(cmd->words[i], "--") != 0; i++) {
 		if (option(cmd, &i, "--config", 'c', &out->config) ||
 		    option(cmd, &i, "--listen", 'l', &out->listen))
@@ -97,9 +97,9 @@ see(void *ctx, const struct shell *sh, const struct shell_command *cmd)
 	if (i == cmd->n_words || !is_subcommand(cmd->words[i]) || s->found.use == PIPELOCK_RUN)
 		return;
 	if (strcmp(cmd->words[i], "run") == 0)
-		run_options(cmd, i + 1, &s->found);
+		read_options(cmd, i + 1, PIPELOCK_RUN, &s->found);
 	else if (s->found.use == PIPELOCK_UNSEEN)
-		s->found.use = PIPELOCK_OTHER;
+		read_options(cmd, i + 1, PIPELOCK_OTHER, &s->found);
 }
 
 static const char *
@@ -129,6 +129,14 @@ starts_by_entrypoint(const struct container *c)
 	return strcmp(c->name, "pipelock") == 0 && strcmp(c->args[0], "run") == 0;
 }
 
+/* Options alone: an image of somebody's own whose entrypoint is `pipelock run`. */
+static bool
+gives_options(const struct container *c)
+{
+	return !c->n_command && c->n_args && c->args[0][0] == '-' &&
+	       (image_is(c->image, "pipelock") || strcmp(c->name, "pipelock") == 0);
+}
+
 const char *const *
 command_line(struct arena *a, const struct container *c, size_t *n)
 {
@@ -151,6 +159,12 @@ command_pipelock(struct arena *a, const struct container *c, const char *const *
 	const char **words = ARENA_ARRAY(a, const char *, n + 1);
 	bool entrypoint = starts_by_entrypoint(c);
 
+	if (gives_options(c)) {
+		struct shell_command cmd = {.words = argv, .n_words = n};
+
+		read_options(&cmd, 0, PIPELOCK_UNSEEN, &s.found);
+		return s.found;
+	}
 	words[0] = "pipelock";
 	for (size_t i = 0; i < n; i++)
 		words[i + entrypoint] = argv[i];

@@ -19,7 +19,7 @@ enum pipelock_use {
 
 struct pipelock_command {
 	enum pipelock_use use;
-	/* Options of `run`, the last of each; NULL when not given. May hold SHELL_UNKNOWN. */
+	/* Options, the last of each; NULL when not given. May hold SHELL_UNKNOWN. */
 	const char *config, *listen, *mode;
 };
 

@@ -7,7 +7,7 @@
 static bool
 is_gap(const struct gap *g, const char *namespace)
 {
-	return g->fact == FACT_CONFIG_MAPS && (!*g->namespace || strcmp(g->namespace, namespace) == 0);
+	return (g->fact & FACT_CONFIG_MAPS) && (!*g->namespace || strcmp(g->namespace, namespace) == 0);
 }
 
 bool
@@ -20,7 +20,7 @@ config_maps_unread(const struct fleet *f, const char *namespace)
 	for (size_t i = 0; i < f->n_gaps; i++) {
 		if (is_gap(&f->gaps[i], namespace))
 			return true;
-		explained |= f->gaps[i].fact == FACT_CONFIG_MAPS;
+		explained |= (f->gaps[i].fact & FACT_CONFIG_MAPS) != 0;
 	}
 	return !explained; /* gaps that are all elsewhere leave this namespace read */
 }

@@ -43,7 +43,7 @@ struct config_source {
 	const struct volume_mount *mount; /* NULL: env or image */
 	const struct volume *volume; /* NULL likewise */
 	const char *config_map; /* name, in the workload's namespace; NULL when no ConfigMap holds it */
-	const char *key; /* of the ConfigMap; NULL */
+	const char *key; /* of the ConfigMap; NULL also when none of its keys becomes a file of that path */
 	const char *path; /* in the container, such as /etc/pipelock/pipelock.yaml; NULL for env */
 	bool optional; /* the reference is */
 	bool env; /* reaches the container through env or envFrom */
@@ -75,6 +75,8 @@ struct pipelock {
 	const struct config_map *config_map; /* of the main source, when it is known */
 	bool config_map_missing; /* the source names a ConfigMap or key that is not there, and it is not optional */
 	struct pipelock_config config; /* of the main source's text; the defaults when there is none */
+	/* Config files are mounted, but `pipelock run` is given no --config and reads none: its defaults hold. */
+	bool config_unused;
 	bool config_known; /* the text was read: config speaks. false: ConfigMap missing, image, env of a Secret */
 	const char *config_hash; /* sha256 of the ConfigMap's bytes, hex; NULL when not known */
 	const char *listen; /* --listen, else fetch_proxy.listen, else 127.0.0.1:8888 */

@@ -3,6 +3,10 @@
 #ifndef FLEET_SETUP_H
 #define FLEET_SETUP_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
 #include "fleet/fleet.h"
 
 /*
@@ -10,5 +14,15 @@
  * ConfigMaps (fleet_config_map) and f->facts; roles and pairs are not looked at.
  */
 const struct pipelock *pipelock_setup(struct fleet *f, const struct workload *w);
+
+/*
+ * The Pipelock config files mounted into any container of w, an agent's or an init container's too: what --config of
+ * one of Pipelock's commands names, and what is called like one. In the arena.
+ */
+const struct config_source *setup_config_mounts(const struct fleet *f, const struct workload *w,
+						const struct container *c, struct arena *a, size_t *n);
+
+/* Can the fields of p->config be held against it? Not while its text is unread, or no YAML that Pipelock could read. */
+bool setup_config_speaks(const struct pipelock *p);
 
 #endif

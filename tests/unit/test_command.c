@@ -98,8 +98,12 @@ args_of_the_entrypoint(void **state)
 	assert_int_equal(taken(&a, &c, NULL).use, PIPELOCK_OTHER);
 	c.args = shell, c.n_args = 3;
 	assert_string_equal(taken(&a, &c, NULL).config, "/b.yaml");
+	assert_string_equal(script(&a, "pipelock mcp proxy --config /m.yaml -- tool --config /no").config, "/m.yaml");
 	c.args = flags, c.n_args = 1;
 	assert_int_equal(taken(&a, &c, NULL).use, PIPELOCK_UNSEEN);
+	c.args = run + 1, c.n_args = 2;
+	assert_int_equal(taken(&a, &c, NULL).use, PIPELOCK_UNSEEN);
+	assert_string_equal(taken(&a, &c, NULL).config, "/a.yaml");
 	c.n_args = 0;
 	assert_int_equal(taken(&a, &c, NULL).use, PIPELOCK_UNSEEN);
 	c = (struct container){.name = "pipelock", .image = "registry.example/firewall", .args = run, .n_args = 3};

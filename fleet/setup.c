@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/setup.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sha256.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "fleet/ca_key.h"
+#include "fleet/config_map.h"
+#include "fleet/config_source.h"
+#include "fleet/image.h"
+#include "fleet/mounted_file.h"
+
+#define DEFAULT_LISTEN "127.0.0.1:8888"
+
+struct builder {
+	struct fleet *fleet;
+	const struct workload *workload;
+	struct pipelock *out;
+	VEC(struct config_source) sources;
+	VEC(struct secret_mount) secrets;
+};
+
+/* The port behind the last colon; 0 for what is no port number. */
+static int
+port_of(const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+	int64_t n;
+
+	if (!colon || !isdigit((unsigned char)colon[1]) || !str_i64(colon + 1, &n) || n < 1 || n > 65535)
+		return 0;
+	return (int)n;
+}
+
+static void
+set_listen(struct pipelock *p, const char *option)
+{
+	const struct pipelock_config *c = &p->config;
+
+	p->listen = option ? option : c->listen ? c->listen : DEFAULT_LISTEN;
+	if (option)
+		p->listen_known = !strchr(option, SHELL_UNKNOWN) && !strstr(option, "$(");
+	else
+		p->listen_known = setup_config_speaks(p);
+	p->listen_port = p->listen_known ? port_of(p->listen) : 0;
+	if (!p->listen_known)
+		p->listen = DEFAULT_LISTEN;
+}
+
+/* --mode is put over the config's own, which has to be a valid one all the same. */
+static void
+set_mode(struct pipelock *p, const char *option)
+{
+	if (!option || strchr(option, SHELL_UNKNOWN))
+		return;
+	p->config.mode = option;
+	p->config.mode_line = 0;
+}
+
+static void
+set_hash(struct builder *b, const struct config_sources *s)
+{
+	char hash[65];
+
+	if (!s->text || !s->at[0].config_map || s->at[0].env)
+		return; /* what a script makes of a variable need not be the same bytes */
+	sha256_hex(s->text, s->len, hash);
+	b->out->config_hash = arena_strdup(&b->fleet->arena, hash);
+}
+
+static void
+set_config(struct builder *b, const struct config_sources *s)
+{
+	struct pipelock *p = b->out;
+
+	pipelock_config_parse(&b->fleet->arena, s->text ? s->text : "", s->len, &p->config);
+	p->config_known = s->text || (!s->has_main && !s->unknown);
+	p->config_unused = !s->has_main && !s->unknown && s->n;
+	p->config_map_missing = s->missing;
+	if (s->has_main && s->at[0].config_map)
+		config_map_find(b->fleet, b->workload->namespace, s->at[0].config_map, &p->config_map);
+	set_hash(b, s);
+	set_mode(p, s->command.mode);
+	set_listen(p, s->command.listen);
+}
+
+static const char *
+ca_key_path(struct builder *b, const struct config_sources *s)
+{
+	const char *path = b->out->config.ca_key, *config = s->has_main ? s->at[0].path : NULL;
+
+	if (!path || *path == '/' || !config)
+		return path;
+	/* relative to the config's folder */
+	return path_join(&b->fleet->arena, path_join(&b->fleet->arena, config, ".."), path);
+}
+
+static void
+add_container(struct builder *b, const struct container *c)
+{
+	struct arena *a = &b->fleet->arena;
+	struct config_sources s = config_source_find(b->fleet, b->workload, c, a);
+	const struct secret_mount *secrets;
+	size_t n;
+
+	for (size_t i = 0; i < s.n; i++)
+		vec_push(&b->sources, s.at[i]);
+	if (!b->out->container) {
+		b->out->container = c;
+		b->out->mount = s.unknown ? MOUNT_UNKNOWN : MOUNT_NONE;
+		set_config(b, &s);
+	}
+	secrets = ca_key_find(b->fleet, b->workload, c, ca_key_path(b, &s), setup_config_speaks(b->out), a, &n);
+	for (size_t i = 0; i < n; i++)
+		vec_push(&b->secrets, secrets[i]);
+}
+
+static void
+set_mount_type(struct pipelock *p)
+{
+	for (size_t i = 0; i < p->n_sources; i++) {
+		enum mount_type type = config_source_type(&p->sources[i]);
+
+		if (p->mount == MOUNT_NONE || p->mount == type)
+			p->mount = type;
+		else if (p->mount != MOUNT_UNKNOWN)
+			p->mount = MOUNT_MIXED;
+	}
+}
+
+const struct pipelock *
+pipelock_setup(struct fleet *f, const struct workload *w)
+{
+	const struct pod_spec *spec = &w->template->spec;
+	struct builder b = {.fleet = f, .workload = w, .out = ARENA_NEW(&f->arena, struct pipelock)};
+
+	for (size_t i = 0; i < spec->n_containers; i++)
+		if (container_is_pipelock(&spec->containers[i]))
+			add_container(&b, &spec->containers[i]);
+	b.out->sources = arena_copy(&f->arena, b.sources.at, b.sources.n * sizeof(b.sources.at[0]));
+	b.out->n_sources = b.sources.n;
+	b.out->secrets = arena_copy(&f->arena, b.secrets.at, b.secrets.n * sizeof(b.secrets.at[0]));
+	b.out->n_secrets = b.secrets.n;
+	set_mount_type(b.out);
+	vec_free(&b.sources);
+	vec_free(&b.secrets);
+	return b.out->container ? b.out : NULL;
+}
+
+const struct config_source *
+setup_config_mounts(const struct fleet *f, const struct workload *w, const struct container *c, struct arena *a,
+		    size_t *n)
+{
+	struct config_sources s = config_source_find(f, w, c, a);
+	struct config_source *at = ARENA_ARRAY(a, struct config_source, s.n);
+
+	*n = 0;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.at[i].mount)
+			at[(*n)++] = s.at[i];
+	return at;
+}
+
+bool
+setup_config_speaks(const struct pipelock *p)
+{
+	return p->config_known && p->config.parsed;
+}
