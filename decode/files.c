@@ -387,3 +387,14 @@ files_read_memory(const char *name, const void *data, size_t len, const char *de
 
 	return finish(&s, read_documents(&s, reader_open_memory(name, data, len), NULL, false, e), out);
 }
+
+bool
+files_read_embedded(const struct embedded_file *files, const char *default_namespace, struct object_set *out, struct err *e)
+{
+	struct source s = {.default_namespace = default_namespace};
+	bool ok = true;
+
+	for (const struct embedded_file *f = files; ok && f->name; f++)
+		ok = read_documents(&s, reader_open_memory(f->name, f->data, f->len), NULL, false, e);
+	return finish(&s, ok, out);
+}

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/embed.h"
 #include "base/err.h"
 #include "fleet/object.h"
 
@@ -30,5 +31,9 @@ bool files_read(const char *const *paths, size_t n, const char *default_namespac
 /* The same from bytes that are already here, such as the built-in demo. */
 bool files_read_memory(const char *name, const void *data, size_t len, const char *default_namespace,
 		       struct object_set *out, struct err *e) MUST_USE;
+
+/* The same from files that are compiled in, all of them together. */
+bool files_read_embedded(const struct embedded_file *files, const char *default_namespace, struct object_set *out,
+			 struct err *e) MUST_USE;
 
 #endif

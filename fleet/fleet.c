@@ -98,15 +98,12 @@ take_warnings(struct fleet *f, const struct object_set *set)
 	f->n_warnings = set->n_warnings;
 }
 
-/* Its paths stay: locations point to them. */
 static void
-empty_set(struct object_set *set)
+empty_set(struct fleet *f, struct object_set *set)
 {
-	struct arena paths = set->paths;
-
+	f->paths = set->paths;
 	set->paths = (struct arena){0};
 	object_set_free(set);
-	set->paths = paths;
 }
 
 struct fleet *
@@ -126,7 +123,7 @@ fleet_new(struct fleet_input *in)
 	set_up_pipelocks(f);
 	pair_assign(f);
 	take_warnings(f, in->objects);
-	empty_set(in->objects);
+	empty_set(f, in->objects);
 	return f;
 }
 
@@ -144,6 +141,7 @@ fleet_unref(struct fleet *f)
 		return;
 	for (size_t i = 0; i < f->n_objects; i++)
 		object_unref(f->objects[i]);
+	arena_free(&f->paths);
 	arena_free(&f->arena);
 	free(f);
 }

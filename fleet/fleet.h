@@ -177,13 +177,14 @@ struct fleet {
 	size_t n_warnings;
 
 	struct fleet_index *index; /* look-ups below */
+	struct arena paths; /* those that locations point to */
 	struct object **objects; /* all that is referred to, one reference each */
 	size_t n_objects;
 };
 
 struct fleet_input {
 	struct source source; /* strings are copied */
-	struct object_set *objects; /* taken over: empty afterwards, but for the paths that locations point to */
+	struct object_set *objects; /* taken over: empty afterwards */
 	const struct settings *settings; /* NULL: the defaults */
 	const struct gap *gaps; /* copied */
 	size_t n_gaps;

@@ -67,7 +67,7 @@ struct object_set {
 	size_t n, cap;
 	char **warnings; /* safe to show: duplicates, ... */
 	size_t n_warnings, cap_warnings;
-	struct arena paths; /* the paths that locations point to: a set outlives fleets made from it */
+	struct arena paths; /* the paths that locations point to; a fleet takes them over */
 };
 
 void object_set_add(struct object_set *set, struct object *o); /* takes the reference */
