@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes as a file of manifests: told apart, parsed, decoded; everything that was decoded is looked at. */
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "decode/files.h"
 #include "tests/decode/dump.h"
-#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check_message(const char *text)

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+static bool
+write_all(int fd, const struct buf *text)
+{
+	for (size_t at = 0; at < text->len;) {
+		ssize_t n = write(fd, text->data + at, text->len - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		at += (size_t)n;
+	}
+	return true;
+}
+
+bool
+output_stdout(const struct buf *text, struct err *e)
+{
+	if (!write_all(STDOUT_FILENO, text) && errno != EPIPE)
+		return err_sys(e, ERR_OUTPUT, errno, "write to standard output");
+	return true;
+}
+
+/* Devices and pipes (/dev/stdout, a fifo) are written in place: there is nothing to rename over. */
+static bool
+write_in_place(const char *path, const struct buf *text, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write_all(fd, text);
+	int code = errno;
+
+	if (fd >= 0)
+		close(fd);
+	return ok || err_sys(e, ERR_OUTPUT, code, "write %s", path);
+}
+
+bool
+output_file(const char *path, const struct buf *text, struct err *e)
+{
+	AUTO(free) char *beside = mem_printf("%s.XXXXXX", path);
+	mode_t mask = umask(0);
+	struct stat st;
+	int fd, code;
+
+	umask(mask);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return write_in_place(path, text, e);
+	fd = mkstemp(beside);
+	if (fd < 0)
+		return err_sys(e, ERR_OUTPUT, errno, "write %s", path);
+	if (write_all(fd, text) && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0 && rename(beside, path) == 0) {
+		close(fd);
+		return true;
+	}
+	code = errno;
+	close(fd);
+	unlink(beside);
+	return err_sys(e, ERR_OUTPUT, code, "write %s", path);
+}
+
+bool
+table_format_parse(const char *word, enum table_format *out, struct err *e)
+{
+	static const char *const names[] = {"table", "wide", "json", "yaml", "name"};
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (str_eq(word, names[i])) {
+			*out = (enum table_format)i;
+			return true;
+		}
+	}
+	return err_set(e, ERR_USAGE, 0, "-o %s: table, wide, json, yaml or name is expected", word);
+}
+
+void
+output_json(struct buf *out, const json_t *value)
+{
+	AUTO(free) char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	if (!text)
+		die("out of memory");
+	buf_adds(out, text);
+	buf_addc(out, '\n');
+}
+
+static int
+append(void *out, unsigned char *data, size_t len)
+{
+	buf_add(out, data, len);
+	return 1;
+}
+
+static void
+emit(yaml_emitter_t *y, yaml_event_t *event)
+{
+	if (!yaml_emitter_emit(y, event))
+		die("yaml: %s", y->problem ? y->problem : "out of memory");
+}
+
+static void
+emit_scalar(yaml_emitter_t *y, const char *text, size_t len, bool quote)
+{
+	yaml_event_t ev;
+
+	yaml_scalar_event_initialize(&ev, NULL, NULL, (const yaml_char_t *)text, (int)len, 1, 1,
+				     quote ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE);
+	emit(y, &ev);
+}
+
+/* Quoted whenever a reader of YAML 1.1 could take the plain text for something else than a string. */
+static bool
+needs_quotes(const char *s)
+{
+	static const char *const words[] = {"",  "~",  "null", "true", "false", "yes", "no",
+					    "on", "off", "y",   "n",    "<<",    "="};
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (strcasecmp(s, words[i]) == 0)
+			return true;
+	return strchr("0123456789+-.", *s) || strpbrk(s, "\n\r\t");
+}
+
+static void
+emit_value(yaml_emitter_t *y, const json_t *value)
+{
+	yaml_event_t ev;
+	const char *key;
+	json_t *member;
+	size_t i;
+
+	if (json_is_object(value)) {
+		yaml_mapping_start_event_initialize(&ev, NULL, NULL, 1,
+						    json_object_size(value) ? YAML_BLOCK_MAPPING_STYLE
+									    : YAML_FLOW_MAPPING_STYLE);
+		emit(y, &ev);
+		json_object_foreach((json_t *)value, key, member) {
+			emit_scalar(y, key, strlen(key), needs_quotes(key));
+			emit_value(y, member);
+		}
+		yaml_mapping_end_event_initialize(&ev);
+		emit(y, &ev);
+	} else if (json_is_array(value)) {
+		yaml_sequence_start_event_initialize(&ev, NULL, NULL, 1,
+						     json_array_size(value) ? YAML_BLOCK_SEQUENCE_STYLE
+									    : YAML_FLOW_SEQUENCE_STYLE);
+		emit(y, &ev);
+		json_array_foreach(value, i, member)
+			emit_value(y, member);
+		yaml_sequence_end_event_initialize(&ev);
+		emit(y, &ev);
+	} else if (json_is_string(value)) {
+		const char *text = json_string_value(value);
+
+		emit_scalar(y, text, json_string_length(value), needs_quotes(text));
+	} else {
+		AUTO(free) char *text = json_dumps(value, JSON_ENCODE_ANY);
+
+		emit_scalar(y, text, strlen(text), false);
+	}
+}
+
+void
+output_yaml(struct buf *out, const json_t *value)
+{
+	yaml_emitter_t y;
+	yaml_event_t ev;
+
+	if (!yaml_emitter_initialize(&y))
+		die("out of memory");
+	yaml_emitter_set_output(&y, append, out);
+	yaml_emitter_set_unicode(&y, 1);
+	yaml_emitter_set_width(&y, -1);
+	yaml_stream_start_event_initialize(&ev, YAML_UTF8_ENCODING);
+	emit(&y, &ev);
+	yaml_document_start_event_initialize(&ev, NULL, NULL, NULL, 1);
+	emit(&y, &ev);
+	emit_value(&y, value);
+	yaml_document_end_event_initialize(&ev, 1);
+	emit(&y, &ev);
+	yaml_stream_end_event_initialize(&ev);
+	emit(&y, &ev);
+	yaml_emitter_delete(&y);
+}

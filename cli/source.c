@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the command line to a judged fleet. */
+#include <errno.h>
+#include <langinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/embed.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "decode/files.h"
+
+extern const struct embedded_file demo_files[];
+
+int
+cli_fail(const struct err *e)
+{
+	fprintf(stderr, "moat: %s\n", e->msg);
+	return err_exit_status(e->kind);
+}
+
+int
+cli_fail_usage(const char *fmt, ...)
+{
+	AUTO(buf) struct buf text = {0};
+	struct err e;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&text, fmt, ap);
+	va_end(ap);
+	err_set(&e, ERR_USAGE, 0, "%s", buf_str(&text));
+	return cli_fail(&e);
+}
+
+bool
+cli_no_args(const struct cli *cli, struct err *e)
+{
+	if (!cli->n_args)
+		return true;
+	return err_set(e, ERR_USAGE, 0, "moat %s takes no arguments: \"%s\"", cli->command->name, cli->args[0]);
+}
+
+bool
+cli_table_format(const struct cli *cli, enum table_format *out, struct err *e)
+{
+	*out = TABLE_TEXT;
+	if (!cli->outputs.n)
+		return true;
+	if (cli->outputs.n > 1 || cli->outputs.at[0].path)
+		return err_set(e, ERR_USAGE, 0, "moat %s takes one -o, without a file", cli->command->name);
+	return table_format_parse(cli->outputs.at[0].format, out, e);
+}
+
+const struct config_file *
+cli_config(struct cli *cli, struct err *e)
+{
+	struct config_file *c = cli->config;
+
+	if (c)
+		return c;
+	c = config_file_read(cli->config_path, e);
+	if (!c)
+		return NULL;
+	if (cli->no_object_exemptions)
+		c->fleet.trust_objects = false;
+	c->audit.namespace = cli->namespace;
+	if (cli->selector && !selector_parse(&c->arena, cli->selector, &c->audit.selector, e)) {
+		config_file_free(c);
+		err_wrap(e, "-l %s", cli->selector);
+		e->kind = ERR_USAGE;
+		return NULL;
+	}
+	return cli->config = c;
+}
+
+bool
+cli_has_source(const struct cli *cli, struct err *e)
+{
+	if (cli->demo || cli->paths.n)
+		return true;
+	return err_set(e, ERR_USAGE, 0,
+		       "this version reads files: moat -f manifests/ or kubectl get ... -o json | moat audit -f -; "
+		       "moat demo needs neither");
+}
+
+static bool
+read_objects(const struct cli *cli, struct object_set *set, struct err *e)
+{
+	if (cli->demo)
+		return files_read_embedded(demo_files, "default", set, e);
+	return files_read(cli->paths.at, cli->paths.n, cli->namespace ? cli->namespace : "default", set, e);
+}
+
+struct audit *
+cli_audit(struct cli *cli, struct err *e)
+{
+	static const char *const demo_path[] = {"demo"};
+	const struct config_file *c = cli_config(cli, e);
+	int64_t started_at = clock_now();
+	struct object_set set = {0};
+	struct fleet *fleet;
+	struct audit *a;
+
+	if (!c || !cli_has_source(cli, e))
+		return NULL;
+	if (!read_objects(cli, &set, e)) {
+		object_set_free(&set);
+		return NULL;
+	}
+	fleet = fleet_new(&(struct fleet_input){
+		.source = {.type = SOURCE_FILES,
+			   .paths = cli->demo ? demo_path : cli->paths.at,
+			   .n_paths = cli->demo ? 1 : cli->paths.n},
+		.objects = &set,
+		.settings = &c->fleet,
+	});
+	object_set_free(&set);
+	a = audit_new(fleet, &c->audit, started_at);
+	fleet_unref(fleet);
+	log_info("judged %zu agents and %zu companions in %lld ms: %zu findings", a->n_agents, a->n_companions,
+		 (long long)a->duration_ms, a->n_findings);
+	return a;
+}
+
+struct report_options
+cli_report_options(const struct cli *cli)
+{
+	const char *no_color = getenv("NO_COLOR"), *columns = getenv("COLUMNS"), *term = getenv("TERM");
+	bool terminal = isatty(STDOUT_FILENO);
+	struct report_options opt = {.columns = 80, .ascii = !str_eq(nl_langinfo(CODESET), "UTF-8")};
+	struct winsize size;
+	int64_t n;
+
+	if (cli->color == COLOR_AUTO)
+		opt.color = terminal && !(no_color && *no_color) && !str_eq(term, "dumb");
+	else
+		opt.color = cli->color == COLOR_ALWAYS;
+	if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		opt.columns = size.ws_col;
+	else if (columns && str_i64(columns, &n) && n > 0 && n < 10000)
+		opt.columns = (size_t)n;
+	return opt;
+}
+
+/* Does "[NS/][KIND/]NAME", already split, mean this agent? */
+static bool
+fits(const struct workload *w, const char *namespace, const char *kind, const char *name)
+{
+	return str_eq(w->name, name) && (!namespace || str_eq(w->namespace, namespace)) &&
+	       (!kind || strcasecmp(w->kind, kind) == 0);
+}
+
+/* With one slash the first part is a namespace or a kind, whichever fits. */
+static size_t
+find_all(const struct audit *a, const char *text, const struct workload **first, struct buf *list)
+{
+	AUTO(free) char *copy = mem_strdup(text);
+	char *parts[3] = {copy, NULL, NULL};
+	size_t n_parts = 1, n = 0;
+
+	for (char *p = copy; *p; p++) {
+		if (*p != '/')
+			continue;
+		if (n_parts == COUNT_OF(parts))
+			return 0;
+		*p = '\0';
+		parts[n_parts++] = p + 1;
+	}
+	for (size_t i = 0; i < a->n_agents; i++) {
+		const struct workload *w = a->agents[i];
+
+		if (!(n_parts == 1   ? fits(w, NULL, NULL, parts[0])
+		      : n_parts == 2 ? fits(w, parts[0], NULL, parts[1]) || fits(w, NULL, parts[0], parts[1])
+				     : fits(w, parts[0], parts[1], parts[2])))
+			continue;
+		if (!n++)
+			*first = w;
+		buf_addf(list, "%s%s/%s/%s", n > 1 ? ", " : "", w->namespace, w->kind, w->name);
+	}
+	return n;
+}
+
+const struct workload *
+cli_find_agent(const struct audit *a, const char *name, struct err *e)
+{
+	AUTO(buf) struct buf list = {0};
+	const struct workload *w = NULL;
+	size_t n = find_all(a, name, &w, &list);
+
+	if (n == 1)
+		return w;
+	if (n == 0)
+		err_set(e, ERR_USAGE, 0, "no agent \"%s\" here; moat fleet lists them", name);
+	else
+		err_set(e, ERR_USAGE, 0, "\"%s\" fits %zu agents, say which: %s", name, n, buf_str(&list));
+	return NULL;
+}
