@@ -337,7 +337,7 @@ fleet_service_by_ip(const struct fleet *f, const char *ip)
 static bool
 has_pods(const struct service *s)
 {
-	return s->selector.present && s->selector.n > 0 && !str_eq(s->type, "ExternalName");
+	return s->selector.n > 0 && !str_eq(s->type, "ExternalName");
 }
 
 struct visit {

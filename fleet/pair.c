@@ -124,15 +124,6 @@ read_annotations(const struct fleet *f, const struct workload *w, struct arena *
 	return d;
 }
 
-static bool
-runs_pipelock(const struct workload *w)
-{
-	for (size_t i = 0; i < w->template->spec.n_containers; i++)
-		if (container_is_pipelock(&w->template->spec.containers[i]))
-			return true;
-	return false;
-}
-
 static void
 choose_companion(const struct fleet *f, struct workload *w, const struct declared *d, const struct proxy_target *t)
 {
@@ -142,7 +133,7 @@ choose_companion(const struct fleet *f, struct workload *w, const struct declare
 		w->companion = t->companion;
 		w->pair_reason = PAIR_PROXY_HOST;
 	}
-	if (!w->companion && !runs_pipelock(w)) {
+	if (!w->companion && !w->pipelock) { /* a sidecar may still be what it uses */
 		w->companion = fleet_only_companion(f, w->namespace);
 		w->pair_reason = PAIR_ONLY_COMPANION;
 	}
@@ -262,9 +253,7 @@ missing_companion(const struct declared *d, const struct proxy_target *t)
 {
 	if (d->host && !d->service)
 		return d->host;
-	if (d->name && !d->companion)
-		return d->name;
-	return t->companion ? NULL : t->missing;
+	return d->name && !d->companion ? d->name : t->missing;
 }
 
 static enum state
@@ -272,7 +261,7 @@ state_of(const struct workload *w)
 {
 	if (w->companion)
 		return STATE_MIGRATING;
-	return runs_pipelock(w) ? STATE_LEGACY : STATE_UNGUARDED;
+	return w->pipelock ? STATE_LEGACY : STATE_UNGUARDED;
 }
 
 static void

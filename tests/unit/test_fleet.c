@@ -210,7 +210,7 @@ pods_go_to_their_deployment(void **state)
 	/* the ReplicaSet is let go */
 	for (size_t i = 0; i < fleet->n_objects; i++)
 		assert_string_not_equal(fleet->objects[i]->kind, "ReplicaSet");
-	assert_int_equal(fleet->facts[5], FACT_READ);
+	assert_int_equal(fleet_missing_facts(fleet, FACT_PODS, FACT_READ), FACT_PODS);
 }
 
 static void
@@ -223,7 +223,7 @@ jobs_go_to_their_cron_job(void **state)
 	     ", spec: {" TEMPLATE("app: s", "", CONTAINERS(AGENT)) "}, status: {active: 1, ready: 1}}\n"
 	     POD("a", "nightly-29-x", "app: s", OWNED("batch/v1", "Job", "nightly-29"), READY)
 	     POD("a", "nightly-28-x", "app: s", OWNED("batch/v1", "Job", "nightly-28"), DONE)
-	     POD("a", "nightly-by-hand-x", "app: s", OWNED("batch/v1", "Job", "nightly-by-hand"), READY)
+	     POD("a", "nightly-byhand-x", "app: s", OWNED("batch/v1", "Job", "nightly-byhand"), READY)
 	     /* Volcano's Job is not Kubernetes' own */
 	     "---\n{apiVersion: batch/v1, kind: Job, " META("a", "train", "") ", spec: {"
 	     TEMPLATE("app: s", "", CONTAINERS(AGENT)) "}}\n"
@@ -236,7 +236,7 @@ jobs_go_to_their_cron_job(void **state)
 	assert_int_equal(get("CronJob a/nightly")->n_pods, 2);
 	assert_int_equal(get("CronJob a/nightly")->ready, 1);
 	assert_int_equal(get("CronJob a/nightly")->desired, -1);
-	assert_int_equal(get("Job a/nightly-by-hand")->n_pods, 1);
+	assert_int_equal(get("Job a/nightly-byhand")->n_pods, 1);
 	assert_int_equal(get("Job a/train")->n_pods, 0); /* of two with one name the native one is found */
 	assert_string_equal(get("CronJob a/weekly")->object->name, "weekly-7");
 }
@@ -456,6 +456,10 @@ roles_by_containers(void **state)
 	     DEPLOYMENT("a", "beside-vpn", "", "", CONTAINERS(AGENT ", " PIPELOCK ", " VPN))
 	     DEPLOYMENT("a", "mesh-native", "", "",
 			INIT("{name: istio-proxy, image: istio/proxyv2, restartPolicy: Always}") CONTAINERS(PIPELOCK))
+	     /* whatever else is native or runs to its end is not what the pod is for */
+	     DEPLOYMENT("a", "warmed-up", "", "",
+			INIT("{name: warm, image: warm, restartPolicy: Always}, {name: wait, image: wait}")
+			CONTAINERS(PIPELOCK))
 	     DEPLOYMENT("a", "copies", "", "",
 			INIT("{name: pipelock, image: pipelock, command: [cp, /pipelock, /opt/pipelock]}")
 			CONTAINERS(AGENT)));
@@ -464,6 +468,7 @@ roles_by_containers(void **state)
 	check_role("a/with-vpn", ROLE_COMPANION, ROLE_BY_CONTAINERS);
 	check_role("a/with-logs", ROLE_COMPANION, ROLE_BY_CONTAINERS);
 	check_role("a/mesh-native", ROLE_COMPANION, ROLE_BY_CONTAINERS);
+	check_role("a/warmed-up", ROLE_COMPANION, ROLE_BY_CONTAINERS);
 	check_role("a/beside", ROLE_AGENT, ROLE_BY_CONTAINERS);
 	check_role("a/native", ROLE_AGENT, ROLE_BY_CONTAINERS);
 	check_role("a/beside-vpn", ROLE_AGENT, ROLE_BY_CONTAINERS);
@@ -490,6 +495,7 @@ roles_by_proxy_and_component(void **state)
 		"{name: HTTPS_PROXY, valueFrom: {configMapKeyRef: {name: env, key: proxy}}}")))
 	     "---\n{apiVersion: batch/v1, kind: CronJob, " META("b", "nightly", "") ", spec: {jobTemplate: {spec: {"
 	     TEMPLATE("app: s", "", CONTAINERS(AGENT_ENV(VAR("HTTPS_PROXY", "http://wall.sec.svc:8888")))) "}}}}\n"
+	     DEPLOYMENT("b", "excused", ROLE("none"), "", CONTAINERS(AGENT_ENV(VAR("HTTPS_PROXY", "http://wall.sec:8888"))))
 	     AGENT_BY_COMPONENT("b", "named", AGENT)
 	     "---\n{apiVersion: v1, kind: Pod, " META("b", "bare", ", labels: {app.kubernetes.io/component: agent}")
 	     ", spec: {" CONTAINERS(AGENT) "}}\n");
@@ -498,6 +504,7 @@ roles_by_proxy_and_component(void **state)
 	check_role("b/mapped", ROLE_AGENT, ROLE_BY_PROXY);
 	check_role("CronJob b/nightly", ROLE_AGENT, ROLE_BY_PROXY);
 	check_role("b/outside", ROLE_NONE, ROLE_BY_NOTHING);
+	check_role("b/excused", ROLE_NONE, ROLE_BY_LABEL);
 	check_role("b/squid-user", ROLE_NONE, ROLE_BY_NOTHING);
 	check_role("b/named", ROLE_AGENT, ROLE_BY_COMPONENT);
 	check_role("Pod b/bare", ROLE_AGENT, ROLE_BY_COMPONENT);
@@ -574,10 +581,12 @@ pairs_by_proxy_host(void **state)
 	     BY("full", "http_proxy", "http://wall.sec.svc.cluster.local.:8888")
 	     BY("ip", "HTTPS_PROXY", "http://10.96.0.7:8888") BY("ip6", "HTTPS_PROXY", "http://[fd00:0::7]:8888")
 	     BY("via-alias", "HTTPS_PROXY", "http://alias:8888") BY("manual", "HTTPS_PROXY", "http://no-selector:8888")
-	     BY("loop", "HTTPS_PROXY", "http://127.0.0.1:8888") BY("typo", "HTTPS_PROXY", "http://wal:8888")
+	     BY("loop", "HTTPS_PROXY", "http://localhost:8888") BY("typo", "HTTPS_PROXY", "http://wal:8888")
 	     BY("typo-ns", "HTTPS_PROXY", "http://wal.sec:8888") BY("external", "HTTPS_PROXY", "http://proxy.corp:3128")
 	     AGENT_BY_COMPONENT("a", "second", LOGS ", " AGENT_ENV(VAR("HTTP_PROXY", "http://wall:8888")
-				", " VAR("HTTPS_PROXY", "http://wall-2:8888"))));
+				", " VAR("HTTPS_PROXY", "http://wall-2:8888")))
+	     AGENT_BY_COMPONENT("a", "twice", AGENT_ENV(VAR("HTTPS_PROXY", "http://wall:8888")
+				", " VAR("https_proxy", "http://wall-2:8888"))));
 	check_pair("a/short", "a/wall", PAIR_PROXY_HOST, "a/wall");
 	check_pair("a/dotted", "sec/wall", PAIR_PROXY_HOST, "sec/wall");
 	check_pair("a/svc", "sec/wall", PAIR_PROXY_HOST, "sec/wall");
@@ -585,6 +594,7 @@ pairs_by_proxy_host(void **state)
 	check_pair("a/ip", "a/wall-2", PAIR_PROXY_HOST, "a/by-ip");
 	check_pair("a/ip6", "a/wall-2", PAIR_PROXY_HOST, "a/by-ip");
 	check_pair("a/second", "a/wall-2", PAIR_PROXY_HOST, "a/wall-2"); /* HTTPS_PROXY first */
+	check_pair("a/twice", "a/wall", PAIR_PROXY_HOST, "a/wall"); /* the upper case first */
 	check_pair("a/via-alias", NULL, PAIR_NONE, NULL);
 	check_pair("a/manual", NULL, PAIR_NONE, NULL);
 	check_pair("a/loop", NULL, PAIR_NONE, NULL);
@@ -604,6 +614,9 @@ the_only_companion(void **state)
 	     DEPLOYMENT("a", "legacy", "", "", CONTAINERS(AGENT ", " PIPELOCK))
 	     DEPLOYMENT("a", "native", "", "",
 			INIT("{name: pipelock, image: pipelock, restartPolicy: Always}") CONTAINERS(AGENT))
+	     /* where the sidecar itself goes out is not where the agent does */
+	     DEPLOYMENT("a", "chained", "", "", CONTAINERS(AGENT ", {name: pipelock, image: pipelock, args: [run], env: ["
+			VAR("HTTPS_PROXY", "http://wall:8888") "]}"))
 	     /* a sidecar that is still there, but the proxy is the companion already */
 	     DEPLOYMENT("a", "halfway", "", "",
 			CONTAINERS(AGENT_ENV(VAR("HTTPS_PROXY", "http://wall:8888")) ", " PIPELOCK))
@@ -613,6 +626,7 @@ the_only_companion(void **state)
 	check_pair("a/builder", "a/wall", PAIR_ONLY_COMPANION, "a/wall");
 	check_pair("a/legacy", NULL, PAIR_NONE, NULL);
 	check_pair("a/native", NULL, PAIR_NONE, NULL);
+	check_pair("a/chained", NULL, PAIR_NONE, NULL);
 	check_pair("a/halfway", "a/wall", PAIR_PROXY_HOST, "a/wall");
 	check_pair("b/scout", NULL, PAIR_NONE, NULL); /* a shared namespace: nothing tells which */
 	check_pair("c/scout", NULL, PAIR_NONE, NULL);
@@ -626,6 +640,24 @@ the_only_companion(void **state)
 	assert_string_equal(get("a/wall")->agents[1]->name, "halfway");
 	assert_string_equal(get("a/wall")->agents[2]->name, "scout");
 	assert_int_equal(get("b/wall-1")->n_agents, 0);
+}
+
+/* One Service in front of two companions, as an inexact selector makes it. */
+static void
+a_service_before_two(void **state)
+{
+#define BOTH(name) \
+	"---\n{apiVersion: apps/v1, kind: Deployment, " META("a", name, "") ", spec: {" \
+	TEMPLATE("both: 'true'", "", CONTAINERS(PIPELOCK)) "}}\n"
+	(void)state;
+	load(BOTH("wall-1") BOTH("wall-2") BOTH("wall-3") SERVICE("a", "walls", "selector: {both: 'true'}")
+	     SERVICE("a", "wall-2", "selector: {both: 'true'}")
+	     AGENT_ANNOTATED("a", "any", "pipelock.dev/proxy-service: 'http://walls'")
+	     AGENT_ANNOTATED("a", "own", "pipelock.dev/proxy-service: 'http://wall-2'")
+	     AGENT_ANNOTATED("a", "both", "pipelock.dev/proxy-service: 'http://walls', pipelock.dev/proxy-name: wall-3"));
+	check_pair("a/any", "a/wall-1", PAIR_ANNOTATION, "a/walls");
+	check_pair("a/own", "a/wall-2", PAIR_ANNOTATION, "a/wall-2");
+	check_pair("a/both", "a/wall-3", PAIR_ANNOTATION, "a/walls");
 }
 
 static void
@@ -642,6 +674,8 @@ the_service_between(void **state)
 	     WALL("b") SERVICE("b", "wall", SELECTS("wall")) SERVICE("b", "zz", SELECTS("wall"))
 	     DEPLOYMENT("b", "scout", ANNOTATED(TOPOLOGY ", pipelock.dev/proxy-name: wall"), "",
 			CONTAINERS(AGENT_ENV(VAR("HTTPS_PROXY", "http://zz:8888"))))
+	     DEPLOYMENT("b", "builder", ANNOTATED(TOPOLOGY ", pipelock.dev/proxy-service: 'http://wall'"), "",
+			CONTAINERS(AGENT_ENV(VAR("HTTPS_PROXY", "http://zz:8888"))))
 	     /* a typing error in the selector: still the one that is meant */
 	     WALL("c") SERVICE("c", "wall", SELECTS("wal")) NAMED("c")
 	     WALL("d") SERVICE("d", "proxy", SELECTS("wal")) METRICS("d")
@@ -654,6 +688,7 @@ the_service_between(void **state)
 			CONTAINERS(AGENT_ENV(VAR("HTTPS_PROXY", "http://squid:3128")))));
 	check_pair("a/scout", "a/wall", PAIR_ANNOTATION, "a/proxy");
 	check_pair("b/scout", "b/wall", PAIR_ANNOTATION, "b/zz");
+	check_pair("b/builder", "b/wall", PAIR_ANNOTATION, "b/zz");
 	check_pair("c/scout", "c/wall", PAIR_ANNOTATION, "c/wall");
 	check_pair("d/scout", "d/wall", PAIR_ONLY_COMPANION, "d/proxy");
 	check_pair("e/scout", "e/wall", PAIR_ANNOTATION, NULL);
@@ -847,6 +882,7 @@ main(void)
 		cmocka_unit_test(annotations_that_name_what_is_missing),
 		cmocka_unit_test(pairs_by_proxy_host),
 		cmocka_unit_test(the_only_companion),
+		cmocka_unit_test(a_service_before_two),
 		cmocka_unit_test(the_service_between),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(what_services_select),
