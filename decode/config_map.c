@@ -18,7 +18,7 @@ decode_text(struct decoder *d, const struct node *n, size_t *len)
 		return "";
 	}
 	*len = value->len; /* a NUL inside stays: the text is data here */
-	return field_copy(d, n, value->text, value->len);
+	return arena_strndup(d->arena, value->text, value->len);
 }
 
 /* By name, and what was written later behind what was written before. */

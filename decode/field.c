@@ -10,7 +10,6 @@
 #include "base/json_scan.h"
 
 #define NAME_SHOWN 253 /* of a name or key in a message; no valid one is longer */
-#define MAX_TEXT ((size_t)64 * 1024 * 1024) /* API servers take objects of about 3 MiB */
 
 /* --- complaints --- */
 
@@ -180,19 +179,9 @@ has_text(struct decoder *d, const struct node *n)
 }
 
 const char *
-field_copy(struct decoder *d, const struct node *at, const char *text, size_t len)
-{
-	d->copied += len;
-	if (d->copied <= MAX_TEXT)
-		return arena_strndup(d->arena, text, len);
-	field_fail(d, at, "the object holds more than %zu MiB of text", MAX_TEXT >> 20);
-	return "";
-}
-
-const char *
 field_scalar(struct decoder *d, const struct node *n)
 {
-	return has_text(d, n) ? field_copy(d, n, n->text, n->len) : NULL;
+	return has_text(d, n) ? arena_strndup(d->arena, n->text, n->len) : NULL;
 }
 
 const char *

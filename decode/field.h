@@ -25,7 +25,6 @@ struct decoder {
 	struct arena *arena; /* the object's: what the answers live in */
 	struct arena *scratch; /* gone when the object is decoded */
 	struct err *e;
-	size_t copied; /* bytes of text */
 	bool failed;
 };
 
@@ -41,11 +40,6 @@ const struct node *field_list(struct decoder *d, const struct node *parent, cons
 /* A list whose members are maps. */
 const struct node *field_maps(struct decoder *d, const struct node *parent, const char *key);
 
-/*
- * A copy in the object. A text that an alias names may stand in a small file a hundred thousand times: an object with
- * more text than any API server takes is a complaint, and the copy is "".
- */
-const char *field_copy(struct decoder *d, const struct node *at, const char *text, size_t len);
 /* The scalar itself as text; NULL when it is null or absent. One with a NUL byte inside is a complaint. */
 const char *field_scalar(struct decoder *d, const struct node *n);
 const char *field_str(struct decoder *d, const struct node *parent, const char *key); /* NULL when absent */

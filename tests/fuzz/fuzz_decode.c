@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes as a file of manifests: told apart, parsed, decoded; everything that was decoded is looked at. */
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "decode/files.h"
 #include "tests/decode/dump.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void
 check_message(const char *text)

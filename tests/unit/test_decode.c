@@ -284,25 +284,6 @@ managed_fields_count_in_yaml_too(void **state)
 	object_set_free(&set);
 }
 
-/* A small file, a megabyte that has a name, and its name very often. */
-static void
-aliases_of_long_texts_end_too(void **state)
-{
-	AUTO(buf) struct buf text = {0};
-	struct object_set set = {0};
-	struct err e = {0};
-
-	(void)state;
-	buf_adds(&text, "x: &x ");
-	buf_fill(&text, 'x', 1 << 20);
-	buf_adds(&text, "\n" POD("\n  containers:\n  - name: c\n    image: i\n    args:"));
-	for (int i = 0; i < 1000; i++)
-		buf_adds(&text, "    - *x\n");
-	assert_false(decode_text(buf_str(&text), &set, &e));
-	assert_string_equal(e.msg, "x.yaml: Pod a/p, line 73: spec.containers[0].args[63]: the object holds more than "
-				   "64 MiB of text");
-}
-
 /* A fleet keeps a hundred thousand of them. */
 static void
 an_object_takes_no_more_than_it_needs(void **state)
@@ -337,7 +318,6 @@ main(void)
 		cmocka_unit_test(long_annotations_go_unless_moat_reads_them),
 		cmocka_unit_test(config_text_keeps_its_nul_bytes),
 		cmocka_unit_test(managed_fields_count_in_yaml_too),
-		cmocka_unit_test(aliases_of_long_texts_end_too),
 		cmocka_unit_test(an_object_takes_no_more_than_it_needs),
 	};
 

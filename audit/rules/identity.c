@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose name a companion's verdicts and logs carry. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/rules/common.h"
+#include "base/buf.h"
+#include "base/cidr.h"
+#include "base/str.h"
+
+#define NAMED_MAX 3 /* workloads that a message names */
+
+#define GOTCHA                                                                                                  \
+	"Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"Gotcha 4: identity binding with " \
+	"shared "                                                                                               \
+	"namespaces\"; "
+
+static bool
+has_profile(const struct pipelock_config *c)
+{
+	for (size_t i = 0; i < c->n_agents; i++)
+		if (c->agents[i].n_source_cidrs || c->agents[i].n_listeners)
+			return true;
+	return false;
+}
+
+/* "default_agent_identity: scout": the agent's name where it has one agent. */
+static const char *
+suggested_identity(const struct workload *w)
+{
+	return w->n_agents == 1 ? w->agents[0]->name : w->name;
+}
+
+/*
+ * identity-missing
+ */
+
+static void
+identity_missing(struct audit_run *run, const struct workload *w)
+{
+	const struct pipelock *p = w->pipelock;
+
+	if (!p || !rule_config_speaks(p) || p->config.default_identity || has_profile(&p->config))
+		return;
+	audit_report(run, w,
+		     &(struct finding_args){
+			     .object = rule_config_object(p),
+			     .message = audit_printf(
+				     run,
+				     "companion %s binds no identity: its log and its verdicts cannot say "
+				     "which agent sent what",
+				     rule_workload(run, w)),
+			     .evidence = audit_printf(run,
+						      "%s: no default_agent_identity, and no profile under agents: "
+						      "with source_cidrs or listeners",
+						      rule_config_name(run, w)),
+			     .fix = audit_printf(
+				     run,
+				     "Add to %s: default_agent_identity: %s and bind_default_agent_identity: "
+				     "true, then restart %s.",
+				     rule_config_name(run, w), suggested_identity(w), rule_workload(run, w)),
+		     });
+}
+
+const struct rule rule_identity_missing = {
+	.id = "identity-missing",
+	.severity = SEV_MEDIUM,
+	.scope = RULE_COMPANION,
+	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS,
+	.title = "Companion that binds no identity",
+	.why = "Pipelock keys its budgets, its adaptive enforcement and every line of its audit log by the agent's "
+	       "identity. "
+	       "Without one, what a caller writes into X-Pipelock-Agent or ?agent= is believed, and what writes "
+	       "nothing is "
+	       "anonymous: after an incident the log does not say whose traffic it was.",
+	.evidence = "The config that names no identity",
+	.fix = "Set default_agent_identity to the agent's name and bind_default_agent_identity: true. The model is "
+	       "one "
+	       "companion, one agent, one identity.",
+	.reference = GOTCHA "Pipelock docs/configuration.md, \"Default Agent Identity\"",
+	.run = identity_missing,
+};
+
+/*
+ * identity-spoofable
+ */
+
+static void
+identity_spoofable(struct audit_run *run, const struct workload *w)
+{
+	const struct pipelock *p = w->pipelock;
+	const char *name;
+
+	if (!p || !rule_config_speaks(p) || p->config.bind_identity)
+		return;
+	name = p->config.default_identity;
+	audit_report(
+		run, w,
+		&(struct finding_args){
+			.object = rule_config_object(p),
+			.line = rule_config_line(p, p->config.bind_line ? p->config.bind_line
+									: p->config.identity_line),
+			.message =
+				audit_printf(run,
+					     "companion %s lets callers name themselves: a request with the header "
+					     "X-Pipelock-Agent is taken for whatever agent it says",
+					     rule_workload(run, w)),
+			.evidence =
+				audit_printf(run, "%s: bind_default_agent_identity is %s", rule_config_name(run, w),
+					     p->config.bind_line ? "false" : "not written, which means false"),
+			.fix = audit_printf(run,
+					    "In %s set bind_default_agent_identity: true%s%s, then restart %s.",
+					    rule_config_name(run, w), name ? "" : " and default_agent_identity: ",
+					    name ? "" : suggested_identity(w), rule_workload(run, w)),
+		});
+}
+
+const struct rule rule_identity_spoofable = {
+	.id = "identity-spoofable",
+	.severity = SEV_MEDIUM,
+	.scope = RULE_COMPANION,
+	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS,
+	.title = "Callers may name themselves",
+	.why = "Unless bind_default_agent_identity is true, Pipelock takes the agent's name from the request: the "
+	       "header "
+	       "X-Pipelock-Agent first, then the default, then ?agent=. An agent that was talked into something "
+	       "can so act "
+	       "under another one's name, with that one's profile, budget and record. Measured: the same request "
+	       "answered "
+	       "as \"evil\" unbound and as the bound name bound.",
+	.evidence = "The field as the config has it",
+	.fix = "Set bind_default_agent_identity: true beside default_agent_identity.",
+	.reference = GOTCHA "Pipelock docs/configuration.md, \"Default Agent Identity\" and \"Agent Resolution\"",
+	.run = identity_spoofable,
+};
+
+/*
+ * identity-shared
+ */
+
+#define PROFILE_NONE (-1)
+#define PROFILE_UNSEEN (-2)
+
+static bool
+in_profile(const struct pipelock_agent *profile, enum ip_family family, struct ip ip)
+{
+	for (size_t i = 0; i < profile->n_source_cidrs; i++) {
+		enum ip_family f;
+		struct ip_range r;
+
+		if (cidr_parse(profile->source_cidrs[i], &f, &r) && f == family && ip_cmp(r.first, ip) <= 0 &&
+		    ip_cmp(ip, r.last) <= 0)
+			return true;
+	}
+	return false;
+}
+
+/* The profile that an agent's running pods fall under by address; PROFILE_UNSEEN without a pod that has one. */
+static int
+profile_of(const struct pipelock_config *c, const struct workload *agent)
+{
+	for (size_t i = 0; i < agent->n_pods; i++) {
+		const struct pod *pod = agent->pods[i];
+		enum ip_family family;
+		struct ip ip;
+
+		if (pod->finished || !pod->n_ips || !ip_parse(pod->ips[0], &family, &ip))
+			continue;
+		for (size_t j = 0; j < c->n_agents; j++)
+			if (in_profile(&c->agents[j], family, ip))
+				return (int)j;
+		return PROFILE_NONE;
+	}
+	return PROFILE_UNSEEN;
+}
+
+/* Two agents whose addresses fall under the same profile, or both under none. */
+static bool
+addresses_collide(struct audit_run *run, const struct workload *w)
+{
+	const struct pipelock_config *c = &w->pipelock->config;
+	bool *taken = ARENA_ARRAY(audit_scratch(run), bool, c->n_agents + 1);
+
+	for (size_t i = 0; i < w->n_agents; i++) {
+		int profile = profile_of(c, w->agents[i]);
+
+		if (profile == PROFILE_UNSEEN)
+			continue;
+		if (taken[profile + 1])
+			return true;
+		taken[profile + 1] = true;
+	}
+	return false;
+}
+
+/* A block of all addresses tells nobody apart. */
+static bool
+tells_apart(const struct pipelock_agent *profile)
+{
+	for (size_t i = 0; i < profile->n_source_cidrs; i++)
+		if (str_ends(profile->source_cidrs[i], "/0"))
+			return false;
+	return profile->n_source_cidrs || profile->n_listeners;
+}
+
+/* All agents but one need a profile; the last has the default. Where pods run, their addresses are looked up. */
+static bool
+profiles_suffice(struct audit_run *run, const struct workload *w)
+{
+	const struct pipelock_config *c = &w->pipelock->config;
+	size_t n = 0, listening = 0;
+
+	for (size_t i = 0; i < c->n_agents; i++) {
+		n += tells_apart(&c->agents[i]);
+		listening += c->agents[i].n_listeners > 0;
+	}
+	if (n + 1 < w->n_agents)
+		return false;
+	return listening > 0 || !addresses_collide(run, w);
+}
+
+/* "Deployment a/x, Deployment a/y and 2 more" */
+static const char *
+list_workloads(struct audit_run *run, struct workload *const *at, size_t n)
+{
+	AUTO(buf) struct buf b = {0};
+
+	for (size_t i = 0; i < n && i < NAMED_MAX; i++)
+		buf_addf(&b, "%s%s %s/%s", i ? ", " : "", at[i]->kind, at[i]->namespace, at[i]->name);
+	if (n > NAMED_MAX)
+		buf_addf(&b, " and %zu more", n - NAMED_MAX);
+	return audit_printf(run, "%s", buf_str(&b));
+}
+
+static void
+identity_shared(struct audit_run *run, const struct workload *w)
+{
+	const struct pipelock *p = w->pipelock;
+
+	if (!p || w->n_agents < 2 || !rule_config_speaks(p) || !p->config.default_identity ||
+	    profiles_suffice(run, w))
+		return;
+	audit_report(
+		run, w,
+		&(struct finding_args){
+			.object = rule_config_object(p),
+			.line = rule_config_line(p, p->config.identity_line),
+			.message =
+				audit_printf(run,
+					     "%zu agents share companion %s, which binds the single identity %s: "
+					     "they cannot be told apart",
+					     w->n_agents, rule_workload(run, w), p->config.default_identity),
+			.evidence = audit_printf(run, "%s; agents: %s", rule_config_name(run, w),
+						 list_workloads(run, w->agents, w->n_agents)),
+			.fix = audit_printf(
+				run,
+				"Deploy a second companion, with a ConfigMap of its own that says "
+				"default_agent_identity: %s, and point HTTPS_PROXY of %s at its Service; or "
+				"(Pro) give %s profiles agents.NAME.source_cidrs, one for each agent.",
+				w->agents[1]->name, rule_workload(run, w->agents[1]), rule_config_name(run, w)),
+		});
+}
+
+const struct rule rule_identity_shared = {
+	.id = "identity-shared",
+	.severity = SEV_HIGH,
+	.scope = RULE_COMPANION,
+	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS | FACT_SERVICES,
+	.title = "Agents that share one companion and its single identity",
+	.why = "A companion's config has one default_agent_identity. Two agents behind it, usually in a shared "
+	       "namespace "
+	       "with shared ConfigMaps, are one agent to Pipelock: one budget, one risk score, one name in the "
+	       "log. What "
+	       "one of them does raises the other's level, and an incident cannot be laid at anyone's door. A "
+	       "companion "
+	       "costs about 50 MiB.",
+	.evidence = "The agents that are paired with it, and the config that binds the identity",
+	.fix = "One companion for each agent, each with its own ConfigMap and identity. Pipelock Pro can instead "
+	       "tell agents "
+	       "apart by agents.NAME.source_cidrs (pod addresses) or agents.NAME.listeners (a port each).",
+	.reference = GOTCHA "Pipelock docs/configuration.md, \"Agent Resolution\"",
+	.run = identity_shared,
+};
+
+/*
+ * identity-duplicate
+ */
+
+struct bound {
+	const char *identity;
+	const struct workload *w;
+	size_t place; /* in the fleet's order, so that the sort is stable */
+};
+
+static int
+by_identity(const void *a, const void *b)
+{
+	const struct bound *p = a, *q = b;
+	int order = strcmp(p->identity, q->identity);
+
+	return order ? order : (p->place > q->place) - (p->place < q->place);
+}
+
+static size_t
+collect_bound(const struct fleet *f, struct bound *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_companions; i++) {
+		const struct pipelock *p = f->companions[i]->pipelock;
+
+		if (p && p->config_known && p->config.default_identity)
+			out[n++] = (struct bound){p->config.default_identity, f->companions[i], i};
+	}
+	if (n)
+		qsort(out, n, sizeof(*out), by_identity);
+	return n;
+}
+
+/* Those of the group that are not group[self], at most NAMED_MAX of them. */
+static const char *
+list_others(struct audit_run *run, const struct bound *group, size_t n, size_t self)
+{
+	struct workload *others[NAMED_MAX + 1];
+	size_t listed = 0;
+	const char *text;
+
+	for (size_t i = 0; i < n && listed < NAMED_MAX; i++)
+		if (i != self)
+			others[listed++] = (struct workload *)group[i].w;
+	text = list_workloads(run, others, listed);
+	return n - 1 > listed ? audit_printf(run, "%s and %zu more", text, n - 1 - listed) : text;
+}
+
+static void
+report_duplicate(struct audit_run *run, const struct bound *group, size_t n, size_t self)
+{
+	const struct workload *w = group[self].w;
+	const struct pipelock *p = w->pipelock;
+	const char *others = list_others(run, group, n, self);
+
+	audit_report(run, w,
+		     &(struct finding_args){
+			     .object = rule_config_object(p),
+			     .line = rule_config_line(p, p->config.identity_line),
+			     .message = audit_printf(run, "companion %s binds identity %s, and so does %s",
+						     rule_workload(run, w), group[self].identity, others),
+			     .evidence = audit_printf(run, "%s: default_agent_identity: %s; the same in %s",
+						      rule_config_name(run, w), group[self].identity, others),
+			     .fix = audit_printf(
+				     run,
+				     "Let each companion bind the agent it serves: in %s set "
+				     "default_agent_identity: %s (a ConfigMap of its own, if the other companion "
+				     "reads this one too), then restart %s.",
+				     rule_config_name(run, w), suggested_identity(w), rule_workload(run, w)),
+		     });
+}
+
+static void
+identity_duplicate(struct audit_run *run, const struct workload *none)
+{
+	const struct fleet *f = audit_fleet(run);
+	struct bound *all = ARENA_ARRAY(audit_scratch(run), struct bound, f->n_companions);
+	size_t n = collect_bound(f, all), end;
+
+	(void)none;
+	for (size_t i = 0; i < n; i = end) {
+		for (end = i + 1; end < n && strcmp(all[i].identity, all[end].identity) == 0; end++)
+			;
+		for (size_t j = i; end - i > 1 && j < end; j++)
+			report_duplicate(run, all + i, end - i, j - i);
+	}
+}
+
+const struct rule rule_identity_duplicate = {
+	.id = "identity-duplicate",
+	.severity = SEV_MEDIUM,
+	.scope = RULE_FLEET,
+	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS,
+	.title = "Two companions bind the same identity",
+	.why = "An identity should lead to one agent. When a ConfigMap is copied for the next agent and its "
+	       "default_agent_identity is left as it was, or two companions mount the same ConfigMap, two agents "
+	       "report "
+	       "under one name: dashboards add them up, and the wrong team is called.",
+	.evidence = "The other companions that bind it",
+	.fix = "Give each companion's config the identity of the agent that it serves.",
+	.reference = GOTCHA "Pipelock docs/configuration.md, \"Default Agent Identity\"",
+	.run = identity_duplicate,
+};
