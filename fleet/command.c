@@ -172,3 +172,9 @@ command_pipelock(struct arena *a, const struct container *c, const char *const *
 		s.found.use = PIPELOCK_UNSEEN; /* what was not read may run it */
 	return s.found;
 }
+
+bool
+command_is_known(const char *word)
+{
+	return !strchr(word, SHELL_UNKNOWN) && !strstr(word, "$(");
+}

@@ -19,7 +19,7 @@ enum pipelock_use {
 
 struct pipelock_command {
 	enum pipelock_use use;
-	/* Options, the last of each; NULL when not given. May hold SHELL_UNKNOWN. */
+	/* The last of each option; NULL when not given. Ask command_is_known before they are taken at their word. */
 	const char *config, *listen, *mode;
 };
 
@@ -30,6 +30,9 @@ struct pipelock_command {
  */
 struct pipelock_command command_pipelock(struct arena *a, const struct container *c, const char *const *argv, size_t n,
 					 const struct shell_host *around);
+
+/* Is the word whole: without a $(VAR) or a part that only the running shell could know? */
+bool command_is_known(const char *word);
 
 /* command and args in one array. */
 const char *const *command_line(struct arena *a, const struct container *c, size_t *n);

@@ -259,12 +259,6 @@ read_command(struct finder *f)
 	return command_pipelock(f->arena, f->container, argv, n, &around);
 }
 
-static bool
-is_known_word(const char *word)
-{
-	return !strchr(word, SHELL_UNKNOWN) && !strstr(word, "$(");
-}
-
 /* ---- which one is read ---- */
 
 static const struct config_source *
@@ -333,7 +327,7 @@ choose(struct finder *f, struct pipelock_command *command, struct config_source 
 		return false;
 	if (!path && command->use == PIPELOCK_UNSEEN)
 		path = path_from_env(f);
-	if (path && is_known_word(path)) {
+	if (path && command_is_known(path)) {
 		*unknown = !named_by_path(f, path, main);
 		return !*unknown;
 	}

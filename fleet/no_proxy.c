@@ -97,7 +97,7 @@ is_wide_name(const struct fleet *f, const char *namespace, const char *name, boo
 	if (is_private_name(name) || isdigit((unsigned char)name[strlen(name) - 1]))
 		return false; /* no end of a public name ends in a digit */
 	if (strchr(name, '.'))
-		return !is_service_name(f, name);
+		return (under && IN_LIST(strrchr(name, '.') + 1, public_ends)) || !is_service_name(f, name);
 	if (fleet_service(f, namespace, name))
 		return under && !is_namespace(f, name);
 	if (IN_LIST(name, public_ends))

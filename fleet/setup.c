@@ -42,23 +42,10 @@ set_listen(struct pipelock *p, const char *option)
 	const struct pipelock_config *c = &p->config;
 
 	p->listen = option ? option : c->listen ? c->listen : DEFAULT_LISTEN;
-	if (option)
-		p->listen_known = !strchr(option, SHELL_UNKNOWN) && !strstr(option, "$(");
-	else
-		p->listen_known = setup_config_speaks(p);
+	p->listen_known = option ? command_is_known(option) : setup_config_speaks(p);
 	p->listen_port = p->listen_known ? port_of(p->listen) : 0;
 	if (!p->listen_known)
 		p->listen = DEFAULT_LISTEN;
-}
-
-/* --mode is put over the config's own, which has to be a valid one all the same. */
-static void
-set_mode(struct pipelock *p, const char *option)
-{
-	if (!option || strchr(option, SHELL_UNKNOWN))
-		return;
-	p->config.mode = option;
-	p->config.mode_line = 0;
 }
 
 static void
@@ -84,7 +71,7 @@ set_config(struct builder *b, const struct config_sources *s)
 	if (s->has_main && s->at[0].config_map)
 		config_map_find(b->fleet, b->workload->namespace, s->at[0].config_map, &p->config_map);
 	set_hash(b, s);
-	set_mode(p, s->command.mode);
+	p->mode_option = s->command.mode && command_is_known(s->command.mode) ? s->command.mode : NULL;
 	set_listen(p, s->command.listen);
 }
 
