@@ -342,14 +342,13 @@ choose(struct finder *f, struct pipelock_command *command, struct config_source 
 	return false;
 }
 
+/* The same one, or a file that lies beside it in one mount. */
 static bool
 same(const struct config_source *a, const struct config_source *b)
 {
-	if (a->env != b->env)
-		return false;
-	if (a->env)
-		return str_eq(a->config_map, b->config_map) && str_eq(a->key, b->key);
-	return str_eq(a->path, b->path);
+	if (a->env || b->env)
+		return a->env == b->env && str_eq(a->config_map, b->config_map) && str_eq(a->key, b->key);
+	return a->mount == b->mount;
 }
 
 /* The text of a config that stands in the environment as a literal. */
