@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "decode/kinds.h"
+#include "fleet/policy.h"
 
 /* Enough for most objects, so that trying one out takes one piece of memory. */
 #define TRIAL_ROOM (8 * 1024)
@@ -25,13 +26,20 @@ static const struct kind {
 	bool cluster_wide;
 	void (*decode)(struct decoder *d); /* what is not metadata; NULL: nothing */
 } kinds[] = {
+	{"AdminNetworkPolicy", {"policy.networking.k8s.io"}, OBJECT_POLICY, sizeof(struct policy), true,
+	 admin_policy_decode},
+	{"BaselineAdminNetworkPolicy", {"policy.networking.k8s.io"}, OBJECT_POLICY, sizeof(struct policy), true,
+	 admin_policy_decode},
+	{"ClusterNetworkPolicy", {"policy.networking.k8s.io"}, OBJECT_POLICY, sizeof(struct policy), true,
+	 admin_policy_decode},
 	{"ConfigMap", {""}, OBJECT_CONFIG_MAP, sizeof(struct config_map), false, config_map_decode},
 	{"CronJob", {"batch"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
 	{"DaemonSet", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
 	{"Deployment", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
 	{"Job", {"batch"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
 	{"Namespace", {""}, OBJECT_NAMESPACE, sizeof(struct object), true, NULL},
-	{"NetworkPolicy", {"networking.k8s.io", "extensions"}, OBJECT_POLICY, sizeof(struct object), false, NULL},
+	{"NetworkPolicy", {"networking.k8s.io", "extensions"}, OBJECT_POLICY, sizeof(struct policy), false,
+	 network_policy_decode},
 	{"Pod", {""}, OBJECT_POD, sizeof(struct pod), false, pod_decode},
 	{"ReplicaSet", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
 	{"Service", {""}, OBJECT_SERVICE, sizeof(struct service), false, service_decode},

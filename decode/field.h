@@ -44,9 +44,9 @@ const struct node *field_maps(struct decoder *d, const struct node *parent, cons
 const char *field_scalar(struct decoder *d, const struct node *n);
 const char *field_str(struct decoder *d, const struct node *parent, const char *key); /* NULL when absent */
 /* `absent` has to outlive the object; the answer is never NULL. */
-const char *field_str_or(struct decoder *d, const struct node *parent, const char *key, const char *absent);
+__attribute__((returns_nonnull)) const char *field_str_or(struct decoder *d, const struct node *parent, const char *key, const char *absent);
 /* Absent or empty is a complaint; never NULL. */
-const char *field_need(struct decoder *d, const struct node *parent, const char *key);
+__attribute__((returns_nonnull)) const char *field_need(struct decoder *d, const struct node *parent, const char *key);
 const char *const *field_strs(struct decoder *d, const struct node *parent, const char *key, size_t *n);
 
 bool field_bool(struct decoder *d, const struct node *parent, const char *key, bool absent);

@@ -32,5 +32,7 @@ void pod_decode(struct decoder *d);
 void controller_decode(struct decoder *d);
 void service_decode(struct decoder *d);
 void config_map_decode(struct decoder *d);
+void network_policy_decode(struct decoder *d);
+void admin_policy_decode(struct decoder *d);
 
 #endif

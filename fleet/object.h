@@ -19,7 +19,7 @@ enum object_kind {
 	OBJECT_POD, /* struct pod */
 	OBJECT_SERVICE, /* struct service */
 	OBJECT_CONFIG_MAP, /* struct config_map */
-	OBJECT_POLICY, /* NetworkPolicy: struct object alone until policies are evaluated */
+	OBJECT_POLICY, /* NetworkPolicy and the admin kinds: struct policy (policy.h) */
 	OBJECT_KINDS,
 };
 
