@@ -8,7 +8,9 @@
 #include "base/mem.h"
 #include "fleet/fleet_index.h"
 #include "fleet/gather.h"
+#include "fleet/egress.h"
 #include "fleet/pair.h"
+#include "fleet/reach.h"
 #include "fleet/role.h"
 #include "fleet/setup.h"
 
@@ -106,6 +108,17 @@ empty_set(struct fleet *f, struct object_set *set)
 	object_set_free(set);
 }
 
+/* Without the policies, or without the pods' labels, nothing can be said of them: then f->reach stays NULL. */
+static void
+evaluate(struct fleet *f)
+{
+	if (fleet_missing_facts(f, FACT_POLICIES | FACT_WORKLOADS | FACT_NAMESPACES, FACT_UNREADABLE))
+		return;
+	f->reach = reach_new(f);
+	egress_evaluate(f);
+	f->facts[fact_place(FACT_EGRESS)] = FACT_READ;
+}
+
 struct fleet *
 fleet_new(struct fleet_input *in)
 {
@@ -122,6 +135,7 @@ fleet_new(struct fleet_input *in)
 	role_assign(f, in->objects);
 	set_up_pipelocks(f);
 	pair_assign(f);
+	evaluate(f);
 	take_warnings(f, in->objects);
 	empty_set(f, in->objects);
 	return f;

@@ -101,6 +101,7 @@ struct workload {
 	const char *role_label;
 	bool restartable; /* Deployment, StatefulSet, DaemonSet */
 
+	const struct egress *egress; /* agents, companions, scrapers; NULL: not evaluated (egress.h) */
 	const struct pipelock *pipelock; /* companions and agents with a sidecar; else NULL */
 
 	/* agents */
@@ -177,6 +178,7 @@ struct fleet {
 	const char *const *warnings;
 	size_t n_warnings;
 
+	struct reach *reach; /* policies evaluated (reach.h); NULL when FACT_EGRESS was not read */
 	struct fleet_index *index; /* look-ups below */
 	struct arena paths; /* those that locations point to */
 	struct object **objects; /* all that is referred to, one reference each */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the evaluator: what reach_build.c compiles, and reach.c and reach_address.c read. */
+#ifndef FLEET_REACH_INDEX_H
+#define FLEET_REACH_INDEX_H
+
+#include "fleet/reach.h"
+
+/* Classes that a pair of selectors means; shared by all peers that say the same. Host-network classes are never in it. */
+struct class_set {
+	bool all; /* every class without host network: `at` is then not filled */
+	const uint32_t *at; /* sorted */
+	size_t n;
+	size_t id; /* position in reach.sets */
+};
+
+struct compiled_rule {
+	const struct policy_rule *rule;
+	const struct class_set **sets; /* one a peer; NULL for a peer that is no pod */
+	struct port_set fixed; /* its ports less the named ones */
+	bool named; /* some ports are named: reach_rule_ports adds them */
+};
+
+struct compiled_policy {
+	const struct policy *policy;
+	struct compiled_rule *rules[DIRECTIONS];
+};
+
+/* Rows of a sparse table: those of class i are at[first[i]] to at[first[i + 1] - 1], in order. */
+struct rows {
+	uint32_t *first; /* n classes + 1 */
+	uint32_t *at;
+};
+
+struct reach {
+	struct arena *arena;
+	const struct fleet *fleet;
+	struct pod_class *classes;
+	size_t n_classes;
+	const struct workload **class_workloads;
+	uint32_t *workload_classes; /* by workload: see first */
+	uint32_t *first_class; /* n workloads + 1 */
+
+	struct compiled_policy *policies; /* network tier by namespace and name; admin tiers by tier and priority before and
+					     behind them: the order in which they are asked */
+	size_t n_policies;
+	struct rows selected[DIRECTIONS]; /* policies of a class, as positions, in that order */
+	const struct policy **selected_policies[DIRECTIONS]; /* the same as pointers */
+
+	uint32_t *dns; /* classes of DNS pods, at least one */
+	size_t n_dns;
+
+	const struct class_set **sets; /* by id */
+	size_t n_sets;
+	struct reach_reverse *reverse[DIRECTIONS]; /* made when first needed */
+};
+
+/* A growing list of evidence, in an arena. */
+struct ways {
+	struct way *at;
+	size_t n, cap;
+};
+
+/* Adds a way that lets something through; nothing for a NULL list. */
+void ways_add(struct arena *a, struct ways *out, const struct way *w);
+
+/* The state of one question while tier after tier is asked. */
+struct verdict {
+	struct port_set undecided, passed, allowed, network;
+};
+
+/*
+ * Asks all tiers of one class in one direction. `matches` says whether a rule speaks of what is at the other end, and
+ * fills in the way's peer and ports. The ways that let something through are added to `out`, which may be NULL.
+ */
+typedef bool reach_matches(const void *ctx, const struct compiled_policy *p, const struct compiled_rule *c, struct way *w,
+			   struct arena *a);
+struct port_set reach_ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches, const void *ctx,
+			  struct arena *a, struct ways *out);
+
+/* Ports of a rule towards that class; SIZE_MAX: an address, on which a named port matches nothing. */
+struct port_set reach_rule_ports(const struct reach *r, const struct compiled_rule *c, size_t to, struct arena *a);
+bool class_set_has(const struct class_set *s, size_t class);
+
+#endif
