@@ -18,6 +18,7 @@
 #include "base/yaml_scalar.h"
 
 #define MAX_PART ((size_t)256 * 1024 * 1024)
+#define MAX_DIRECTIVES 1000 /* in front of a document: libyaml compares each %TAG with all before it */
 #define MERGE_KEY "<<"
 
 struct amount {
@@ -40,6 +41,8 @@ struct anchor_name {
 struct builder {
 	const char *name;
 	struct reader *in; /* NULL: memory */
+	const char *memory; /* what is left of it */
+	size_t memory_len;
 	yaml_parser_t parser;
 	yaml_event_t event; /* the one in hand; type YAML_NO_EVENT: none */
 	bool strict; /* duplicate keys are errors */
@@ -50,6 +53,9 @@ struct builder {
 	size_t part_nodes, part_bytes; /* since the last item or document ended */
 	size_t kept_nodes, kept_bytes; /* in the document's arena */
 	unsigned deepest; /* level reached since the last anchor was opened */
+
+	bool before_document; /* no event since the stream's start or the last document's end */
+	size_t directives; /* at most: percent signs there */
 
 	/* The bytes that libyaml got last, to tell the line of a bad one. */
 	const unsigned char *chunk;
@@ -72,22 +78,49 @@ event_line(const struct builder *b)
 	return line_of(&b->event.start_mark);
 }
 
+/* The last chunk is used up: what it was, for the line of the next one, and for the limit on directives. */
+static void
+chunk_end(struct builder *b)
+{
+	const char *start = (const char *)b->chunk, *end = start + b->chunk_len;
+
+	if (!b->chunk_len)
+		return;
+	b->chunk_line += bytes_count_lines(start, end);
+	b->chunk_offset += b->chunk_len;
+	for (const char *p = start; b->before_document && (p = memchr(p, '%', (size_t)(end - p))); p++)
+		b->directives++;
+}
+
+static bool
+read_chunk(struct builder *b, unsigned char *out, size_t size, size_t *got)
+{
+	if (b->directives > MAX_DIRECTIVES)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: more than %d directives in front of a document",
+			       b->name, b->chunk_line, MAX_DIRECTIVES);
+	if (b->part_bytes > MAX_PART)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: one object is larger than 256 MiB", b->name,
+			       b->chunk_line);
+	if (b->in)
+		return reader_read(b->in, out, size, got, b->e);
+	*got = size < b->memory_len ? size : b->memory_len;
+	if (*got)
+		memcpy(out, b->memory, *got);
+	b->memory += *got;
+	b->memory_len -= *got;
+	return true;
+}
+
 /* libyaml's input. 0 is failure: e says why. */
 static int
 read_some(void *ctx, unsigned char *out, size_t size, size_t *got)
 {
 	struct builder *b = ctx;
 
-	if (b->chunk)
-		b->chunk_line += bytes_count_lines((const char *)b->chunk, (const char *)b->chunk + b->chunk_len);
-	b->chunk_offset += b->chunk_len;
+	chunk_end(b);
 	b->chunk = out;
 	b->chunk_len = 0;
-	if (b->part_bytes > MAX_PART)
-		b->read_failed = !err_set(b->e, ERR_INPUT, 0, "%s:%zu: one object is larger than 256 MiB", b->name,
-					  b->chunk_line);
-	else
-		b->read_failed = !reader_read(b->in, out, size, got, b->e);
+	b->read_failed = !read_chunk(b, out, size, got);
 	if (b->read_failed)
 		return 0;
 	b->chunk_len = *got;
@@ -134,7 +167,11 @@ static bool
 next_event(struct builder *b)
 {
 	yaml_event_delete(&b->event);
-	return yaml_parser_parse(&b->parser, &b->event) || parser_error(b);
+	if (!yaml_parser_parse(&b->parser, &b->event))
+		return parser_error(b);
+	b->before_document = b->event.type == YAML_STREAM_START_EVENT || b->event.type == YAML_DOCUMENT_END_EVENT;
+	b->directives = 0;
+	return true;
 }
 
 /* --- anchors and aliases --- */
@@ -777,6 +814,7 @@ builder_init(struct builder *b, struct arena *document, struct arena *item)
 	b->chunk_line = 1;
 	if (!yaml_parser_initialize(&b->parser))
 		die("out of memory");
+	yaml_parser_set_input(&b->parser, read_some, b);
 }
 
 static void
@@ -795,7 +833,6 @@ yaml_stream(struct reader *in, const struct document_sink *sink, struct err *e)
 	bool ok;
 
 	builder_init(&b, &document, &item);
-	yaml_parser_set_input(&b.parser, read_some, &b);
 	ok = stream_documents(&b, sink);
 	builder_free(&b);
 	arena_free(&document);
@@ -842,10 +879,9 @@ yaml_parse(struct arena *a, const char *name, const char *text, size_t len, bool
 
 	if (len > MAX_PART)
 		return err_set(e, ERR_INPUT, 0, "%s:1: a YAML text of more than 256 MiB", name);
+	b.memory = text;
+	b.memory_len = len;
 	builder_init(&b, a, a);
-	b.chunk = (const unsigned char *)text;
-	b.chunk_len = len;
-	yaml_parser_set_input_string(&b.parser, (const unsigned char *)text, len);
 	root = parse_document(&b);
 	builder_free(&b);
 	if (root)

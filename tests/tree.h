@@ -172,4 +172,21 @@ tree_of_yaml(struct buf *out, const char *text, size_t len, size_t limit)
 	return tree_finish(out, yaml_stream(in, &sink, &e), &e);
 }
 
+/* The bytes of a file as they are, gzip too. */
+static inline bool
+tree_file(struct buf *out, const char *path)
+{
+	FILE *in = fopen(path, "rb");
+	size_t got = 1;
+
+	if (!in)
+		return false;
+	while (got) {
+		got = fread(buf_reserve(out, 65536), 1, 65536, in);
+		out->len += got;
+	}
+	fclose(in);
+	return true;
+}
+
 #endif

@@ -9,27 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
-#include "base/reader.h"
-#include "base/vec.h"
 #include "tests/fuzz/fuzz.h"
-
-static bool
-read_file(const char *path, struct buf *out)
-{
-	FILE *in = fopen(path, "rb");
-	size_t got = 1;
-
-	if (!in)
-		return false;
-	while (got) {
-		got = fread(buf_reserve(out, 65536), 1, 65536, in);
-		out->len += got;
-	}
-	fclose(in);
-	return true;
-}
+#include "tests/tree.h"
 
 /* As libFuzzer does it: exactly the bytes, so that a sanitizer sees one too many being read. */
 static void
@@ -38,7 +20,7 @@ run(const char *path, size_t number)
 	AUTO(buf) struct buf text = {0};
 	AUTO(free) uint8_t *exact = NULL;
 
-	if (!read_file(path, &text)) {
+	if (!tree_file(&text, path)) {
 		printf("not ok %zu - %s: %s\n", number, path, strerror(errno));
 		return;
 	}

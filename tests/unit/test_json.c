@@ -532,21 +532,6 @@ short_texts_as_jansson_reads_them(void **state)
 	}
 }
 
-static void
-file_text(struct buf *out, const char *path)
-{
-	struct err e;
-	AUTO(reader) struct reader *in = reader_open(path, &e);
-	size_t got = 0;
-
-	if (!in)
-		fail_msg("%s", e.msg);
-	do {
-		assert_true(reader_read(in, buf_reserve(out, 65536), 65536, &got, &e));
-		out->len += got;
-	} while (got);
-}
-
 /* Raw or not, cut anywhere or not: a text has one meaning. */
 static void
 one_meaning(const char *path, const struct buf *text)
@@ -595,7 +580,7 @@ corpus(void **state)
 
 		if (entry->d_name[0] == '.')
 			continue;
-		file_text(&text, file);
+		assert_true(tree_file(&text, file));
 		agrees_with_jansson(file, text.data, text.len);
 		one_meaning(file, &text);
 		files++;

@@ -583,6 +583,37 @@ depth_by_aliases(void **state)
 	refused(&text, "error x.yaml:10: nested deeper than 100 levels\n");
 }
 
+/* libyaml would take minutes for these, and never ask. */
+static void
+directive_limit(void **state)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf got = {0};
+
+	(void)state;
+	for (int i = 0; i < 200000; i++)
+		buf_addf(&text, "%%TAG !e%d! tag:x,2000:\n", i);
+	buf_adds(&text, "--- a\n");
+	assert_false(tree_of_yaml(&got, text.data, text.len, 0));
+	assert_non_null(strstr(got.data, ": more than 1000 directives in front of a document\n"));
+}
+
+/* Percent signs inside a document are none of that. */
+static void
+percent_signs(void **state)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf got = {0};
+
+	(void)state;
+	buf_adds(&text, "a: |\n  ");
+	buf_fill(&text, '%', 100000);
+	buf_adds(&text, "\n---\nb: '");
+	buf_fill(&text, '%', 100000);
+	buf_adds(&text, "'\n");
+	assert_true(tree_of_yaml(&got, text.data, text.len, 0));
+}
+
 static void
 wide_merge(void **state)
 {
@@ -730,6 +761,8 @@ main(void)
 		cmocka_unit_test(many_anchors),
 		cmocka_unit_test(depth_limit),
 		cmocka_unit_test(depth_by_aliases),
+		cmocka_unit_test(directive_limit),
+		cmocka_unit_test(percent_signs),
 		cmocka_unit_test(wide_merge),
 		cmocka_unit_test(one_document),
 		cmocka_unit_test(strict_document),
