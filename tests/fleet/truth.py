@@ -10,7 +10,6 @@ yet is left out, so that the table below can be ahead of the program.
 import collections
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -39,6 +38,8 @@ RULES = {
     "proxy-loopback": ("proxy-env-loopback",),
     "svc-targetport-mismatch": ("companion-unreachable",),
 }
+# What a snapshot shows of a secret that Pipelock refuses, or cannot read.
+CRASHES = "companion-not-ready"
 GRAVE = ("critical", "high", "medium")
 # Follows from how the fleets are made, defect or not: the cluster has no DNS pods.
 EVERYWHERE = ("dns-blocked",)
@@ -63,6 +64,7 @@ def wanted(agents):
         for defect in agent["defects"]:
             for rule in RULES.get(defect, ()):
                 out[rule].add((agent["namespace"], agent["agent"]))
+    out[CRASHES] = {(a["namespace"], a["agent"]) for a in agents if "companion-crashloop" in a["implied"]}
     out["identity-duplicate"] = {(a["namespace"], a["agent"]) for a in same_identity(agents)}
     return out
 
@@ -88,24 +90,28 @@ class Fleet(unittest.TestCase):
             cls.agents = json.load(f)["fleet"]
         cls.wanted = wanted(cls.agents)
         cls.owner = owners(cls.agents)
-        cls.rules = subprocess.run([MOAT, "rules", "-o", "name"], check=True, stdout=subprocess.PIPE, text=True,
-                                   ).stdout.split()
+        known = subprocess.run([MOAT, "rules", "-o", "name"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        cls.rules = [rule for rule in sorted(cls.wanted) if rule in known]
+        print("# not in this build: %s" % ", ".join(sorted(set(cls.wanted) - set(known))))
 
     @classmethod
     def tearDownClass(cls):
         cls.folder.cleanup()
 
     def audit(self, source):
-        started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        run = subprocess.run([MOAT, "audit", "--no-store", "-o", "json", "-f", os.path.join(self.folder.name, source)],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.assertIn(run.returncode, (0, 1), run.stderr)
-        # The peak is that of the largest child so far.
-        print("# %s, %d agents: %.2f s, %.2f s of CPU, at most %d MB" % (
-            source, AGENTS, time.monotonic() - started,
-            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1024), flush=True)
-        return json.loads(run.stdout), run.returncode
+        command = [MOAT, "audit", "-o", "json", "-f", os.path.join(self.folder.name, source)]
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            started = time.monotonic()
+            run = subprocess.Popen(command, env=dict(os.environ, HOME=self.folder.name), stdout=out, stderr=err)
+            usage = os.wait4(run.pid, 0)  # its own time and memory, not those of all children
+            status = run.returncode = os.waitstatus_to_exitcode(usage[1])
+            print("# %s, %d agents: %.2f s, %.2f s of CPU, at most %d MB" % (
+                source, AGENTS, time.monotonic() - started, usage[2].ru_utime + usage[2].ru_stime,
+                usage[2].ru_maxrss / 1024), flush=True)
+            out.seek(0)
+            err.seek(0)
+            self.assertIn(status, (0, 1), err.read().decode())
+            return json.load(out), status
 
     def place(self, finding):
         """(namespace, agent) of a finding."""
@@ -118,13 +124,11 @@ class Fleet(unittest.TestCase):
             out[finding["rule"]].add(self.place(finding))
         return out
 
-    def check_rules(self, report):
+    def check_rules(self, report, live):
         found = self.found(report)
         problems = []
-        for rule, places in sorted(self.wanted.items()):
-            if rule not in self.rules:
-                print("# %s is not in this build" % rule)
-                continue
+        for rule in self.rules:
+            places = self.wanted[rule] if live or rule != CRASHES else set()
             for word, wrong in (("missed", places - found[rule]), ("wrongly found", found[rule] - places)):
                 if wrong:
                     problems.append("%s %s %d times: %s" % (rule, word, len(wrong), sorted(wrong)[:5]))
@@ -144,16 +148,16 @@ class Fleet(unittest.TestCase):
                  if f["severity"] in GRAVE and f["rule"] not in EVERYWHERE and self.place(f) in clean]
         self.assertEqual(noise[:5], [])
 
-    def check(self, source):
+    def check(self, source, live=False):
         report, status = self.audit(source)
         self.check_agents(report)
-        self.check_rules(report)
+        self.check_rules(report, live)
         self.check_clean(report)
         grave = any(f["severity"] in ("critical", "high") and not f["suppressed"] for f in report["findings"])
         self.assertEqual(status, 1 if grave else 0)
 
     def test_snapshot(self):
-        self.check("snapshot.json")
+        self.check("snapshot.json", live=True)
 
     def test_one_file(self):
         self.check("fleet.yaml")
