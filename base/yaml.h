@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * YAML as Kubernetes reads it (sigs.k8s.io/yaml, YAML 1.1 scalars): 0440 and 0o440 are octal, yes/no/on/off/y/n are
- * booleans, ~ and empty are null, << merges. Documents are delivered one by one; of a document whose top is a mapping
- * with a sequence under `items`, the items are delivered one by one, so that memory does not follow the file.
+ * booleans, ~ and empty are null, << merges (a map's own keys win, wherever they stand). Documents are delivered one
+ * by one; of a document whose top is a mapping with a sequence under `items`, the items are delivered one by one, so
+ * that memory does not follow the file.
  */
 #ifndef BASE_YAML_H
 #define BASE_YAML_H

@@ -307,7 +307,7 @@ yaml_scalar(struct arena *a, struct node *n, const char *tag, bool plain, const 
 	n->quoted = !plain;
 	n->text = arena_strndup(a, text, len);
 	n->len = (uint32_t)len;
-	if (tag && strcmp(tag, "!") != 0) {
+	if (tag) {
 		n->quoted = true;
 		if (!tagged(a, n, tag))
 			return false;

@@ -17,7 +17,10 @@
 bool yaml_scalar(struct arena *a, struct node *n, const char *tag, bool plain, const char *text,
 		 size_t len) MUST_USE;
 
-/* What a scalar stands for as the key of a map: true for yes, 16 for 0x10. NULL for null, which is no key. */
+/*
+ * What a scalar stands for as the key of a map: true for yes, 16 for 0x10, a float as it was written. NULL for null,
+ * which is no key.
+ */
 const char *yaml_key(struct arena *a, const struct node *n);
 
 #endif

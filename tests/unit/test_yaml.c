@@ -183,7 +183,7 @@ static const struct {
 	{"!custom 12", "\"12\""},
 	{"!Ref yes", "\"yes\""},
 	{"!<tag:example.com,2000:x> 1", "\"1\""},
-	{"! 12", "12"},
+	{"! 12", "\"12\""},
 	{"!custom [1, yes]", "[1,true]"},
 	{"!!set {a, b}", "{\"a\":null,\"b\":null}"},
 };
