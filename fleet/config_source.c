@@ -177,7 +177,8 @@ carries_config(struct finder *f, const struct env_var *e)
 	bool named = is_config_variable(e->name);
 	struct env_value v;
 
-	if ((e->source == ENV_CONFIG_MAP || e->source == ENV_SECRET) && is_config_name(e->key))
+	if ((e->source == ENV_CONFIG_MAP || e->source == ENV_SECRET) &&
+	    (is_config_name(e->key) || (str_has(e->ref, "pipelock") && is_yaml_name(e->key))))
 		return true;
 	if (!named || (e->source != ENV_LITERAL && e->source != ENV_CONFIG_MAP && e->source != ENV_SECRET))
 		return false;
@@ -190,8 +191,13 @@ look_into_env_from(struct finder *f, const struct env_from *from)
 {
 	const struct config_map *map;
 
-	if (!from->config_map || config_map_find(f->fleet, f->namespace, from->config_map, &map) != PRESENCE_THERE)
+	if (!from->config_map)
 		return;
+	if (config_map_find(f->fleet, f->namespace, from->config_map, &map) != PRESENCE_THERE) {
+		if (str_has(from->config_map, "pipelock") && str_has(from->config_map, "config"))
+			add_from_env(f, from->config_map, NULL, from->optional);
+		return;
+	}
 	for (size_t i = 0; i < map->n_keys; i++) {
 		const struct config_key *k = &map->keys[i];
 

@@ -392,6 +392,14 @@ by_environment(void **state)
 		   ", env: [{name: PIPELOCK_CONFIG_YAML, valueFrom: {configMapKeyRef: "
 		   "{name: nowhere, key: pipelock.yaml}}}]}]");
 	assert_true(p->config_map_missing);
+	p = set_up("containers: [{" IMAGE
+		   ", command: [/start.sh], envFrom: [{configMapRef: {name: pipelock-config}}]}]");
+	assert_int_equal(p->mount, MOUNT_ENV);
+	assert_true(p->config_map_missing);
+	p = set_up("containers: [{" IMAGE
+		   ", command: [/start.sh], env: [{name: C, valueFrom: {configMapKeyRef: {name: "
+		   "pipelock-settings, key: c.yaml}}}]}]");
+	assert_int_equal(p->mount, MOUNT_ENV);
 	/* a path in the environment is no config */
 	p = set_up("containers: [{" RUN MOUNT
 		   ", env: [{name: PIPELOCK_CONFIG, value: /etc/pipelock/pipelock.yaml}]}]" VOLUME);
