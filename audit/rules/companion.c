@@ -4,7 +4,6 @@
 
 #include "audit/rules/common.h"
 #include "base/str.h"
-#include "fleet/command.h"
 #include "fleet/env.h"
 #include "fleet/image.h"
 
@@ -307,30 +306,13 @@ const struct rule rule_kill_switch_exposed = {
  * companion-not-enforcing
  */
 
-/* What --mode says, NULL when it is not given or not known. */
-static const char *
-mode_flag(struct audit_run *run, const struct workload *w, const struct container *c)
-{
-	struct arena *a = audit_scratch(run);
-	size_t n;
-	const char *const *argv = command_line(a, c, &n);
-	const char **words = ARENA_ARRAY(a, const char *, n);
-
-	for (size_t i = 0; i < n; i++) {
-		struct env_value v = env_expand(audit_fleet(run), w->namespace, c, argv[i], a);
-
-		words[i] = v.state == ENV_SET ? v.value : argv[i];
-	}
-	return command_pipelock(a, c, words, n, NULL).mode;
-}
-
 /* pipelock run --mode audit: it stands in the workload, whatever the config says. */
 static void
 mode_by_flag(struct audit_run *run, const struct workload *w)
 {
 	const struct container *c = w->pipelock->container;
 
-	if (!str_eq(mode_flag(run, w, c), "audit"))
+	if (!str_eq(w->pipelock->mode_option, "audit"))
 		return;
 	audit_report(run, w, &(struct finding_args){
 		.container = c->name,
@@ -367,7 +349,7 @@ companion_not_enforcing(struct audit_run *run, const struct workload *w)
 	mode_by_flag(run, w);
 	if (!rule_config_speaks(p))
 		return;
-	if (str_eq(p->config.mode, "audit"))
+	if (!p->mode_option && str_eq(p->config.mode, "audit"))
 		report_not_enforcing(run, w, "mode: audit", p->config.mode_line, "Pipelock logs and blocks nothing",
 				     "mode: balanced (or strict, with its api_allowlist)");
 	if (!p->config.enforce)

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "fleet/image.h"
+#include "fleet/setup.h"
 
 #define ARTICLE                                                                                                   \
 	"subPath ConfigMap Mounts Don't Hot-Reload; Per-Pod NetworkPolicy in Practice: Migrating Five Agents in " \
@@ -171,6 +172,20 @@ source_of(const struct workload *w, const struct volume_mount *m)
 	return NULL;
 }
 
+/* The same in a container that is no firewall: `pipelock mcp proxy --config`, or a file that is called like one. */
+static const struct config_source *
+other_source_of(struct audit_run *run, const struct workload *w, const struct container *c,
+		const struct volume_mount *m)
+{
+	size_t n;
+	const struct config_source *s = setup_config_mounts(audit_fleet(run), w, c, audit_scratch(run), &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i].mount == m)
+			return &s[i];
+	return NULL;
+}
+
 static void
 check_subpath(struct audit_run *run, const struct workload *w, const struct container *c,
 	      const struct volume_mount *m)
@@ -178,6 +193,8 @@ check_subpath(struct audit_run *run, const struct workload *w, const struct cont
 	const struct config_source *s = source_of(w, m);
 	const char *config_map = NULL, *key;
 
+	if (!s)
+		s = other_source_of(run, w, c, m);
 	if (s) {
 		report_subpath(run, w, c, m, s->config_map, s->key);
 		return;
