@@ -115,8 +115,9 @@ take_stored(struct reader *r, void *out, size_t size, size_t *got, struct err *e
 		size = r->limit;
 	if (r->fd < 0) {
 		*got = size < r->memory_len ? size : r->memory_len;
-		if (*got)
-			memcpy(out, r->memory, *got);
+		if (!*got) /* the memory may be NULL */
+			return true;
+		memcpy(out, r->memory, *got);
 		r->memory += *got;
 		r->memory_len -= *got;
 		return true;

@@ -82,10 +82,11 @@ event_line(const struct builder *b)
 static void
 chunk_end(struct builder *b)
 {
-	const char *start = (const char *)b->chunk, *end = start + b->chunk_len;
+	const char *start = (const char *)b->chunk, *end;
 
 	if (!b->chunk_len)
 		return;
+	end = start + b->chunk_len;
 	b->chunk_line += bytes_count_lines(start, end);
 	b->chunk_offset += b->chunk_len;
 	for (const char *p = start; b->before_document && (p = memchr(p, '%', (size_t)(end - p))); p++)
@@ -104,8 +105,9 @@ read_chunk(struct builder *b, unsigned char *out, size_t size, size_t *got)
 	if (b->in)
 		return reader_read(b->in, out, size, got, b->e);
 	*got = size < b->memory_len ? size : b->memory_len;
-	if (*got)
-		memcpy(out, b->memory, *got);
+	if (!*got)
+		return true;
+	memcpy(out, b->memory, *got);
 	b->memory += *got;
 	b->memory_len -= *got;
 	return true;
