@@ -144,8 +144,10 @@ strings(struct parse *p, const struct node *map, const char *key, const char *pa
 	}
 	at = ARENA_ARRAY(p->arena, const char *, node_count(f.value));
 	node_each(item, f.value) {
-		const char *text = item->type == NODE_NULL ? "" : node_text(item);
+		const char *text = node_text(item);
 
+		if (item->type == NODE_NULL)
+			continue; /* yaml.v3 leaves it out */
 		if (text)
 			at[(*n)++] = arena_strdup(p->arena, text);
 		else

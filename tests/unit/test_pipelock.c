@@ -202,6 +202,8 @@ problems(void **state)
 		{"mode: strict\n", "line 1: mode: strict needs at least one host in api_allowlist", true},
 		{"mode: strict\napi_allowlist: []\n",
 		 "line 1: mode: strict needs at least one host in api_allowlist", true},
+		{"mode: strict\napi_allowlist: [null, ~]\n",
+		 "line 1: mode: strict needs at least one host in api_allowlist", true},
 		{"enforce: maybe\n",
 		 "line 1: enforce is a string, where Pipelock wants true or false, without quotes", true},
 		{"fetch_proxy: 8888\n", "line 1: fetch_proxy is a number, where Pipelock wants a map", true},
