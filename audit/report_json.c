@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "build-config.h"
+#include "fleet/setup.h"
 
 static json_t *
 need(json_t *value)
@@ -314,7 +315,7 @@ static bool
 told_apart(const struct pipelock_config *c)
 {
 	for (size_t i = 0; i < c->n_agents; i++) {
-		if (c->agents[i].n_source_cidrs)
+		if (c->agents[i].n_source_cidrs || c->agents[i].n_listeners)
 			return true;
 	}
 	return false;
@@ -342,7 +343,7 @@ static json_t *
 identity_object(const struct workload *agent, const struct pipelock *p)
 {
 	json_t *object = need(json_object());
-	bool read = p && (p->config_known || p->mount == MOUNT_NONE) && p->config.valid;
+	bool read = p && setup_config_speaks(p) && p->config.valid;
 
 	set(object, "bound", string(read ? p->config.default_identity : NULL));
 	set(object, "companion_binds", read ? json_boolean(p->config.bind_identity) : json_null());

@@ -292,6 +292,8 @@ write_finding(const struct page *p, const struct finding *f)
 	add_safe(p, &text, f->message);
 	buf_adds(p->out, "    ");
 	wrap(p, &text, 4, 4);
+	if (f->severity == SEV_INFO) /* a note: `moat explain` and -o json have the rest */
+		return;
 	field(p, "seen", f->evidence);
 	field(p, "fix", f->fix);
 	if (f->location.path) {
@@ -399,15 +401,20 @@ write_findings(const struct page *p)
 	size_t *next = ARENA_ARRAY(&memory, size_t, a->n_findings); /* places from 1, 0 for none */
 	size_t *last = ARENA_ARRAY(&memory, size_t, a->fleet->n_workloads);
 	bool *first = ARENA_ARRAY(&memory, bool, a->n_findings);
+	size_t notes = 0; /* groups that have no more */
 
 	chain(a, next, first, last);
 	for (size_t i = 0; i < a->n_findings; i++) {
-		if (!first[i])
+		/* the worst of a group is its first */
+		if (!first[i] || (a->findings[i].severity == SEV_INFO && ++notes > MAX_LISTED))
 			continue;
 		write_group(p, &a->findings[i]);
 		for (size_t j = i + 1; j; j = next[j - 1])
 			write_finding(p, &a->findings[j - 1]);
 	}
+	if (notes > MAX_LISTED)
+		buf_addf(p->out, "\n%zu more have nothing but notes (info): -o json has them all\n",
+			 notes - MAX_LISTED);
 }
 
 /*

@@ -2,6 +2,7 @@
 #include "audit/rules/common.h"
 
 #include "base/str.h"
+#include "fleet/setup.h"
 
 const char *
 rule_workload(struct audit_run *run, const struct workload *w)
@@ -54,7 +55,7 @@ rule_env_unknown(struct audit_run *run, const struct workload *w, const struct c
 bool
 rule_config_speaks(const struct pipelock *p)
 {
-	return p->config_known || p->mount == MOUNT_NONE;
+	return setup_config_speaks(p);
 }
 
 const struct object *

@@ -325,16 +325,26 @@ mode_by_flag(struct audit_run *run, const struct workload *w)
 	});
 }
 
+/* A reload takes the mode from the file: --mode holds over it from the start to the first reload. */
+static const char *
+mode_evidence(struct audit_run *run, const struct pipelock *p)
+{
+	if (!p->mode_option || str_eq(p->mode_option, "audit"))
+		return "mode: audit";
+	return audit_printf(run, "mode: audit; --mode %s holds over it until the config is reloaded",
+			    p->mode_option);
+}
+
 static void
 report_not_enforcing(struct audit_run *run, const struct workload *w, const char *field, unsigned line,
-		     const char *meaning, const char *change)
+		     const char *evidence, const char *meaning, const char *change)
 {
 	audit_report(run, w, &(struct finding_args){
 		.object = rule_config_object(w->pipelock),
 		.subject = field,
 		.line = rule_config_line(w->pipelock, line),
 		.message = audit_printf(run, "%s in %s: %s", field, rule_config_name(run, w), meaning),
-		.evidence = field,
+		.evidence = evidence,
 		.fix = edit_config(run, w, change),
 	});
 }
@@ -349,11 +359,11 @@ companion_not_enforcing(struct audit_run *run, const struct workload *w)
 	mode_by_flag(run, w);
 	if (!rule_config_speaks(p))
 		return;
-	if (!p->mode_option && str_eq(p->config.mode, "audit"))
-		report_not_enforcing(run, w, "mode: audit", p->config.mode_line, "Pipelock logs and blocks nothing",
-				     "mode: balanced (or strict, with its api_allowlist)");
+	if (str_eq(p->config.mode, "audit"))
+		report_not_enforcing(run, w, "mode: audit", p->config.mode_line, mode_evidence(run, p),
+				     "Pipelock logs and blocks nothing", "mode: balanced (or strict, with its api_allowlist)");
 	if (!p->config.enforce)
-		report_not_enforcing(run, w, "enforce: false", p->config.enforce_line,
+		report_not_enforcing(run, w, "enforce: false", p->config.enforce_line, "enforce: false",
 				     "what Pipelock would block becomes a warning", "enforce: true, or delete the line");
 }
 
