@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reports of small fleets, against the texts in tests/report/. MOAT_UPDATE=1 in the environment writes those anew, to
+ * be read before they are committed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/report.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "build-config.h"
+#include "decode/files.h"
+
+#define NOW INT64_C(1767323045) /* 2026-01-02T03:04:05Z */
+
+struct world {
+	struct object_set set; /* its paths outlive the fleet */
+	struct settings settings;
+	int *severities;
+	struct audit *audit;
+};
+
+/* The texts show these rules: a new rule does not change them. */
+static const char *const shown[] = {
+	"sidecar-in-pod", "no-companion",		"companion-not-ready", "proxy-env-missing", "proxy-env-loopback",
+	"no-proxy-wide",  "proxy-env-target",		"agent-host-network",  "companion-root",    "companion-single",
+	"suppression-inert", "companion-not-enforcing",
+};
+
+static bool
+is_shown(const char *id)
+{
+	for (size_t i = 0; i < COUNT_OF(shown); i++) {
+		if (str_eq(shown[i], id))
+			return true;
+	}
+	return false;
+}
+
+static void
+look(struct world *w, const char *yaml)
+{
+	static const char *const path = "fleet.yaml";
+	struct audit_settings judging = {0};
+	struct fleet_input in = {
+		.source = {.type = SOURCE_FILES, .paths = &path, .n_paths = 1},
+		.objects = &w->set,
+		.settings = &w->settings,
+	};
+	struct fleet *f;
+	struct err e;
+
+	if (!files_read_memory(path, yaml, strlen(yaml), "default", &w->set, &e))
+		fail_msg("%s", e.msg);
+	w->severities = mem_array(n_rules, sizeof(*w->severities));
+	for (size_t i = 0; i < n_rules; i++)
+		w->severities[i] = is_shown(rules[i]->id) ? -1 : SEVERITIES;
+	judging.severities = w->severities;
+	f = fleet_new(&in);
+	w->audit = audit_new(f, &judging, NOW);
+	w->audit->duration_ms = 12;
+	fleet_unref(f);
+}
+
+static void
+auto_world(struct world *w)
+{
+	audit_unref(w->audit);
+	object_set_free(&w->set);
+	free(w->severities);
+}
+
+#define WORLD AUTO(world) struct world w = {.settings = {.trust_objects = true}}
+
+static char *
+path_of(const char *name)
+{
+	const char *root = getenv("srcdir");
+
+	return mem_printf("%s/tests/report/%s", root ? root : ".", name);
+}
+
+static char *
+load(const char *name)
+{
+	AUTO(free) char *path = path_of(name);
+	AUTO(buf) struct buf text = {0};
+	FILE *in = fopen(path, "r");
+	size_t got;
+
+	if (!in)
+		return buf_take(&text);
+	do {
+		got = fread(buf_reserve(&text, 4096), 1, 4096, in);
+		text.len += got;
+	} while (got);
+	fclose(in);
+	buf_add(&text, "", 0);
+	return buf_take(&text);
+}
+
+static void
+save(const char *name, const char *text)
+{
+	AUTO(free) char *path = path_of(name);
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	fputs(text, out);
+	assert_int_equal(fclose(out), 0);
+}
+
+static char *
+render(const struct audit *a, const char *format, struct report_options opt)
+{
+	AUTO(buf) struct buf out = {0};
+
+	report_find(format)->render(a, &opt, &out);
+	assert_int_equal(strlen(buf_str(&out)), out.len);
+	return buf_take(&out);
+}
+
+static void
+compare(const char *name, const char *text)
+{
+	AUTO(free) char *wanted = NULL;
+
+	if (getenv("MOAT_UPDATE"))
+		save(name, text);
+	wanted = load(name);
+	assert_string_equal(text, wanted);
+}
+
+static void
+look_at_file(struct world *w)
+{
+	AUTO(free) char *yaml = load("fleet.yaml");
+
+	look(w, yaml);
+}
+
+/*
+ * Golden texts
+ */
+
+static void
+text_for_a_terminal(void **state)
+{
+	WORLD;
+	AUTO(free) char *text = NULL;
+
+	(void)state;
+	look_at_file(&w);
+	text = render(w.audit, "text", (struct report_options){.columns = 80});
+	compare("fleet.txt", text);
+}
+
+static void
+text_in_ascii(void **state)
+{
+	WORLD;
+	AUTO(free) char *text = NULL;
+
+	(void)state;
+	look_at_file(&w);
+	text = render(w.audit, "text", (struct report_options){.columns = 60, .ascii = true});
+	compare("fleet-ascii.txt", text);
+	for (const char *c = text; *c; c++)
+		assert_true((unsigned char)*c < 0x80);
+}
+
+/* The version is the program's: it stands in the text as @VERSION@. */
+static void
+json_for_programs(void **state)
+{
+	WORLD;
+	AUTO(free) char *text = NULL;
+	AUTO(buf) struct buf generic = {0};
+	const char *version;
+
+	(void)state;
+	look_at_file(&w);
+	text = render(w.audit, "json", (struct report_options){0});
+	version = strstr(text, "\"" PACKAGE_VERSION "\"");
+	assert_non_null(version);
+	buf_add(&generic, text, (size_t)(version - text));
+	buf_addf(&generic, "\"@VERSION@\"%s", version + strlen(PACKAGE_VERSION) + 2);
+	compare("fleet.json", buf_str(&generic));
+}
+
+/*
+ * The schema
+ */
+
+static json_t *
+parse(const struct audit *a)
+{
+	AUTO(free) char *text = render(a, "json", (struct report_options){0});
+	json_error_t e;
+	json_t *doc = json_loads(text, JSON_REJECT_DUPLICATES, &e);
+
+	if (!doc)
+		fail_msg("%s, line %d", e.text, e.line);
+	return doc;
+}
+
+static void
+has_keys(const json_t *object, const char *keys)
+{
+	AUTO(free) char *list = mem_strdup(keys);
+
+	for (char *key = strtok(list, " "); key; key = strtok(NULL, " ")) {
+		if (!json_object_get(object, key))
+			fail_msg("no key %s", key);
+	}
+}
+
+static void
+keys_are_never_dropped(void **state)
+{
+	WORLD;
+	json_t *doc, *item;
+	size_t i;
+
+	(void)state;
+	look_at_file(&w);
+	doc = parse(w.audit);
+	has_keys(doc, "schema version source started_at duration_ms complete incomplete not_applicable exemptions "
+		      "summary agents findings");
+	has_keys(json_object_get(doc, "source"), "type context server paths");
+	has_keys(json_object_get(json_object_get(doc, "summary"), "states"),
+		 "unguarded legacy migrating migrated verified");
+	has_keys(json_object_get(json_object_get(doc, "summary"), "severities"), "critical high medium low info");
+	assert_int_equal(json_array_size(json_object_get(doc, "agents")), 3);
+	json_array_foreach(json_object_get(doc, "agents"), i, item) {
+		has_keys(item, "namespace name kind state companion egress config secrets identity probes");
+		has_keys(json_object_get(item, "egress"), "shape internet policies allows");
+		has_keys(json_object_get(item, "config"), "mount config_map wanted_hash loaded_hash loaded stale");
+		has_keys(json_object_get(item, "identity"), "bound companion_binds shared_with");
+		has_keys(json_object_get(item, "probes"), "raw-tcp env-clear no-proxy");
+	}
+	json_array_foreach(json_object_get(doc, "findings"), i, item) {
+		has_keys(item, "rule severity namespace agent object message evidence fix fingerprint location suppressed");
+		has_keys(json_object_get(item, "object"), "kind namespace name container");
+	}
+	json_decref(doc);
+}
+
+static void
+an_empty_fleet(void **state)
+{
+	WORLD;
+	AUTO(free) char *text = NULL;
+	json_t *doc;
+
+	(void)state;
+	look(&w, "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n");
+	doc = parse(w.audit);
+	assert_int_equal(json_array_size(json_object_get(doc, "agents")), 0);
+	assert_int_equal(json_array_size(json_object_get(doc, "findings")), 0);
+	json_decref(doc);
+	text = render(w.audit, "text", (struct report_options){0});
+	assert_true(str_starts(text, "nothing was audited: no agent and no companion found\n"));
+}
+
+/*
+ * Hostile text
+ */
+
+#define HOSTILE_TEXT                                                                         \
+	"apiVersion: apps/v1\n"                                                              \
+	"kind: Deployment\n"                                                                 \
+	"metadata:\n"                                                                        \
+	"  name: \"x\\e[31m\\u202Eevil\\u0007\\x7f\"\n"                                      \
+	"  namespace: \"\\u009b2J\\u200B\"\n"                                                \
+	"  labels: {moat.dev/role: agent}\n"                                                 \
+	"  annotations:\n"                                                                   \
+	"    moat.dev/ignore: \"agent-host-network\"\n"                                      \
+	"    moat.dev/ignore-reason: \"fine\\n5 agents: 5 verified; no findings\\r\\e]0;t\"\n" \
+	"spec:\n"                                                                            \
+	"  template:\n"                                                                      \
+	"    spec:\n"                                                                        \
+	"      hostNetwork: true\n"                                                          \
+	"      containers: [{name: \"c\\e[2J\", image: a}]\n"
+
+static void
+is_safe(const char *text)
+{
+	const char *end = text + strlen(text);
+
+	for (uint32_t c; (c = text_next(&text, end));) {
+		if (c == '\n')
+			continue;
+		assert_true(c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0));
+		assert_true(c != 0x202e && c != 0x200b && c != 0xfffd);
+	}
+}
+
+static void
+hostile_names_in_text(void **state)
+{
+	WORLD;
+	AUTO(free) char *text = NULL;
+	AUTO(free) char *ascii = NULL;
+
+	(void)state;
+	look(&w, HOSTILE_TEXT);
+	assert_int_equal(w.audit->suppressed, 1);
+	text = render(w.audit, "text", (struct report_options){.columns = 80});
+	is_safe(text);
+	assert_null(strstr(text, "\n5 agents"));
+	assert_non_null(strstr(text, "x\\x1b[31m\\u202eevil"));
+	ascii = render(w.audit, "text", (struct report_options){.columns = 80, .ascii = true});
+	is_safe(ascii);
+}
+
+static void
+hostile_names_in_json(void **state)
+{
+	WORLD;
+	AUTO(free) char *text = NULL;
+	json_t *doc, *agent;
+
+	(void)state;
+	look(&w, HOSTILE_TEXT);
+	text = render(w.audit, "json", (struct report_options){0});
+	is_safe(text);
+	doc = parse(w.audit);
+	agent = json_array_get(json_object_get(doc, "agents"), 0);
+	assert_string_equal(json_string_value(json_object_get(agent, "name")), "x\033[31m\u202eevil\007\x7f");
+	json_decref(doc);
+}
+
+/* Only a cluster that breaks its own rules has such names. */
+static void
+bad_utf8(void **state)
+{
+	WORLD;
+	AUTO(free) char *text = NULL;
+	json_t *doc, *finding;
+
+	(void)state;
+	look_at_file(&w);
+	w.audit->findings[0].message = "a\xff\xc3(\xed\xa0\x80z";
+	doc = parse(w.audit);
+	finding = json_array_get(json_object_get(doc, "findings"), 0);
+	assert_string_equal(json_string_value(json_object_get(finding, "message")),
+			    "a\ufffd\ufffd(\ufffd\ufffd\ufffdz");
+	json_decref(doc);
+	text = render(w.audit, "text", (struct report_options){.columns = 80});
+	is_safe(text);
+	assert_non_null(strstr(text, "a\\xff\\xc3("));
+}
+
+/*
+ * Shape of the text
+ */
+
+static void
+no_line_is_too_long(void **state)
+{
+	static const size_t widths[] = {40, 80, 120};
+	WORLD;
+
+	(void)state;
+	look_at_file(&w);
+	for (size_t i = 0; i < COUNT_OF(widths); i++) {
+		AUTO(free) char *text = render(w.audit, "text", (struct report_options){.columns = widths[i]});
+
+		for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+			if (text_width(line) > widths[i])
+				fail_msg("%zu columns: %s", text_width(line), line);
+		}
+	}
+}
+
+static char *
+without_color(const char *s)
+{
+	AUTO(buf) struct buf plain = {0};
+
+	for (; *s; s++) {
+		if (*s == '\033')
+			s = strchr(s, 'm');
+		else
+			buf_addc(&plain, *s);
+	}
+	return buf_take(&plain);
+}
+
+static void
+color_only_when_asked(void **state)
+{
+	WORLD;
+	AUTO(free) char *plain = NULL;
+	AUTO(free) char *colored = NULL;
+	AUTO(free) char *stripped = NULL;
+
+	(void)state;
+	look_at_file(&w);
+	plain = render(w.audit, "text", (struct report_options){.columns = 80});
+	colored = render(w.audit, "text", (struct report_options){.columns = 80, .color = true});
+	assert_null(strchr(plain, '\033'));
+	assert_non_null(strstr(colored, "\033[1;31m"));
+	stripped = without_color(colored);
+	assert_string_equal(stripped, plain);
+}
+
+static void
+formats_are_found_by_name(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_report_formats; i++)
+		assert_ptr_equal(report_find(report_formats[i].name), &report_formats[i]);
+	assert_null(report_find("xml"));
+	assert_null(report_find(""));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_for_a_terminal),
+		cmocka_unit_test(text_in_ascii),
+		cmocka_unit_test(json_for_programs),
+		cmocka_unit_test(keys_are_never_dropped),
+		cmocka_unit_test(an_empty_fleet),
+		cmocka_unit_test(hostile_names_in_text),
+		cmocka_unit_test(hostile_names_in_json),
+		cmocka_unit_test(bad_utf8),
+		cmocka_unit_test(no_line_is_too_long),
+		cmocka_unit_test(color_only_when_asked),
+		cmocka_unit_test(formats_are_found_by_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
