@@ -109,6 +109,12 @@ text_next(const char **s, const char *end)
 	return n && c ? c : REPLACEMENT;
 }
 
+bool
+text_char_safe(uint32_t c)
+{
+	return (c >= 0x20 && c < 0x7f) || (c <= 0x10ffff && !WITHIN(unsafe, c));
+}
+
 int
 text_char_width(uint32_t c)
 {

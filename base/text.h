@@ -18,6 +18,8 @@ void text_safe(struct buf *out, const char *s, size_t len);
 
 /* The next character (U+FFFD for a bad byte, and for NUL); *s moves on and never passes end. 0 at the end. */
 uint32_t text_next(const char **s, const char *end);
+/* May it be shown as it is? false for all that text_safe makes visible. */
+bool text_char_safe(uint32_t c);
 /* Columns one character takes: 0, 1 or 2. By a table of our own, so that it does not depend on the locale. */
 int text_char_width(uint32_t c);
 /* Columns a safe text takes. */

@@ -79,6 +79,19 @@ bad_bytes_are_visible(void **state)
 }
 
 static void
+safe_characters(void **state)
+{
+	(void)state;
+	assert_true(text_char_safe('~'));
+	assert_true(text_char_safe(0x301));
+	assert_true(text_char_safe(0xfffd));
+	assert_false(text_char_safe(0x1b));
+	assert_false(text_char_safe(0x9b));
+	assert_false(text_char_safe(0x202e));
+	assert_false(text_char_safe(0x110000));
+}
+
+static void
 next_never_passes_the_end(void **state)
 {
 	const char text[] = "a\xc3\xa9\xe2\x82";
@@ -175,6 +188,7 @@ main(void)
 		cmocka_unit_test(controls_are_visible),
 		cmocka_unit_test(misleading_characters_are_visible),
 		cmocka_unit_test(bad_bytes_are_visible),
+		cmocka_unit_test(safe_characters),
 		cmocka_unit_test(next_never_passes_the_end),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(fit_keeps_characters_whole),

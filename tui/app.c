@@ -1,0 +1,946 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tui/app.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "base/vec.h"
+#include "tui/frame.h"
+#include "tui/help.h"
+#include "tui/input.h"
+#include "tui/prompt.h"
+#include "tui/table.h"
+
+#define MAX_DEPTH 16
+#define MAX_PLACES 100
+#define FLASH_MS 5000
+#define ROOM_FOR_DETAIL 14 /* rows below which the table needs them all */
+
+struct app {
+	struct app_options options;
+	void (*changed)(void *ctx);
+	void *changed_ctx;
+
+	struct table *stack[MAX_DEPTH]; /* the last one is on top */
+	size_t depth;
+	struct {
+		char **at;
+		size_t n, cap;
+	} places; /* commands that lead to where one was, oldest first */
+	size_t place; /* the one shown */
+	char *last_place; /* the one before */
+
+	struct prompt prompt;
+	char *filter_before; /* the filter when `/` was pressed: esc brings it back */
+	const struct binding *asked; /* what a yes runs */
+	struct arena names; /* of the line that completion looks at */
+	bool pasting;
+
+	bool help;
+	int help_first;
+	int help_page;
+	bool no_header;
+	bool ended;
+
+	struct buf flash;
+	enum style flash_style;
+	int64_t flash_until; /* clock_ms() */
+};
+
+static struct table *
+top(const struct app *app)
+{
+	return app->depth ? app->stack[app->depth - 1] : NULL;
+}
+
+static void
+set_flash(struct app *app, enum style style, const char *text, size_t len)
+{
+	buf_clear(&app->flash);
+	text_safe(&app->flash, text, len);
+	app->flash_style = style;
+	app->flash_until = clock_ms() + FLASH_MS;
+	if (app->changed)
+		app->changed(app->changed_ctx);
+}
+
+void
+app_flash(struct app *app, enum style style, const char *fmt, ...)
+{
+	AUTO(buf) struct buf text = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&text, fmt, ap);
+	va_end(ap);
+	set_flash(app, style, buf_str(&text), text.len);
+}
+
+static const struct app_data_source *
+source(const struct app *app)
+{
+	return &app->options.source;
+}
+
+bool
+app_selected(struct app *app, const struct view_data **data, size_t *row)
+{
+	struct table *t = top(app);
+
+	*data = t ? table_data(t) : NULL;
+	return *data && table_selected(t, row);
+}
+
+/* Going to places */
+
+static bool
+has_word(const char *list, const char *word)
+{
+	return list && str_in_list(list, word);
+}
+
+static const struct view *
+find_view(const struct app *app, const char *name)
+{
+	for (const struct view *const *v = app->options.views; *v; v++) {
+		if (str_eq((*v)->name, name) || has_word((*v)->aliases, name))
+			return *v;
+	}
+	return NULL;
+}
+
+static void
+pop(struct app *app)
+{
+	table_free(app->stack[--app->depth]);
+}
+
+static void
+push(struct app *app, const struct view *view, const char *arg)
+{
+	struct table *t = table_new(view, arg);
+
+	if (app->depth == MAX_DEPTH) { /* nobody goes that deep; the oldest is forgotten */
+		table_free(app->stack[0]);
+		memmove(app->stack, app->stack + 1, --app->depth * sizeof(app->stack[0]));
+	}
+	app->stack[app->depth++] = t;
+	table_load(t, source(app)->data(source(app)->ctx));
+}
+
+/* Remembers the place one is at now, for [, ] and -. Going somewhere new ends the way forward. */
+static void
+remember_place(struct app *app, const char *view, const char *arg)
+{
+	AUTO(free) char *place = mem_printf("%s%s%s", view, *arg ? " " : "", arg);
+
+	if (app->places.n && str_eq(app->places.at[app->place], place))
+		return;
+	if (app->places.n) {
+		free(app->last_place);
+		app->last_place = mem_strdup(app->places.at[app->place]);
+	}
+	while (app->places.n > (app->places.n ? app->place + 1 : 0))
+		free(app->places.at[--app->places.n]);
+	if (app->places.n == MAX_PLACES) {
+		free(app->places.at[0]);
+		memmove(app->places.at, app->places.at + 1, --app->places.n * sizeof(app->places.at[0]));
+	}
+	vec_push(&app->places, take(place));
+	app->place = app->places.n - 1;
+}
+
+void
+app_open(struct app *app, const char *view, const char *arg)
+{
+	const struct view *v = find_view(app, view);
+
+	if (!v) {
+		app_flash(app, STYLE_BAD, "there is no screen %s", view);
+		return;
+	}
+	push(app, v, arg);
+	remember_place(app, v->name, arg);
+}
+
+void
+app_quit(struct app *app)
+{
+	app->ended = true;
+}
+
+/* Commands */
+
+struct command {
+	const char *names; /* the first is the one that completion offers */
+	void (*fn)(struct app *app);
+};
+
+static void
+show_help(struct app *app)
+{
+	app->help = true;
+	app->help_first = 0;
+}
+
+static void
+refresh(struct app *app)
+{
+	source(app)->refresh(source(app)->ctx);
+}
+
+static const struct command commands[] = {
+	{"help h ?", show_help},
+	{"quit q q! qa exit", app_quit},
+	{"refresh", refresh},
+};
+
+static void
+add_name(struct app *app, char **best, size_t *distance, const char *typed, const char *name)
+{
+	size_t d = str_distance(typed, name, 2);
+
+	if (d < *distance) {
+		*distance = d;
+		*best = arena_strdup(&app->names, name);
+	}
+}
+
+static void
+unknown_command(struct app *app, const char *word)
+{
+	char *best = NULL;
+	size_t distance = 3;
+
+	for (const struct view *const *v = app->options.views; *v; v++)
+		add_name(app, &best, &distance, word, (*v)->name);
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		AUTO(free) char *name = mem_strndup(commands[i].names, strcspn(commands[i].names, " "));
+
+		add_name(app, &best, &distance, word, name);
+	}
+	if (best)
+		app_flash(app, STYLE_BAD, "no command %s: did you mean %s?", word, best);
+	else
+		app_flash(app, STYLE_BAD, "no command %s: tab shows those there are", word);
+}
+
+static void
+set_filter(struct app *app, const char *text)
+{
+	struct err e = {0};
+
+	if (top(app) && !table_set_filter(top(app), text, &e))
+		app_flash(app, STYLE_BAD, "%s", e.msg);
+}
+
+/* "view argument /filter": the last two may be missing. */
+static void
+go(struct app *app, const struct view *view, char *rest)
+{
+	char *filter = rest[0] == '/' ? rest : strstr(rest, " /");
+	const char *text = NULL;
+	size_t len;
+
+	if (filter) {
+		text = filter + (*filter == ' ') + 1;
+		*filter = '\0';
+	}
+	for (len = strlen(rest); len && rest[len - 1] == ' '; len--)
+		rest[len - 1] = '\0';
+	while (app->depth)
+		pop(app);
+	push(app, view, rest);
+	if (text)
+		set_filter(app, text);
+}
+
+static void
+run_command(struct app *app, const char *line, bool remember)
+{
+	AUTO(free) char *copy = mem_strdup(line + strspn(line, " "));
+	size_t len = strcspn(copy, " ");
+	char *rest = copy + len + strspn(copy + len, " ");
+	const struct view *view;
+
+	copy[len] = '\0';
+	if (!*copy)
+		return;
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		if (has_word(commands[i].names, copy)) {
+			commands[i].fn(app);
+			return;
+		}
+	}
+	view = find_view(app, copy);
+	if (!view) {
+		unknown_command(app, copy);
+		return;
+	}
+	app->help = false;
+	go(app, view, rest);
+	if (remember)
+		remember_place(app, view->name, table_arg(top(app)));
+}
+
+void
+app_command(struct app *app, const char *line)
+{
+	run_command(app, line, true);
+}
+
+/* The i-th of the names that start with what is typed: views in their order, then commands. */
+static const char *
+complete_name(struct app *app, const char *typed, size_t i)
+{
+	for (const struct view *const *v = app->options.views; *v; v++) {
+		if (str_starts((*v)->name, typed) && i-- == 0)
+			return (*v)->name;
+	}
+	for (size_t c = 0; c < COUNT_OF(commands); c++) {
+		if (str_starts(commands[c].names, typed) && i-- == 0)
+			return arena_strndup(&app->names, commands[c].names, strcspn(commands[c].names, " "));
+	}
+	return NULL;
+}
+
+static const char *
+complete_argument(struct app *app, const char *typed, const char *arg, size_t i)
+{
+	AUTO(free) char *name = mem_strndup(typed, strcspn(typed, " "));
+	const struct view *view = find_view(app, name);
+	const void *data = source(app)->data(source(app)->ctx);
+	const char *candidate;
+
+	if (!view || !view->argument || !data)
+		return NULL;
+	for (size_t n = 0; (candidate = view->argument(data, n, &app->names)); n++) {
+		if (str_starts(candidate, arg) && i-- == 0)
+			return arena_printf(&app->names, "%.*s%s", (int)(arg - typed), typed, candidate);
+	}
+	return NULL;
+}
+
+static const char *
+complete(void *ctx, const char *typed, size_t i)
+{
+	struct app *app = ctx;
+	size_t word = strcspn(typed, " ");
+
+	if (i == 0)
+		arena_reset(&app->names);
+	if (!typed[word])
+		return complete_name(app, typed, i);
+	return complete_argument(app, typed, typed + word + strspn(typed + word, " "), i);
+}
+
+/* What the keys of the frame do */
+
+static void
+ask_command(struct app *app)
+{
+	prompt_open(&app->prompt, PROMPT_COMMAND, "");
+}
+
+static void
+ask_filter(struct app *app)
+{
+	if (!top(app))
+		return;
+	free(app->filter_before);
+	app->filter_before = mem_strdup(table_filter(top(app)));
+	prompt_open(&app->prompt, PROMPT_FILTER, app->filter_before);
+}
+
+/* What narrows the table goes first, then the screen; the first screen stays. */
+static void
+clear_or_back(struct app *app)
+{
+	struct table *t = top(app);
+
+	if (!t)
+		return;
+	if (*table_filter(t))
+		set_filter(app, "");
+	else if (table_faults(t))
+		table_set_faults(t, false);
+	else if (app->depth > 1)
+		pop(app);
+	else if (!str_eq(table_view(t)->name, find_view(app, app->options.start)->name))
+		run_command(app, app->options.start, true);
+}
+
+static void
+back_or_quit(struct app *app)
+{
+	if (app->depth > 1)
+		pop(app);
+	else
+		app_quit(app);
+}
+
+static void
+toggle_faults(struct app *app)
+{
+	if (top(app))
+		table_set_faults(top(app), !table_faults(top(app)));
+}
+
+static void
+toggle_wide(struct app *app)
+{
+	if (top(app))
+		table_set_wide(top(app), !table_wide(top(app)));
+}
+
+static void
+toggle_header(struct app *app)
+{
+	app->no_header = !app->no_header;
+}
+
+static void
+go_to_place(struct app *app, size_t place)
+{
+	free(app->last_place);
+	app->last_place = mem_strdup(app->places.at[app->place]);
+	app->place = place;
+	run_command(app, app->places.at[place], false);
+}
+
+static void
+older_place(struct app *app)
+{
+	if (app->place > 0)
+		go_to_place(app, app->place - 1);
+	else
+		app_flash(app, STYLE_DIM, "there is nothing before this screen");
+}
+
+static void
+newer_place(struct app *app)
+{
+	if (app->place + 1 < app->places.n)
+		go_to_place(app, app->place + 1);
+	else
+		app_flash(app, STYLE_DIM, "there is nothing after this screen");
+}
+
+static void
+last_place(struct app *app)
+{
+	AUTO(free) char *line = mem_strdup(app->last_place);
+
+	if (line)
+		run_command(app, line, true);
+	else
+		app_flash(app, STYLE_DIM, "this is the first screen");
+}
+
+static void
+move(struct app *app, long rows)
+{
+	if (app->help)
+		app->help_first += (int)rows;
+	else if (top(app))
+		table_move(top(app), rows);
+}
+
+static void
+go_down(struct app *app)
+{
+	move(app, 1);
+}
+
+static void
+go_up(struct app *app)
+{
+	move(app, -1);
+}
+
+static void
+page(struct app *app, int pages)
+{
+	if (app->help)
+		app->help_first += pages * app->help_page;
+	else if (top(app))
+		table_move_page(top(app), pages);
+}
+
+static void
+page_down(struct app *app)
+{
+	page(app, 1);
+}
+
+static void
+page_up(struct app *app)
+{
+	page(app, -1);
+}
+
+static void
+go_first(struct app *app)
+{
+	app->help_first = 0;
+	if (top(app) && !app->help)
+		table_move_first(top(app));
+}
+
+static void
+go_last(struct app *app)
+{
+	app->help_first = 10000; /* drawing knows where the end is */
+	if (top(app) && !app->help)
+		table_move_last(top(app));
+}
+
+static void
+scroll_left(struct app *app)
+{
+	if (top(app))
+		table_scroll(top(app), -1);
+}
+
+static void
+scroll_right(struct app *app)
+{
+	if (top(app))
+		table_scroll(top(app), 1);
+}
+
+static void
+sort_left(struct app *app)
+{
+	if (top(app))
+		table_sort_next(top(app), -1);
+}
+
+static void
+sort_right(struct app *app)
+{
+	if (top(app))
+		table_sort_next(top(app), 1);
+}
+
+static void
+sort_ascending(struct app *app)
+{
+	if (top(app))
+		table_sort_direction(top(app), false);
+}
+
+static void
+sort_descending(struct app *app)
+{
+	if (top(app))
+		table_sort_direction(top(app), true);
+}
+
+static void
+close_help(struct app *app)
+{
+	app->help = false;
+}
+
+/* k9s's meanings of the keys. */
+static const struct binding general[] = {
+	{'/', "filter", "filter: text, !text, -f letters", 0, ask_filter},
+	{':', "go to", "command: a screen, help, quit", 0, ask_command},
+	{'?', "help", "this page", 0, show_help},
+	{K_ESC, NULL, "clear the filter, or go back", 0, clear_or_back},
+	{'q', NULL, "back; on the first screen quit", 0, back_or_quit},
+	{K_CTRL('c'), NULL, "quit", 0, app_quit},
+	{K_CTRL('r'), NULL, "read everything again", 0, refresh},
+	{K_CTRL('z'), NULL, "only rows with faults, on and off", 0, toggle_faults},
+	{K_CTRL('w'), NULL, "more columns, on and off", 0, toggle_wide},
+	{K_CTRL('e'), NULL, "header line, on and off", 0, toggle_header},
+	{'[', NULL, "the screen before", 0, older_place},
+	{']', NULL, "the screen after", 0, newer_place},
+	{'-', NULL, "the last screen, to and fro", 0, last_place},
+};
+
+static const struct binding moving[] = {
+	{'j', NULL, "down", 0, go_down},
+	{K_DOWN, NULL, NULL, KEY_HIDDEN, go_down},
+	{'k', NULL, "up", 0, go_up},
+	{K_UP, NULL, NULL, KEY_HIDDEN, go_up},
+	{'h', NULL, "columns to the left", 0, scroll_left},
+	{K_LEFT, NULL, NULL, KEY_HIDDEN, scroll_left},
+	{'l', NULL, "columns to the right", 0, scroll_right},
+	{K_RIGHT, NULL, NULL, KEY_HIDDEN, scroll_right},
+	{'g', NULL, "first row", 0, go_first},
+	{K_HOME, NULL, NULL, KEY_HIDDEN, go_first},
+	{'G', NULL, "last row", 0, go_last},
+	{K_END, NULL, NULL, KEY_HIDDEN, go_last},
+	{K_CTRL('f'), NULL, "page down", 0, page_down},
+	{K_PAGE_DOWN, NULL, NULL, KEY_HIDDEN, page_down},
+	{K_CTRL('b'), NULL, "page up", 0, page_up},
+	{K_PAGE_UP, NULL, NULL, KEY_HIDDEN, page_up},
+	{K_SHIFT_LEFT, NULL, "sort by the column to the left", 0, sort_left},
+	{K_SHIFT_RIGHT, NULL, "sort by the column to the right", 0, sort_right},
+	{K_SHIFT_UP, NULL, "sort upwards", 0, sort_ascending},
+	{K_SHIFT_DOWN, NULL, "sort downwards", 0, sort_descending},
+};
+
+/* While help is shown, these come first. */
+static const struct binding in_help[] = {
+	{K_ESC, "back", "close help", 0, close_help},
+	{'q', NULL, NULL, KEY_HIDDEN, close_help},
+	{'?', NULL, NULL, KEY_HIDDEN, close_help},
+	{K_ENTER, NULL, NULL, KEY_HIDDEN, close_help},
+};
+
+#define GROUPS 3
+
+static void
+key_groups(const struct app *app, struct key_group out[GROUPS])
+{
+	const struct view *view = top(app) ? table_view(top(app)) : NULL;
+
+	out[0] = view ? (struct key_group){view->title, view->bindings, view->n_bindings} : (struct key_group){0};
+	out[1] = (struct key_group){"general", general, COUNT_OF(general)};
+	out[2] = (struct key_group){"moving and sorting", moving, COUNT_OF(moving)};
+}
+
+/* Keys */
+
+static void
+ask_first(struct app *app, const struct binding *b)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf question = {0};
+	const struct view_data *data;
+	size_t row;
+
+	text_safe(&question, b->help ? b->help : b->name, strlen(b->help ? b->help : b->name));
+	if (b->flags & KEY_NEEDS_ROW && app_selected(app, &data, &row)) {
+		const char *key = table_view(top(app))->key(data, row, &a);
+
+		buf_adds(&question, ": ");
+		text_safe(&question, key, strlen(key));
+	}
+	buf_addc(&question, '?');
+	app->asked = b;
+	prompt_ask(&app->prompt, buf_str(&question));
+}
+
+static void
+run_binding(struct app *app, const struct binding *b)
+{
+	const struct view_data *data;
+	size_t row;
+	struct keys_state state = {
+		.read_only = source(app)->status(source(app)->ctx).read_only,
+		.has_row = app_selected(app, &data, &row),
+	};
+	struct err e;
+
+	switch (keys_judge(b, &state, &e)) {
+	case KEYS_RUN:
+		b->fn(app);
+		break;
+	case KEYS_ASK:
+		ask_first(app, b);
+		break;
+	case KEYS_REFUSE:
+		app_flash(app, STYLE_WARN, "%s", e.msg);
+		break;
+	}
+}
+
+static void
+command_key(struct app *app, int key)
+{
+	struct key_group groups[GROUPS];
+	const struct binding *b = NULL;
+
+	key_groups(app, groups);
+	if (app->help) {
+		struct key_group help = {"help", in_help, COUNT_OF(in_help)};
+
+		b = keys_find(&help, 1, key);
+		if (!b && key != '/') /* of the rest, what moves, and what leaves */
+			b = keys_find(groups + 1, GROUPS - 1, key);
+	} else {
+		b = keys_find(groups, GROUPS, key);
+	}
+	if (b)
+		run_binding(app, b);
+	else if (!app->help && top(app))
+		table_sort_by_key(top(app), key);
+}
+
+static void
+command_done(struct app *app)
+{
+	AUTO(free) char *line = mem_strdup(buf_str(&app->prompt.text));
+
+	if (line[strspn(line, " ")])
+		prompt_remember(&app->prompt, line);
+	app_command(app, line);
+}
+
+static void
+prompt_done(struct app *app, enum prompt_mode mode)
+{
+	if (mode == PROMPT_COMMAND)
+		command_done(app);
+	else if (mode == PROMPT_CONFIRM)
+		app->asked->fn(app);
+}
+
+static void
+prompt_cancelled(struct app *app, enum prompt_mode mode)
+{
+	if (mode == PROMPT_FILTER)
+		set_filter(app, app->filter_before);
+	else if (mode == PROMPT_CONFIRM)
+		app_flash(app, STYLE_DIM, "not done");
+}
+
+static void
+prompt_took_key(struct app *app, int key)
+{
+	enum prompt_mode mode = app->prompt.mode;
+
+	switch (prompt_key(&app->prompt, key)) {
+	case PROMPT_EDITED:
+		if (mode == PROMPT_FILTER)
+			set_filter(app, buf_str(&app->prompt.text));
+		break;
+	case PROMPT_DONE:
+		prompt_done(app, mode);
+		break;
+	case PROMPT_CANCELLED:
+		prompt_cancelled(app, mode);
+		break;
+	}
+}
+
+void
+app_key(struct app *app, int key)
+{
+	if (key == K_PASTE_BEGIN || key == K_PASTE_END) {
+		app->pasting = key == K_PASTE_BEGIN;
+		return;
+	}
+	/* What is pasted is text for a prompt, never a run of commands. */
+	if (key == K_NONE ||
+	    (app->pasting && (key < ' ' || app->prompt.mode == PROMPT_OFF || app->prompt.mode == PROMPT_CONFIRM)))
+		return;
+	app->flash_until = 0;
+	if (app->prompt.mode != PROMPT_OFF)
+		prompt_took_key(app, key);
+	else
+		command_key(app, key);
+}
+
+/* Drawing */
+
+static void
+draw_header(const struct app *app, struct screen *s, int row, const struct app_status *status)
+{
+	AUTO(arena) struct arena a = {0};
+	struct cell cells[12] = {0};
+	size_t n = 0;
+
+	if (source(app)->summary)
+		n = source(app)->summary(source(app)->ctx, cells, COUNT_OF(cells), &a);
+	frame_header(s, row, status, cells, n);
+}
+
+static void
+draw_title(const struct app *app, struct screen *s, int row)
+{
+	AUTO(arena) struct arena a = {0};
+	struct frame_title title = {.filter = ""};
+	struct table *t = top(app);
+
+	for (size_t i = 0; i < app->depth; i++) {
+		const char *arg = table_arg(app->stack[i]);
+
+		title.crumbs[title.n_crumbs++] =
+			arena_printf(&a, "%s%s%s", table_view(app->stack[i])->name, *arg ? " " : "", arg);
+	}
+	if (t) {
+		title.shown = table_shown(t);
+		title.total = table_total(t);
+		title.filter = table_filter(t);
+		title.faults = table_faults(t);
+		title.wide = table_wide(t);
+		table_position(t, &title.first, &title.last);
+	}
+	frame_title(s, row, &title);
+}
+
+/* In the place of rows: what is going on. */
+static void
+draw_state(struct table *t, const struct app_status *status, struct screen *s, int row, int rows)
+{
+	AUTO(buf) struct buf text = {0};
+	const struct err *error = table_error(t);
+	const char *name = status->source ? status->source : "the source";
+
+	if (error) {
+		frame_message(s, row, rows, STYLE_BAD, error->msg, "esc goes back");
+	} else if (status->state == APP_LOADING) {
+		buf_addf(&text, "reading %s", name);
+		frame_message(s, row, rows, STYLE_ACCENT, buf_str(&text), NULL);
+	} else if (status->state == APP_FAILED) {
+		buf_addf(&text, "%s", status->message ? status->message : "the source failed");
+		frame_message(s, row, rows, STYLE_BAD, buf_str(&text), "ctrl-r tries again");
+	} else if (table_total(t)) {
+		frame_message(s, row, rows, STYLE_CELL, "no row passes the filter", "esc clears it");
+	} else {
+		frame_message(s, row, rows, STYLE_CELL,
+			      table_view(t)->empty ? table_view(t)->empty : "nothing here", NULL);
+	}
+}
+
+/* What is known of the row under the cursor, in the lower part; returns the rows left for the table. */
+static int
+draw_detail(struct app *app, struct screen *s, int row, int rows)
+{
+	AUTO(pane) struct pane p = {.columns = s->columns - 2, .ascii = s->ascii};
+	const struct view_data *data;
+	int height = rows / 3;
+	size_t selected;
+
+	if (rows < ROOM_FOR_DETAIL || !table_view(top(app))->detail || !app_selected(app, &data, &selected))
+		return rows;
+	table_view(top(app))->detail(data, selected, &p);
+	row += rows - height;
+	frame_rule(s, row - 1, p.lines - height);
+	for (int i = 0; i < height; i++)
+		screen_fill(s, row + i, 0, s->columns, STYLE_CELL, " ");
+	pane_draw(&p, s, row, 1, height, s->columns - 2, 0);
+	return rows - height - 1;
+}
+
+static void
+draw_body(struct app *app, struct screen *s, int row, int rows, const struct app_status *status)
+{
+	struct table *t = top(app);
+
+	if (!t)
+		return;
+	rows = draw_detail(app, s, row, rows);
+	table_draw(t, s, row, 0, rows, s->columns);
+	if (!table_shown(t))
+		draw_state(t, status, s, row + 1, rows - 1);
+}
+
+static void
+draw_help(struct app *app, struct screen *s, int row, int rows)
+{
+	struct key_group groups[GROUPS];
+
+	key_groups(app, groups);
+	app->help_page = rows > 1 ? rows - 1 : 1;
+	help_draw(s, groups, GROUPS, top(app) ? table_view(top(app)) : NULL, row, rows, &app->help_first);
+}
+
+static void
+draw_footer(const struct app *app, struct screen *s, int row, bool read_only)
+{
+	struct key_group groups[GROUPS], help = {"help", in_help, COUNT_OF(in_help)};
+
+	key_groups(app, groups);
+	if (app->prompt.mode != PROMPT_OFF)
+		frame_prompt(s, row, &app->prompt);
+	else if (app->help)
+		frame_hints(s, row, &help, 1, read_only);
+	else
+		frame_hints(s, row, groups, GROUPS, read_only);
+}
+
+static void
+draw_flash(const struct app *app, struct screen *s, int row)
+{
+	if (clock_ms() >= app->flash_until || row < 0)
+		return;
+	screen_fill(s, row, 0, s->columns, STYLE_BODY, " ");
+	screen_put_padded(s, row, 1, s->columns - 2, false, app->flash_style, buf_str(&app->flash));
+}
+
+/* A line gives way as the terminal gets lower: the header first, then the title, last the footer. */
+void
+app_draw(struct app *app, struct screen *s)
+{
+	struct app_status status = source(app)->status(source(app)->ctx);
+	bool header = !app->no_header && s->rows >= 6, title = s->rows >= 4;
+	bool footer = s->rows >= 2 || app->prompt.mode != PROMPT_OFF;
+	int body = header + title, rows = s->rows - body - footer;
+
+	screen_clear(s, STYLE_BODY);
+	if (app->help)
+		draw_help(app, s, body, rows);
+	else
+		draw_body(app, s, body, rows, &status);
+	if (header)
+		draw_header(app, s, 0, &status);
+	if (title)
+		draw_title(app, s, header);
+	if (footer)
+		draw_footer(app, s, s->rows - 1, status.read_only);
+	draw_flash(app, s, s->rows - 1 - footer);
+}
+
+bool
+app_ended(const struct app *app)
+{
+	return app->ended;
+}
+
+void
+app_changed(struct app *app)
+{
+	for (size_t i = 0; i < app->depth; i++)
+		table_load(app->stack[i], source(app)->data(source(app)->ctx));
+	if (app->changed)
+		app->changed(app->changed_ctx);
+}
+
+void
+app_on_change(struct app *app, void (*fn)(void *ctx), void *ctx)
+{
+	app->changed = fn;
+	app->changed_ctx = ctx;
+}
+
+struct app *
+app_new(const struct app_options *options)
+{
+	struct app *app = mem_alloc(sizeof(*app));
+
+	app->options = *options;
+	app->prompt.complete = complete;
+	app->prompt.complete_ctx = app;
+	app_command(app, options->start);
+	return app;
+}
+
+void
+app_free(struct app *app)
+{
+	if (!app)
+		return;
+	while (app->depth)
+		pop(app);
+	for (size_t i = 0; i < app->places.n; i++)
+		free(app->places.at[i]);
+	vec_free(&app->places);
+	free(app->last_place);
+	free(app->filter_before);
+	prompt_free(&app->prompt);
+	arena_free(&app->names);
+	buf_free(&app->flash);
+	free(app);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The help screen, made from the same tables that the keys are looked up in. */
+#ifndef TUI_HELP_H
+#define TUI_HELP_H
+
+#include "tui/keys.h"
+#include "tui/screen.h"
+#include "tui/view.h"
+
+/*
+ * Draws the groups and the sort keys of a view into as many columns as fit, from line *first on, which is kept within
+ * what there is. Returns the lines there are to scroll.
+ */
+int help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view, int row, int rows,
+	      int *first);
+
+#endif
