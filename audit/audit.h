@@ -106,4 +106,7 @@ const struct pipelock *audit_pipelock(const struct workload *agent);
 /* Findings of one agent: its own and those of what it alone is paired with. Counts by severity; returns the sum. */
 size_t audit_count(const struct audit *a, const struct workload *agent, size_t by_severity[SEVERITIES]);
 
+/* Is the finding about the agent: its own, or its companion's? */
+bool audit_is_about(const struct finding *f, const struct workload *agent);
+
 #endif

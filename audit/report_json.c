@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/report_agents.h"
 #include "audit/report_formats.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -460,4 +461,26 @@ report_json(const struct audit *a, UNUSED const struct report_options *opt, stru
 		write_item(out, finding_object(&a->findings[i]));
 	close_list(out);
 	buf_adds(out, "\n}\n");
+}
+
+json_t *
+report_agents_json(const struct audit *a)
+{
+	json_t *list = need(json_array());
+
+	for (size_t i = 0; i < a->n_agents; i++)
+		append(list, agent_object(a->agents[i]));
+	return list;
+}
+
+json_t *
+report_agent_json(const struct audit *a, const struct workload *agent)
+{
+	json_t *object = agent_object(agent), *findings = need(json_array());
+
+	for (size_t i = 0; i < a->n_findings; i++)
+		if (audit_is_about(&a->findings[i], agent))
+			append(findings, finding_object(&a->findings[i]));
+	set(object, "findings", findings);
+	return object;
 }

@@ -658,3 +658,9 @@ audit_count(const struct audit *a, const struct workload *agent, size_t by_sever
 	}
 	return sum;
 }
+
+bool
+audit_is_about(const struct finding *f, const struct workload *agent)
+{
+	return f->agent == agent || f->workload == agent || (f->workload && f->workload == agent->companion);
+}

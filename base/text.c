@@ -241,3 +241,46 @@ text_wrap(struct buf *out, const char *s, size_t columns, size_t at, size_t inde
 		}
 	}
 }
+
+/* What stands for the console's own signs where only ASCII can be shown. Each is one column wide, as its stand-in. */
+static const struct {
+	uint32_t c;
+	char ascii;
+} stand_ins[] = {
+	{0x00b7, '.'}, /* middle dot */
+	{0x2014, '-'}, /* em dash */
+	{0x2022, '*'}, /* bullet */
+	{0x2026, '~'}, /* ellipsis */
+	{0x203a, '>'}, /* single angle quotation mark */
+	{0x2190, '<'}, {0x2191, '^'}, {0x2192, '>'}, {0x2193, 'v'}, /* arrows */
+	{0x2500, '-'}, {0x2502, '|'}, {0x250c, '+'}, {0x2510, '+'}, {0x2514, '+'}, {0x2518, '+'}, /* lines */
+	{0x251c, '+'}, {0x2524, '+'}, {0x252c, '+'}, {0x2534, '+'}, {0x253c, '+'},
+	{0x2550, '='}, {0x2551, '|'}, /* double lines */
+	{0x2588, '#'}, {0x2591, '.'}, {0x2592, ':'}, /* blocks */
+	{0x25b2, '^'}, {0x25b4, '^'}, {0x25b6, '>'}, {0x25b8, '>'}, /* triangles */
+	{0x25bc, 'v'}, {0x25be, 'v'}, {0x25c0, '<'}, {0x25c2, '<'},
+	{0x25cb, 'o'}, {0x25cf, '*'}, {0x25d0, '%'}, {0x25d5, '@'}, /* states */
+	{0x2713, '+'}, {0x2714, '+'}, {0x2717, 'x'}, {0x2718, 'x'}, /* check marks */
+};
+
+char
+text_stand_in(uint32_t c)
+{
+	for (size_t i = 0; i < COUNT_OF(stand_ins); i++) {
+		if (stand_ins[i].c == c)
+			return stand_ins[i].ascii;
+	}
+	return '?';
+}
+
+void
+text_ascii(struct buf *out, const char *s)
+{
+	const char *end = s + strlen(s);
+
+	while (s < end) {
+		uint32_t c = text_next(&s, end);
+
+		buf_addc(out, c < 0x80 ? (char)c : text_stand_in(c));
+	}
+}

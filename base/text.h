@@ -33,4 +33,9 @@ size_t text_fit(const char *s, size_t columns);
  */
 void text_wrap(struct buf *out, const char *s, size_t columns, size_t at, size_t indent);
 
+/* An ASCII character that can stand for this one where there is no UTF-8: "-" for a line, ">" for an arrow; else "?". */
+char text_stand_in(uint32_t c);
+/* Appends s with stand-ins for all that is not ASCII. */
+void text_ascii(struct buf *out, const char *s);
+
 #endif

@@ -3,6 +3,8 @@
 #ifndef BASE_VEC_H
 #define BASE_VEC_H
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 
 #define VEC(type)              \

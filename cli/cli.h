@@ -73,6 +73,8 @@ struct audit *cli_audit(struct cli *cli, struct err *e);
 /* Is there a source to read? Without -f there is none in this version: an error that says so. */
 bool cli_has_source(const struct cli *cli, struct err *e);
 
+/* The console on the source of the command line, which is one. */
+int cli_console(struct cli *cli);
 /* The outputs that -o asks for, each format to its place. 0, or the exit status of what could not be written. */
 int cli_report(struct cli *cli, const struct audit *a);
 /* Shall text for standard output be coloured, and how wide and in which characters may it be? */

@@ -269,6 +269,9 @@ add_pod(struct survey *s, const struct way *way, size_t class, const struct work
 		if (ports_empty(&rest))
 			return;
 	}
+	/* A rule without peers is about addresses, and listed for them; only what is the agent's own is named again. */
+	if (to == ALLOW_POD && !way->peer)
+		return;
 	a = add_allow(s, to, way, other, workload_text(s, other), &rest);
 	if (to == ALLOW_POD && !only_dns(s, &rest) && has_public_egress(s, class))
 		a->onward = other;

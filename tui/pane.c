@@ -19,6 +19,18 @@ add_span(struct pane *p, enum style style, const char *text, size_t len, bool ne
 	vec_push(&p->spans, span);
 }
 
+/* Wrapping drops blanks at a line's end; here more text may follow them. */
+static void
+add_trailing_blanks(struct pane *p, enum style style, const char *text)
+{
+	size_t len = strlen(text), n = 0;
+
+	while (n < len && text[len - 1 - n] == ' ')
+		n++;
+	if (n && n < len && p->column + (int)n < p->columns)
+		add_span(p, style, text + len - n, n, false);
+}
+
 void
 pane_add(struct pane *p, enum style style, int indent, const char *text)
 {
@@ -35,9 +47,10 @@ pane_add(struct pane *p, enum style style, int indent, const char *text)
 
 		add_span(p, style, at, len, newline);
 		if (!at[len])
-			return;
+			break;
 		at += len + 1;
 	}
+	add_trailing_blanks(p, style, text);
 }
 
 void

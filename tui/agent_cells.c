@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tui/agent_cells.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "fleet/egress.h"
+
+static struct cell
+nothing(void)
+{
+	return (struct cell){.text = "-", .style = STYLE_DIM};
+}
+
+static struct cell
+unknown(void)
+{
+	return (struct cell){.text = "?", .style = STYLE_UNKNOWN};
+}
+
+/* Marks that tell the states apart without colours. */
+static const struct {
+	const char *text;
+	enum style style;
+} states[STATES] = {
+	[STATE_UNGUARDED] = {"\u2717 unguarded", STYLE_BAD},  [STATE_LEGACY] = {"\u25cb legacy", STYLE_WARN},
+	[STATE_MIGRATING] = {"\u25d0 migrating", STYLE_WARN}, [STATE_MIGRATED] = {"\u25d5 migrated", STYLE_CELL},
+	[STATE_VERIFIED] = {"\u25cf verified", STYLE_OK},
+};
+
+struct cell
+cell_state(const struct workload *agent)
+{
+	return (struct cell){states[agent->state].text, states[agent->state].style, agent->state};
+}
+
+struct cell
+cell_companion(const struct workload *agent, struct arena *a)
+{
+	const struct workload *c = agent->companion;
+
+	if (!c)
+		return agent->pipelock ? (struct cell){"(sidecar)", STYLE_WARN, 0} : nothing();
+	if (c->ready < 0 || c->desired < 0)
+		return (struct cell){c->name, STYLE_CELL, 0};
+	return (struct cell){
+		.text = arena_printf(a, "%s %lld/%lld", c->name, (long long)c->ready, (long long)c->desired),
+		.style = !c->ready ? STYLE_BAD : c->ready < c->desired ? STYLE_WARN : STYLE_CELL,
+	};
+}
+
+struct cell
+cell_egress(const struct workload *agent)
+{
+	static const enum style styles[SHAPES] = {
+		[SHAPE_OPEN] = STYLE_BAD,     [SHAPE_INTERNET] = STYLE_BAD,	    [SHAPE_WEB] = STYLE_BAD,
+		[SHAPE_CLUSTER] = STYLE_WARN, [SHAPE_COMPANION_SCRAPER] = STYLE_OK, [SHAPE_COMPANION] = STYLE_OK,
+		[SHAPE_NONE] = STYLE_OK,
+	};
+	const struct egress *e = agent->egress;
+
+	return e ? (struct cell){egress_shape_name(e->shape), styles[e->shape], e->shape} : unknown();
+}
+
+struct cell
+cell_config(const struct workload *agent)
+{
+	const struct pipelock *p = audit_pipelock(agent);
+
+	if (!p)
+		return nothing();
+	switch (p->mount) {
+	case MOUNT_UNKNOWN:
+		return unknown();
+	case MOUNT_NONE:
+		return nothing();
+	case MOUNT_DIRECTORY:
+	case MOUNT_IMAGE:
+		return (struct cell){mount_type_name(p->mount), STYLE_CELL, 0};
+	case MOUNT_SUBPATH:
+	case MOUNT_ENV:
+	case MOUNT_MIXED:
+		break;
+	}
+	return (struct cell){mount_type_name(p->mount), STYLE_WARN, 0};
+}
+
+/* Worst last: the one of several that is shown. */
+static int
+badness(enum secret_verdict v)
+{
+	static const int order[] = {
+		[SECRET_OK] = 0, [SECRET_DEPENDS] = 1, [SECRET_UNKNOWN] = 2, [SECRET_UNREADABLE] = 3, [SECRET_EXPOSED] = 4,
+	};
+
+	return order[v];
+}
+
+struct cell
+cell_secrets(const struct workload *agent, struct arena *a)
+{
+	static const enum style styles[] = {
+		[SECRET_OK] = STYLE_CELL,	  [SECRET_EXPOSED] = STYLE_BAD, [SECRET_UNREADABLE] = STYLE_BAD,
+		[SECRET_DEPENDS] = STYLE_UNKNOWN, [SECRET_UNKNOWN] = STYLE_UNKNOWN,
+	};
+	const struct pipelock *p = audit_pipelock(agent);
+	const struct secret_mount *worst = NULL;
+
+	for (size_t i = 0; p && i < p->n_secrets; i++)
+		if (!worst || badness(p->secrets[i].verdict) > badness(worst->verdict))
+			worst = &p->secrets[i];
+	if (!worst)
+		return nothing();
+	return (struct cell){
+		.text = arena_printf(a, "%04o %s", (unsigned)worst->effective, secret_verdict_name(worst->verdict)),
+		.style = styles[worst->verdict],
+		.order = badness(worst->verdict),
+	};
+}
+
+struct cell
+cell_identity(const struct workload *agent)
+{
+	const struct pipelock *p = audit_pipelock(agent);
+
+	if (!p)
+		return nothing();
+	if (!p->config_known)
+		return unknown();
+	if (!p->config.default_identity)
+		return (struct cell){"-", STYLE_WARN, 0};
+	return (struct cell){p->config.default_identity, p->config.bind_identity ? STYLE_CELL : STYLE_WARN, 0};
+}
+
+/* None has been run by this version. */
+struct cell
+cell_probes(const struct workload *agent UNUSED)
+{
+	return nothing();
+}
+
+struct cell
+cell_severity(enum severity s)
+{
+	static const enum style styles[SEVERITIES] = {
+		[SEV_INFO] = STYLE_DIM, [SEV_LOW] = STYLE_CELL,	    [SEV_MEDIUM] = STYLE_WARN,
+		[SEV_HIGH] = STYLE_BAD, [SEV_CRITICAL] = STYLE_BAD,
+	};
+
+	return (struct cell){severity_name(s), styles[s], s};
+}
+
+/* The two worst severities that there are, with their numbers; ordered by the worst, then by how many. */
+struct cell
+cell_findings(const struct audit *audit, const struct workload *agent, struct arena *a)
+{
+	size_t counts[SEVERITIES] = {0};
+	AUTO(buf) struct buf text = {0};
+	struct cell cell = {.style = STYLE_OK};
+	int shown = 0;
+
+	if (!audit_count(audit, agent, counts))
+		return (struct cell){.text = "-", .style = STYLE_OK};
+	for (int s = SEVERITIES - 1; s >= 0; s--) {
+		size_t n = counts[s] > 999 ? 999 : counts[s];
+
+		cell.order = cell.order * 1000 + (int64_t)n;
+		if (!n || shown == 2)
+			continue;
+		if (!shown++)
+			cell.style = cell_severity((enum severity)s).style;
+		buf_addf(&text, "%s%zu %s", text.len ? " " : "", counts[s], severity_name((enum severity)s));
+	}
+	cell.text = arena_strdup(a, buf_str(&text));
+	return cell;
+}
+
+size_t
+cells_summary(const struct audit *audit, struct cell *cells, size_t max, struct arena *a)
+{
+	size_t n = 0;
+
+	if (max)
+		cells[n++] = (struct cell){.text = arena_printf(a, "%zu agents", audit->n_agents)};
+	for (int s = STATES - 1; s >= 0 && n < max; s--) {
+		const char *mark = states[s].text;
+
+		if (!audit->states[s])
+			continue;
+		/* "\u25cf 3 verified": the number goes behind the mark. */
+		cells[n++] = (struct cell){
+			.text = arena_printf(a, "%.*s %zu %s", (int)strcspn(mark, " "), mark, audit->states[s], state_name(s)),
+			.style = states[s].style,
+		};
+	}
+	return n;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fleet: one row an agent. `moat fleet` prints the same cells. */
+#include "tui/agent_cells.h"
+#include "tui/agent_page.h"
+#include "tui/app.h"
+#include "tui/views.h"
+
+enum column_id {
+	COLUMN_NAMESPACE,
+	COLUMN_AGENT,
+	COLUMN_KIND,
+	COLUMN_STATE,
+	COLUMN_COMPANION,
+	COLUMN_EGRESS,
+	COLUMN_CONFIG,
+	COLUMN_SECRETS,
+	COLUMN_IDENTITY,
+	COLUMN_PROBES,
+	COLUMN_FINDINGS,
+};
+
+static const struct column columns[] = {
+	[COLUMN_NAMESPACE] = {.name = "NAMESPACE", .min = 6, .shrink = 3, .sticky = true, .sort_key = 'N'},
+	[COLUMN_AGENT] = {.name = "AGENT", .min = 8, .shrink = 1, .sticky = true, .sort_key = 'A'},
+	[COLUMN_KIND] = {.name = "KIND", .wide = true, .sort_key = 'K'},
+	[COLUMN_STATE] = {.name = "STATE", .sort = SORT_ORDER, .sort_key = 'S'},
+	[COLUMN_COMPANION] = {.name = "COMPANION", .min = 10, .shrink = 4, .sort_key = 'O'},
+	[COLUMN_EGRESS] = {.name = "EGRESS", .min = 6, .shrink = 1, .sort = SORT_ORDER, .sort_key = 'E'},
+	[COLUMN_CONFIG] = {.name = "CONFIG", .min = 7, .shrink = 1, .sort_key = 'C'},
+	[COLUMN_SECRETS] = {.name = "SECRETS", .min = 7, .shrink = 1, .sort = SORT_ORDER, .descending = true, .sort_key = 'M'},
+	[COLUMN_IDENTITY] = {.name = "IDENTITY", .min = 8, .shrink = 5, .sort_key = 'I'},
+	[COLUMN_PROBES] = {.name = "PROBES", .wide = true, .sort_key = 'P'},
+	[COLUMN_FINDINGS] = {.name = "FINDINGS", .sort = SORT_ORDER, .descending = true, .sort_key = 'F'},
+};
+
+static const struct workload *
+agent(const struct view_data *v, size_t row)
+{
+	return ((const struct audit *)v->data)->agents[row];
+}
+
+static size_t
+rows(const struct view_data *v)
+{
+	return ((const struct audit *)v->data)->n_agents;
+}
+
+/* "namespace/kind/name": what :findings and :agent take as well. */
+static const char *
+key(const struct view_data *v, size_t row, struct arena *a)
+{
+	const struct workload *w = agent(v, row);
+
+	return arena_printf(a, "%s/%s/%s", w->namespace, w->kind, w->name);
+}
+
+static void
+fill(const struct view_data *v, size_t row, struct cell *cells, struct arena *a)
+{
+	const struct workload *w = agent(v, row);
+
+	cells[COLUMN_NAMESPACE].text = w->namespace;
+	cells[COLUMN_AGENT].text = w->name;
+	cells[COLUMN_KIND].text = w->kind;
+	cells[COLUMN_STATE] = cell_state(w);
+	cells[COLUMN_COMPANION] = cell_companion(w, a);
+	cells[COLUMN_EGRESS] = cell_egress(w);
+	cells[COLUMN_CONFIG] = cell_config(w);
+	cells[COLUMN_SECRETS] = cell_secrets(w, a);
+	cells[COLUMN_IDENTITY] = cell_identity(w);
+	cells[COLUMN_PROBES] = cell_probes(w);
+	cells[COLUMN_FINDINGS] = cell_findings(v->data, w, a);
+}
+
+static void
+detail(const struct view_data *v, size_t row, struct pane *out)
+{
+	agent_page_boundary(agent(v, row), out);
+}
+
+static void
+open_findings(struct app *app)
+{
+	AUTO(arena) struct arena a = {0};
+	const struct view_data *v;
+	size_t row;
+
+	if (app_selected(app, &v, &row))
+		app_open(app, "findings", key(v, row, &a));
+}
+
+static void
+open_all_findings(struct app *app)
+{
+	app_open(app, "findings", "");
+}
+
+static const struct binding bindings[] = {
+	{K_ENTER, "findings", "what was found on this agent", KEY_NEEDS_ROW, open_findings},
+	{'f', "all findings", "everything that was found", 0, open_all_findings},
+};
+
+const struct view view_fleet = {
+	.name = "fleet",
+	.aliases = "fl agents agent",
+	.title = "agents",
+	.columns = columns,
+	.n_columns = COUNT_OF(columns),
+	.bindings = bindings,
+	.n_bindings = COUNT_OF(bindings),
+	.empty = "no agent found: moat.dev/role: agent on a workload makes it one",
+	.rows = rows,
+	.key = key,
+	.fill = fill,
+	.detail = detail,
+};
