@@ -70,6 +70,8 @@ bool cli_table_format(const struct cli *cli, enum table_format *out, struct err 
 const struct config_file *cli_config(struct cli *cli, struct err *e);
 /* Reads the source that the command line names and judges it. Slow: the console calls it on its worker. */
 struct audit *cli_audit(struct cli *cli, struct err *e);
+/* What the source has to say of itself (the same object twice, ...), on stderr: for commands without a screen. */
+void cli_warn(const struct audit *a);
 /* Is there a source to read? Without -f there is none in this version: an error that says so. */
 bool cli_has_source(const struct cli *cli, struct err *e);
 

@@ -38,6 +38,7 @@ finish(const struct audit *a, const struct buf *out)
 {
 	struct err e = {0};
 
+	cli_warn(a);
 	return output_stdout(out, &e) ? audit_exit_status(a, SEV_NEVER) : cli_fail(&e);
 }
 

@@ -129,6 +129,13 @@ cli_audit(struct cli *cli, struct err *e)
 	return a;
 }
 
+void
+cli_warn(const struct audit *a)
+{
+	for (size_t i = 0; i < a->fleet->n_warnings; i++)
+		fprintf(stderr, "moat: warning: %s\n", a->fleet->warnings[i]);
+}
+
 struct report_options
 cli_report_options(const struct cli *cli)
 {
