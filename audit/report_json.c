@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/loaded.h"
 #include "audit/report_agents.h"
 #include "audit/report_formats.h"
 #include "base/clock.h"
@@ -272,18 +273,19 @@ egress_object(void)
 }
 
 static json_t *
-config_object(const struct pipelock *p)
+config_object(const struct workload *agent, const struct pipelock *p)
 {
+	enum loaded loaded = loaded_config(agent->companion ? agent->companion : agent);
 	json_t *object = need(json_object());
 	const char *mount = p && p->mount != MOUNT_UNKNOWN ? mount_type_name(p->mount) : NULL;
 
 	set(object, "mount", string(mount));
 	set(object, "config_map", string(p && p->n_sources ? p->sources[0].config_map : NULL));
 	set(object, "wanted_hash", string(p ? p->config_hash : NULL));
-	/* what the process has loaded is in its log, which is not read yet */
+	/* the hash of what the process has loaded is in its log, which is not read yet */
 	set(object, "loaded_hash", json_null());
-	set(object, "loaded", string("unknown"));
-	set(object, "stale", json_null());
+	set(object, "loaded", string(loaded_name(loaded)));
+	set(object, "stale", loaded == LOADED_UNKNOWN ? json_null() : json_boolean(loaded == LOADED_STALE));
 	return object;
 }
 
@@ -375,7 +377,7 @@ agent_object(const struct workload *w)
 	set(object, "state", string(state_name(w->state)));
 	set(object, "companion", companion_object(w));
 	set(object, "egress", egress_object());
-	set(object, "config", config_object(p));
+	set(object, "config", config_object(w, p));
 	set(object, "secrets", secret_list(p));
 	set(object, "identity", identity_object(w, p));
 	set(object, "probes", probes_object());
