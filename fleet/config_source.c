@@ -370,6 +370,14 @@ literal_config(struct finder *f)
 	return NULL;
 }
 
+/* A subPathExpr that only the kubelet can expand leads to a key that is not known. */
+static bool
+is_hidden(struct finder *f, const struct config_source *s)
+{
+	return s->mount && mount_has_sub_path(s->mount) &&
+	       !mount_sub_path(f->fleet, f->namespace, f->container, s->mount, f->arena);
+}
+
 static void
 read_main(struct finder *f, struct config_sources *out)
 {
@@ -387,7 +395,7 @@ read_main(struct finder *f, struct config_sources *out)
 		key = s->key ? config_map_key(map, s->key) : NULL;
 		out->text = key ? key->text : NULL;
 		out->len = key ? key->len : 0;
-		out->missing = !key && !s->optional;
+		out->missing = !key && !s->optional && !is_hidden(f, s);
 		break;
 	case PRESENCE_MISSING:
 		out->missing = !s->optional;

@@ -69,6 +69,10 @@ rule_config_name(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 
+	if (p->config_unused)
+		return audit_printf(run, "the defaults of %s %s/%s (pipelock run has no --config: %s is not read)",
+				    w->kind, w->namespace, w->name,
+				    p->sources[0].path ? p->sources[0].path : "its environment");
 	if (!p->config_map)
 		return audit_printf(run, "the defaults of %s %s/%s", w->kind, w->namespace, w->name);
 	return audit_printf(run, "ConfigMap %s/%s (key %s)", p->config_map->object.namespace,

@@ -28,6 +28,10 @@ agents_word(const struct workload *w)
 static const char *
 edit_config(struct audit_run *run, const struct workload *w, const char *change)
 {
+	if (w->pipelock->config_unused && w->pipelock->sources[0].path)
+		return audit_printf(run, "Start container %s of %s with pipelock run --config %s, and write there: %s.",
+				    w->pipelock->container->name, rule_workload(run, w),
+				    w->pipelock->sources[0].path, change);
 	if (!w->pipelock->config_map)
 		return audit_printf(run, "Give %s a ConfigMap with the config and, in it, %s.",
 				    rule_workload(run, w), change);

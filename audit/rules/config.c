@@ -604,6 +604,47 @@ check_sources(struct audit_run *run, const struct workload *w, struct seen *seen
 	}
 }
 
+/* "pipelock.yml, notes.txt": the files that a volume's items make. */
+static const char *
+list_files(struct audit_run *run, const struct volume *v)
+{
+	const char *text = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n_sources; i++)
+		for (size_t j = 0; j < v->sources[i].n_items && n < 5; j++, n++)
+			text = audit_printf(run, "%s%s%s", text, n ? ", " : "", v->sources[i].items[j].path);
+	return n ? text : "no such file";
+}
+
+/* --config names a file that no key of the volume's ConfigMap becomes. */
+static void
+check_file(struct audit_run *run, const struct workload *w)
+{
+	const struct pipelock *p = w->pipelock;
+	const struct config_source *s = p->sources;
+
+	if (!p->config_map_missing || !p->config_map || s->key || !s->volume)
+		return;
+	audit_report(
+		run, w,
+		&(struct finding_args){
+			.container = s->container->name,
+			.subject = s->path,
+			.line = s->mount->line,
+			.message = audit_printf(run,
+						"container %s of %s starts Pipelock with %s, which volume %s does "
+						"not hold: Pipelock does not find its file",
+						s->container->name, rule_workload(run, w), s->path, s->volume->name),
+			.evidence = audit_printf(run, "volume %s at %s makes %s", s->volume->name, s->mount->path,
+						 list_files(run, s->volume)),
+			.fix = audit_printf(run,
+					    "Let an item of volume %s of %s have the path that %s ends in, or let "
+					    "--config name a file that is there.",
+					    s->volume->name, rule_workload(run, w), s->path),
+		});
+}
+
 static void
 config_missing(struct audit_run *run, const struct workload *w)
 {
@@ -624,6 +665,7 @@ config_missing(struct audit_run *run, const struct workload *w)
 		check_env(run, w, &seen, c);
 	}
 	check_sources(run, w, &seen);
+	check_file(run, w);
 	vec_free(&seen.names);
 }
 

@@ -165,6 +165,7 @@ sub_paths(void **state)
 	assert_int_equal(p->mount, MOUNT_SUBPATH);
 	assert_string_equal(p->sources[0].config_map, "config");
 	assert_null(p->sources[0].key);
+	assert_false(p->config_map_missing);
 }
 
 static void
