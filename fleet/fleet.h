@@ -79,7 +79,7 @@ struct pipelock {
 	bool config_unused;
 	bool config_known; /* the text was read: config speaks. false: ConfigMap missing, image, env of a Secret */
 	const char *config_hash; /* sha256 of the ConfigMap's bytes, hex; NULL when not known */
-	const char *mode_option; /* --mode: it holds over the config's mode. NULL when it is not given, or not known */
+	const char *mode_option; /* --mode: it holds over the config's until a reload. NULL when not given or not known */
 	const char *listen; /* --listen, else fetch_proxy.listen, else 127.0.0.1:8888 */
 	int listen_port; /* 0 when it cannot be read */
 	bool listen_known; /* false: comes from a config that was not read */
