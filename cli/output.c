@@ -87,14 +87,20 @@ table_format_parse(const char *word, enum table_format *out, struct err *e)
 	return err_set(e, ERR_USAGE, 0, "-o %s: table, wide, json, yaml or name is expected", word);
 }
 
+/* All that is not ASCII is escaped, for a terminal may be reading; DEL is the one control that jansson leaves. */
 void
 output_json(struct buf *out, const json_t *value)
 {
-	AUTO(free) char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	AUTO(free) char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 
 	if (!text)
 		die("out of memory");
-	buf_adds(out, text);
+	for (const char *c = text; *c; c++) {
+		if (*c == 0x7f)
+			buf_adds(out, "\\u007f");
+		else
+			buf_addc(out, *c);
+	}
 	buf_addc(out, '\n');
 }
 
@@ -183,7 +189,7 @@ output_yaml(struct buf *out, const json_t *value)
 	if (!yaml_emitter_initialize(&y))
 		die("out of memory");
 	yaml_emitter_set_output(&y, append, out);
-	yaml_emitter_set_unicode(&y, 1);
+	yaml_emitter_set_unicode(&y, 0); /* as for JSON: nothing raw that a terminal may act on */
 	yaml_emitter_set_width(&y, -1);
 	yaml_stream_start_event_initialize(&ev, YAML_UTF8_ENCODING);
 	emit(&y, &ev);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "audit/loaded.h"
 #include "base/buf.h"
 #include "fleet/egress.h"
 
@@ -62,27 +63,22 @@ cell_egress(const struct workload *agent)
 	return e ? (struct cell){egress_shape_name(e->shape), styles[e->shape], e->shape} : unknown();
 }
 
+/* How the file is mounted, and whether what runs has read it. */
 struct cell
-cell_config(const struct workload *agent)
+cell_config(const struct workload *agent, struct arena *a)
 {
 	const struct pipelock *p = audit_pipelock(agent);
+	const struct workload *runs = agent->companion ? agent->companion : agent;
+	bool follows;
 
-	if (!p)
+	if (!p || p->mount == MOUNT_NONE)
 		return nothing();
-	switch (p->mount) {
-	case MOUNT_UNKNOWN:
+	if (p->mount == MOUNT_UNKNOWN)
 		return unknown();
-	case MOUNT_NONE:
-		return nothing();
-	case MOUNT_DIRECTORY:
-	case MOUNT_IMAGE:
-		return (struct cell){mount_type_name(p->mount), STYLE_CELL, 0};
-	case MOUNT_SUBPATH:
-	case MOUNT_ENV:
-	case MOUNT_MIXED:
-		break;
-	}
-	return (struct cell){mount_type_name(p->mount), STYLE_WARN, 0};
+	if (loaded_config(runs) == LOADED_STALE)
+		return (struct cell){arena_printf(a, "%s stale", mount_type_name(p->mount)), STYLE_BAD, 0};
+	follows = p->mount == MOUNT_DIRECTORY || p->mount == MOUNT_IMAGE;
+	return (struct cell){mount_type_name(p->mount), follows ? STYLE_CELL : STYLE_WARN, 0};
 }
 
 /* Worst last: the one of several that is shown. */

@@ -10,7 +10,7 @@
 struct cell cell_state(const struct workload *agent);
 struct cell cell_companion(const struct workload *agent, struct arena *a);
 struct cell cell_egress(const struct workload *agent);
-struct cell cell_config(const struct workload *agent);
+struct cell cell_config(const struct workload *agent, struct arena *a);
 struct cell cell_secrets(const struct workload *agent, struct arena *a);
 struct cell cell_identity(const struct workload *agent);
 struct cell cell_probes(const struct workload *agent);

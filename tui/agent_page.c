@@ -129,7 +129,7 @@ static void
 fact_config(const struct workload *agent, struct pane *out)
 {
 	const struct pipelock *p = audit_pipelock(agent);
-	struct cell cell = cell_config(agent);
+	struct cell cell = cell_config(agent, &out->arena);
 
 	label(out, "config");
 	pane_add(out, cell.style, LABEL, cell.text);

@@ -65,7 +65,7 @@ fill(const struct view_data *v, size_t row, struct cell *cells, struct arena *a)
 	cells[COLUMN_STATE] = cell_state(w);
 	cells[COLUMN_COMPANION] = cell_companion(w, a);
 	cells[COLUMN_EGRESS] = cell_egress(w);
-	cells[COLUMN_CONFIG] = cell_config(w);
+	cells[COLUMN_CONFIG] = cell_config(w, a);
 	cells[COLUMN_SECRETS] = cell_secrets(w, a);
 	cells[COLUMN_IDENTITY] = cell_identity(w);
 	cells[COLUMN_PROBES] = cell_probes(w);

@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as users and scripts meet it: exit status, messages, formats, and input that means no good."""
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import tap
+
+MOAT = os.environ["MOAT"]
+DEMO = os.path.join(os.environ["srcdir"], "demo")
+# What a terminal would act on, or a reader be misled by: C0 but newline, DEL, C1, bidi controls.
+UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+AGENT = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %s, namespace: a, labels: {app.kubernetes.io/component: agent}}
+spec:
+  selector: {matchLabels: {x: y}}
+  template:
+    metadata: {labels: {x: y}}
+    spec: {containers: [{name: c, image: "i:1"}]}
+"""
+
+
+def run(*args, stdin=None, env=None, seconds=20):
+    """Status, standard output, standard error."""
+    full = dict(os.environ, **(env or {}))
+    p = subprocess.run([MOAT, *args], input=stdin if stdin is not None else b"", capture_output=True, env=full,
+                       timeout=seconds)
+    return p.returncode, p.stdout.decode("utf-8"), p.stderr.decode("utf-8")
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def write(self, name, data):
+        path = os.path.join(self.dir, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    def refused(self, path, status, *words, stdin=None):
+        """One clear line that names the thing, the right status, no report, nothing a terminal would act on."""
+        got, out, err = run("audit", "-f", path, stdin=stdin)
+        self.assertEqual(got, status, err)
+        self.assertEqual(out, "")
+        self.assertEqual(err.count("\n"), 1, err)
+        self.assertTrue(err.startswith("moat: "), err)
+        self.assertIsNone(UNSAFE.search(err), err)
+        for word in words:
+            self.assertIn(word, err)
+
+
+class BadInput(Files):
+    def test_a_missing_path(self):
+        self.refused(os.path.join(self.dir, "gone.yaml"), 2, "gone.yaml", "No such file")
+
+    def test_an_empty_folder_holds_no_agent(self):
+        got, _, err = run("audit", "-f", self.dir)
+        self.assertEqual(got, 3, err)
+
+    def test_an_empty_file_holds_no_agent(self):
+        self.assertEqual(run("audit", "-f", self.write("x.yaml", ""))[0], 3)
+
+    def test_truncated_json(self):
+        self.refused(self.write("x.json", '{"apiVersion":"v1","kind":"List","items":[{"kind":"Pod","meta'), 2, "x.json:1")
+
+    def test_truncated_gzip(self):
+        data = gzip.compress((AGENT % "x").encode() * 50)
+        self.refused(self.write("x.yaml.gz", data[:-20]), 2, "x.yaml.gz")
+
+    def test_bad_yaml(self):
+        self.refused(self.write("x.yaml", "kind: Pod\n  a: [\n"), 2, "x.yaml:")
+
+    def test_a_bad_file_in_a_folder_of_good_ones(self):
+        self.write("a.yaml", AGENT % "x")
+        self.write("sub/b.yaml", "a: [")
+        self.refused(self.dir, 2, "sub/b.yaml")
+
+    def test_a_billion_laughs(self):
+        text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+        for i in range(1, 10):
+            text += "a%d: &a%d [%s]\n" % (i, i, ", ".join(["*a%d" % (i - 1)] * 10))
+        self.refused(self.write("x.yaml", text), 2, "x.yaml:")
+
+    def test_a_hundred_thousand_brackets(self):
+        self.refused(self.write("x.yaml", "[" * 100000), 2, "x.yaml:")
+        self.refused(self.write("x.json", "[" * 100000), 2, "x.json:")
+
+    def test_binary_noise(self):
+        self.refused(self.write("x.yaml", bytes(range(256)) * 10), 2, "x.yaml")
+
+    def test_a_hostile_file_name(self):
+        self.refused(self.write("a\x1b[2J\u202ex.yaml", "a: ["), 2, "\\x1b[2J\\u202ex.yaml")
+
+    def test_an_object_that_cannot_be_one(self):
+        self.refused(self.write("x.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replicas: three}\n"),
+                     2, "x.yaml", "Deployment", "replicas")
+
+    def test_standard_input_that_is_cut(self):
+        self.refused("-", 2, stdin=b'{"kind": "List", "items": [')
+
+
+class HostileNames(Files):
+    NAME = "x\x1b]0;owned\x07\u202eevil"
+
+    def test_no_report_carries_them_raw(self):
+        item = {"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": self.NAME + "\x7f", "namespace": "n\x9b2J", "annotations": {"moat.dev/ignore": "\x1b[1m"},
+                             "labels": {"app.kubernetes.io/component": "agent"}},
+                "spec": {"template": {"metadata": {"labels": {"x": "y"}},
+                                      "spec": {"containers": [{"name": "c\x1b[5m", "image": "i\x07:1"}]}}}}
+        path = self.write("x.json", json.dumps(item))
+        for args in (["audit"], ["audit", "-o", "json"], ["fleet"], ["fleet", "-o", "wide"], ["fleet", "-o", "name"],
+                     ["fleet", "-o", "yaml"], ["fleet", "-o", "json"]):
+            status, out, err = run(*args, "-f", path)
+            self.assertIn(status, (0, 1), err)
+            self.assertIsNone(UNSAFE.search(out), args)
+            self.assertIsNone(UNSAFE.search(err), args)
+
+
+class Audit(Files):
+    def test_status_follows_fail_on(self):
+        path = self.write("x.yaml", AGENT % "x")
+        self.assertEqual(run("audit", "-f", path)[0], 1)
+        self.assertEqual(run("audit", "-f", path, "--fail-on", "never")[0], 0)
+        self.assertEqual(run("audit", "-f", path, "--fail-on", "critical")[0], 1)
+        self.assertEqual(run("audit", "-f", path, "--fail-on", "nonsense")[0], 2)
+
+    def test_json_has_all_keys(self):
+        _, out, _ = run("audit", "-f", DEMO, "-o", "json", env={"MOAT_NOW": "2026-05-21T13:00:00Z"})
+        report = json.loads(out)
+        self.assertEqual(report["schema"], "moat.audit/v1")
+        self.assertEqual(report["started_at"], "2026-05-21T13:00:00Z")
+        self.assertEqual(report["summary"]["agents"], 5)
+        for key in ("version", "source", "duration_ms", "complete", "incomplete", "not_applicable", "exemptions", "findings"):
+            self.assertIn(key, report)
+        for agent in report["agents"]:
+            self.assertEqual(list(agent), ["namespace", "name", "kind", "state", "companion", "egress", "config", "secrets",
+                                           "identity", "probes"])
+
+    def test_every_source_gives_the_same_findings(self):
+        def prints(*args, stdin=None):
+            report = json.loads(run("audit", "-o", "json", *args, stdin=stdin)[1])
+            return sorted(f["fingerprint"] for f in report["findings"])
+        texts = b"---\n".join(open(os.path.join(DEMO, f), "rb").read() for f in sorted(os.listdir(DEMO)) if f.endswith(".yaml"))
+        one = self.write("one.yaml", texts)
+        want = prints("-f", DEMO)
+        self.assertTrue(want)
+        self.assertEqual(prints("-f", one), want)
+        self.assertEqual(prints("-f", self.write("one.yaml.gz", gzip.compress(texts))), want)
+        self.assertEqual(prints("-f", "-", stdin=texts), want)
+        self.assertEqual(prints("-f", self.write("crlf.yaml", texts.replace(b"\n", b"\r\n"))), want)
+
+    def test_fingerprints_do_not_change(self):
+        a, b = (run("audit", "-f", DEMO, "-o", "json")[1] for _ in range(2))
+        self.assertEqual([f["fingerprint"] for f in json.loads(a)["findings"]],
+                         [f["fingerprint"] for f in json.loads(b)["findings"]])
+
+    def test_several_outputs_in_one_run(self):
+        path = os.path.join(self.dir, "out.json")
+        status, out, err = run("audit", "-f", DEMO, "-o", "text", "-o", "json=" + path)
+        self.assertEqual(status, 1, err)
+        self.assertTrue(out.startswith("5 agents"))
+        self.assertEqual(json.load(open(path))["summary"]["agents"], 5)
+        self.assertEqual(os.listdir(self.dir), ["out.json"])
+
+    def test_a_report_that_cannot_be_written(self):
+        status, _, err = run("audit", "-f", DEMO, "-o", "json=" + os.path.join(self.dir, "no", "x.json"))
+        self.assertEqual(status, 2)
+        self.assertIn("x.json", err)
+
+    def test_text_fits_80_columns_and_has_no_colour(self):
+        _, out, _ = run("audit", "-f", DEMO)
+        self.assertNotIn("\x1b", out)
+        for line in out.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+
+    def test_a_namespace_alone(self):
+        report = json.loads(run("audit", "-f", DEMO, "-n", "research", "-o", "json")[1])
+        self.assertEqual(sorted(a["name"] for a in report["agents"]), ["librarian", "scout"])
+        report = json.loads(run("audit", "-f", DEMO, "-l", "app.kubernetes.io/name=buyer", "-o", "json")[1])
+        self.assertEqual([a["name"] for a in report["agents"]], ["buyer"])
+
+    def test_demo_exits_0_and_needs_no_home(self):
+        status, out, _ = run("demo", env={"HOME": "/nonexistent"})
+        self.assertEqual(status, 0)
+        self.assertTrue(out.startswith("5 agents"))
+
+    def test_every_gotcha_of_the_field_report_is_in_the_demo(self):
+        report = json.loads(run("demo", "-o", "json")[1])
+        rules = {f["rule"] for f in report["findings"]}
+        for rule in ("config-subpath", "config-stale", "init-fetch", "browser-in-agent", "identity-shared", "secret-mode-exposed",
+                     "companion-vpn", "sidecar-in-pod"):
+            self.assertIn(rule, rules)
+
+
+class Config(Files):
+    def audit(self, config):
+        path = self.write("config.yaml", config)
+        status, out, err = run("audit", "-f", DEMO, "--config", path, "-o", "json")
+        self.assertIn(status, (0, 1), err)
+        return json.loads(out)
+
+    def test_mistakes_are_named_with_their_line(self):
+        for text, words in (("rols: []\n", (":1:", "roles")),
+                            ("roles:\n- name: x\n  role: boss\n", (":3:", "agent, companion")),
+                            ("roles:\n- name: x\n", (":2:", "role")),
+                            ("severities:\n  no-such: low\n", (":2:", "no-such")),
+                            ("severities:\n  init-fetch: bad\n", (":2:", "severities")),
+                            ("exemptions:\n- rule: nope\n", (":2:", "nope")),
+                            ("exemptions:\n- rule: init-fetch\n  expires: soon\n", (":3:", "date")),
+                            ("dns: {namespace: x}\n", (":1:", "selector")),
+                            ("trust_objects: maybe\n", (":1:", "true or false")),
+                            ("roles: []\nroles: []\n", (":2:", "roles")),
+                            ("roles: [\n", ("config.yaml",))):
+            path = self.write("config.yaml", text)
+            for args in (["config", "check"], ["audit", "-f", DEMO]):
+                status, out, err = run(*args, "--config", path)
+                self.assertEqual((status, out), (2, ""), text)
+                for word in words:
+                    self.assertIn(word, err)
+
+    def test_check_says_when_it_is_fine(self):
+        status, out, _ = run("config", "check", "--config", self.write("config.yaml", "skin: mono\n"))
+        self.assertEqual(status, 0)
+        self.assertIn("fine", out)
+        self.assertEqual(run("config", "check", "--config", os.path.join(self.dir, "gone"))[0], 2)
+
+    def test_severities_and_exemptions(self):
+        report = self.audit("severities: {companion-single: off, companion-vpn: critical}\n"
+                            "exemptions:\n- {rule: init-fetch, name: builder, reason: until noon, owner: me, expires: 2999-01-01}\n")
+        by_rule = {}
+        for f in report["findings"]:
+            by_rule.setdefault(f["rule"], []).append(f)
+        self.assertNotIn("companion-single", by_rule)
+        self.assertEqual(by_rule["companion-vpn"][0]["severity"], "critical")
+        self.assertEqual(by_rule["init-fetch"][0]["suppressed"]["reason"], "until noon")
+        self.assertEqual(report["exemptions"]["from_config"], 1)
+
+    def test_an_expired_exemption_suppresses_nothing_and_is_reported(self):
+        report = self.audit("exemptions:\n- {rule: init-fetch, reason: r, expires: 2020-01-01}\n")
+        self.assertTrue(all(f["suppressed"] is None for f in report["findings"] if f["rule"] == "init-fetch"))
+        self.assertTrue(any(f["rule"] == "suppression-inert" for f in report["findings"]))
+
+    def test_roles(self):
+        report = self.audit("roles:\n- {namespace: market, role: none}\n")
+        self.assertNotIn("buyer", [a["name"] for a in report["agents"]])
+
+
+class Usage(unittest.TestCase):
+    def test_wrong_usage_is_2_and_one_line(self):
+        for args in (["frobnicate"], ["audit", "--nope"], ["audit", "-f"], ["audit", "extra", "-f", DEMO], ["audit"],
+                     ["audit", "-f", DEMO, "-o", "nope"], ["audit", "-f", DEMO, "-o", "json", "-o", "text"],
+                     ["audit", "-f", DEMO, "-o", "json="], ["fleet", "--fail-on", "high", "-f", DEMO], ["explain"],
+                     ["explain", "no-such-rule"], ["show", "-f", DEMO], ["show", "nobody", "-f", DEMO], ["config"],
+                     ["audit", "-f", DEMO, "-l", "a=("], ["audit", "-f", DEMO, "--color", "pink"], ["console", "-f", DEMO]):
+            status, out, err = run(*args)
+            self.assertEqual((status, out), (2, ""), args)
+            self.assertEqual(err.count("\n"), 1, err)
+
+    def test_a_near_miss_is_offered(self):
+        self.assertIn('"audit"', run("adit")[2])
+        self.assertIn("config-subpath", run("explain", "config-subpat")[2])
+
+    def test_help_and_version(self):
+        self.assertEqual(run("--version")[0], 0)
+        for args in (["--help"], ["audit", "--help"], ["-h"]):
+            status, out, _ = run(*args)
+            self.assertEqual(status, 0)
+            for line in out.splitlines():
+                self.assertLessEqual(len(line), 90, line)
+
+    def test_rules_in_every_format(self):
+        status, out, _ = run("rules", "-o", "name")
+        names = out.split()
+        self.assertEqual(status, 0)
+        self.assertEqual([r["id"] for r in json.loads(run("rules", "-o", "json")[1])], names)
+        for name in names:
+            status, out, _ = run("explain", name)
+            self.assertEqual(status, 0)
+            for heading in ("Why", "Evidence", "Fix", "Judged from", "Reference"):
+                self.assertIn("\n" + heading + "\n", out)
+        self.assertIn("chromium", run("rules", "--lists")[1])
+
+
+class Tables(unittest.TestCase):
+    def test_fleet_has_a_row_an_agent(self):
+        lines = run("fleet", "-f", DEMO)[1].splitlines()
+        self.assertEqual(len(lines), 6)
+        self.assertEqual(lines[0].split()[:4], ["NAMESPACE", "AGENT", "STATE", "COMPANION"])
+        self.assertEqual(run("fleet", "-f", DEMO, "-o", "name")[1].splitlines()[0], "coding/Deployment/builder")
+        self.assertEqual(len(json.loads(run("fleet", "-f", DEMO, "-o", "json")[1])), 5)
+
+    def test_without_utf8_there_is_ascii(self):
+        for args in (["fleet"], ["show", "builder"], ["audit"]):
+            run(*args, "-f", DEMO, env={"LC_ALL": "C"})[1].encode("ascii")
+
+    def test_show(self):
+        for name in ("buyer", "market/buyer", "Deployment/buyer", "market/Deployment/buyer"):
+            status, out, err = run("show", name, "-f", DEMO)
+            self.assertEqual(status, 0, err)
+            self.assertIn("same pod: advisory", out)
+            self.assertIn("sidecar-in-pod", out)
+        self.assertEqual(json.loads(run("show", "buyer", "-f", DEMO, "-o", "json")[1])["name"], "buyer")
+
+    def test_a_name_that_fits_two_agents(self):
+        text = AGENT % "x" + "---\n" + (AGENT % "x").replace("Deployment", "StatefulSet")
+        status, out, err = run("show", "x", "-f", "-", stdin=text.encode())
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("a/Deployment/x, a/StatefulSet/x", err)
+
+
+if __name__ == "__main__":
+    tap.main()
