@@ -476,7 +476,8 @@ collect(const struct loop *l, struct pollfd *polls, struct loop_fd **handles)
 		if (h->dead)
 			continue;
 		polls->fd = f->events ? f->fd : -1;
-		polls->events = (short)((f->events & LOOP_READ ? POLLIN : 0) | (f->events & LOOP_WRITE ? POLLOUT : 0));
+		polls->events =
+			(short)((f->events & LOOP_READ ? POLLIN : 0) | (f->events & LOOP_WRITE ? POLLOUT : 0));
 		polls->revents = 0;
 		polls++;
 		*handles++ = f;

@@ -67,8 +67,7 @@ digits(const char **s, bool negative, int64_t *out)
 	for (; is_digit(**s); ++*s) {
 		int digit = **s - '0';
 
-		if (__builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, negative ? -digit : digit, &n))
+		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, negative ? -digit : digit, &n))
 			return false;
 	}
 	*out = n;
@@ -138,7 +137,10 @@ str_age(int64_t seconds, char out[8])
 		int64_t below, unit; /* seconds */
 		char letter;
 	} steps[] = {
-		{60, 1, 's'}, {3600, 60, 'm'}, {86400, 3600, 'h'}, {730 * 86400LL, 86400, 'd'},
+		{60, 1, 's'},
+		{3600, 60, 'm'},
+		{86400, 3600, 'h'},
+		{730 * 86400LL, 86400, 'd'},
 	};
 	int64_t years = seconds / (365 * 86400LL);
 

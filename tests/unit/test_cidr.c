@@ -3,8 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/cidr.h"
@@ -44,9 +45,11 @@ addresses(void **state)
 static void
 bad_addresses(void **state)
 {
-	static const char *const bad[] = {"", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.256", "1.2.3.4 ", " 1.2.3.4",
-					  ":::", "1:2:3:4:5:6:7:8:9", "1::2::3", "fe80::1%eth0", "12345::", "1.2.3.4/8",
-					  "0x10.0.0.1", "host"};
+	static const char *const bad[] = {"",	       "1.2.3",	       "1.2.3.4.5",
+					  "01.2.3.4",  "1.2.3.256",    "1.2.3.4 ",
+					  " 1.2.3.4",  ":::",	       "1:2:3:4:5:6:7:8:9",
+					  "1::2::3",   "fe80::1%eth0", "12345::",
+					  "1.2.3.4/8", "0x10.0.0.1",   "host"};
 	enum ip_family family;
 	struct ip ip;
 
@@ -108,8 +111,17 @@ blocks(void **state)
 static void
 bad_blocks(void **state)
 {
-	static const char *const bad[] = {"", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/-0",
-					  "10.0.0.0/8 ", "/8", "::/129", "10.0.0.0/8/8", "10.0.0.0/99999999999999999999",
+	static const char *const bad[] = {"",
+					  "10.0.0.0",
+					  "10.0.0.0/",
+					  "10.0.0.0/33",
+					  "10.0.0.0/-1",
+					  "10.0.0.0/-0",
+					  "10.0.0.0/8 ",
+					  "/8",
+					  "::/129",
+					  "10.0.0.0/8/8",
+					  "10.0.0.0/99999999999999999999",
 					  "1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111/8"};
 	enum ip_family family;
 	struct ip_range r;
@@ -246,13 +258,29 @@ is_public(const char *text)
 static void
 public_addresses(void **state)
 {
-	static const char *const yes[] = {"1.1.1.1", "9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0",
-					  "100.63.255.255", "100.128.0.0", "192.0.1.0", "223.255.255.255",
-					  "2606:4700::1111", "::2", "fec0::1", "2001:db7::1"};
-	static const char *const no[] = {"0.1.2.3", "10.9.9.9", "100.64.0.1", "127.0.0.1", "169.254.169.254",
-					 "172.31.255.255", "192.0.0.8", "192.168.0.1", "198.18.0.1", "203.0.113.9",
-					 "224.0.0.1", "255.255.255.255", "::", "::1", "fd00:ec2::254", "fe80::1",
-					 "ff02::1", "2001:db8::1", "::ffff:10.0.0.1"};
+	static const char *const yes[] = {"1.1.1.1",	     "9.255.255.255",	"11.0.0.0",    "172.15.255.255",
+					  "172.32.0.0",	     "100.63.255.255",	"100.128.0.0", "192.0.1.0",
+					  "223.255.255.255", "2606:4700::1111", "::2",	       "fec0::1",
+					  "2001:db7::1"};
+	static const char *const no[] = {"0.1.2.3",
+					 "10.9.9.9",
+					 "100.64.0.1",
+					 "127.0.0.1",
+					 "169.254.169.254",
+					 "172.31.255.255",
+					 "192.0.0.8",
+					 "192.168.0.1",
+					 "198.18.0.1",
+					 "203.0.113.9",
+					 "224.0.0.1",
+					 "255.255.255.255",
+					 "::",
+					 "::1",
+					 "fd00:ec2::254",
+					 "fe80::1",
+					 "ff02::1",
+					 "2001:db8::1",
+					 "::ffff:10.0.0.1"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(yes); i++)
@@ -275,16 +303,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses),
-		cmocka_unit_test(bad_addresses),
-		cmocka_unit_test(blocks),
-		cmocka_unit_test(bad_blocks),
-		cmocka_unit_test(sets_merge),
-		cmocka_unit_test(sets_remove),
-		cmocka_unit_test(sets_combine),
-		cmocka_unit_test(sets_agree_with_a_bitmap),
-		cmocka_unit_test(public_addresses),
-		cmocka_unit_test(loopback_addresses),
+		cmocka_unit_test(addresses),	    cmocka_unit_test(bad_addresses),
+		cmocka_unit_test(blocks),	    cmocka_unit_test(bad_blocks),
+		cmocka_unit_test(sets_merge),	    cmocka_unit_test(sets_remove),
+		cmocka_unit_test(sets_combine),	    cmocka_unit_test(sets_agree_with_a_bitmap),
+		cmocka_unit_test(public_addresses), cmocka_unit_test(loopback_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
