@@ -551,19 +551,19 @@ close_help(struct app *app)
 
 /* k9s's meanings of the keys. */
 static const struct binding general[] = {
-	{'/', "filter", "filter: text, !text, -f letters", 0, ask_filter},
-	{':', "go to", "command: a screen, help, quit", 0, ask_command},
+	{'/', "filter", "filter: text, !not, -f fuzzy", 0, ask_filter},
+	{':', "go to", "command: screen, help, quit", 0, ask_command},
 	{'?', "help", "this page", 0, show_help},
-	{K_ESC, NULL, "clear the filter, or go back", 0, clear_or_back},
-	{'q', NULL, "back; on the first screen quit", 0, back_or_quit},
+	{K_ESC, NULL, "clear the filter, or back", 0, clear_or_back},
+	{'q', NULL, "back, at last quit", 0, back_or_quit},
 	{K_CTRL('c'), NULL, "quit", 0, app_quit},
-	{K_CTRL('r'), NULL, "read everything again", 0, refresh},
-	{K_CTRL('z'), NULL, "only rows with faults, on and off", 0, toggle_faults},
-	{K_CTRL('w'), NULL, "more columns, on and off", 0, toggle_wide},
-	{K_CTRL('e'), NULL, "header line, on and off", 0, toggle_header},
-	{'[', NULL, "the screen before", 0, older_place},
-	{']', NULL, "the screen after", 0, newer_place},
-	{'-', NULL, "the last screen, to and fro", 0, last_place},
+	{K_CTRL('r'), NULL, "read again", 0, refresh},
+	{K_CTRL('z'), NULL, "faults only", 0, toggle_faults},
+	{K_CTRL('w'), NULL, "more columns", 0, toggle_wide},
+	{K_CTRL('e'), NULL, "header line", 0, toggle_header},
+	{'[', NULL, "screen before", 0, older_place},
+	{']', NULL, "screen after", 0, newer_place},
+	{'-', NULL, "last screen", 0, last_place},
 };
 
 static const struct binding moving[] = {
@@ -583,8 +583,8 @@ static const struct binding moving[] = {
 	{K_PAGE_DOWN, NULL, NULL, KEY_HIDDEN, page_down},
 	{K_CTRL('b'), NULL, "page up", 0, page_up},
 	{K_PAGE_UP, NULL, NULL, KEY_HIDDEN, page_up},
-	{K_SHIFT_LEFT, NULL, "sort by the column to the left", 0, sort_left},
-	{K_SHIFT_RIGHT, NULL, "sort by the column to the right", 0, sort_right},
+	{K_SHIFT_LEFT, NULL, "sort one column left", 0, sort_left},
+	{K_SHIFT_RIGHT, NULL, "sort one column right", 0, sort_right},
 	{K_SHIFT_UP, NULL, "sort upwards", 0, sort_ascending},
 	{K_SHIFT_DOWN, NULL, "sort downwards", 0, sort_descending},
 };
@@ -769,7 +769,11 @@ draw_title(const struct app *app, struct screen *s, int row)
 		title.crumbs[title.n_crumbs++] =
 			arena_printf(&a, "%s%s%s", table_view(app->stack[i])->name, *arg ? " " : "", arg);
 	}
-	if (t) {
+	if (app->help) {
+		title.crumbs[title.n_crumbs++] = "help";
+	} else if (t &&
+		   table_data(t)) { /* before there is data, "0 rows" would be said of a fleet nobody has seen */
+		title.rows = true;
 		title.shown = table_shown(t);
 		title.total = table_total(t);
 		title.filter = table_filter(t);

@@ -122,8 +122,8 @@ static const struct {
 	int signo;
 	void (*fn)(void *ctx, int signo);
 } handled[] = {
-	{SIGWINCH, on_resize}, {SIGINT, on_end}, {SIGTERM, on_end}, {SIGHUP, on_end},
-	{SIGTSTP, on_stop}, {SIGCONT, on_continue},
+	{SIGWINCH, on_resize}, {SIGINT, on_end},   {SIGTERM, on_end},
+	{SIGHUP, on_end},      {SIGTSTP, on_stop}, {SIGCONT, on_continue},
 };
 
 /* From the first drawing to the last. */

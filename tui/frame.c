@@ -81,6 +81,16 @@ add_time_of_day(struct pieces *p)
 	add_piece(p, STYLE_INFO, " ", "");
 }
 
+static int
+summary_width(const struct cell *cells, size_t n)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < n; i++)
+		width += 2 + (int)text_width(cells[i].text ? cells[i].text : "");
+	return width;
+}
+
 /* The words that fit whole into the columns up to `end`. */
 static void
 put_summary(struct screen *s, int row, int column, int end, const struct cell *cells, size_t n)
@@ -90,7 +100,8 @@ put_summary(struct screen *s, int row, int column, int end, const struct cell *c
 
 		if (column + 2 + width > end)
 			return;
-		column += 2 + screen_put(s, row, column + 2, width, cells[i].style, cells[i].text ? cells[i].text : "");
+		column += 2 +
+			  screen_put(s, row, column + 2, width, cells[i].style, cells[i].text ? cells[i].text : "");
 	}
 }
 
@@ -110,7 +121,8 @@ frame_header(struct screen *s, int row, const struct app_status *status, const s
 	column += screen_put(s, row, column, end - column, STYLE_LOGO, " moat ");
 	column += screen_put(s, row, column, end - column, STYLE_INFO, " ");
 	column += screen_put(s, row, column, end - column, STYLE_INFO, status->source ? status->source : "");
-	if (status->scope) {
+	/* How the fleet is counts for more than where it is. */
+	if (status->scope && column + 3 + (int)text_width(status->scope) + 1 + summary_width(summary, n) <= end) {
 		column += screen_put(s, row, column, end - column, STYLE_INFO_LABEL, " " INTO " ");
 		column += screen_put(s, row, column, end - column, STYLE_INFO, status->scope);
 	}
@@ -156,14 +168,11 @@ put_tag(struct screen *s, int row, int column, enum style style, const char *bef
 	return column - start;
 }
 
-void
-frame_title(struct screen *s, int row, const struct frame_title *title)
+static void
+put_rows(struct screen *s, int row, int column, const struct frame_title *title)
 {
 	char counter[64], range[64];
-	int column;
 
-	screen_fill(s, row, 0, s->columns, STYLE_TITLE, " ");
-	column = put_crumbs(s, row, title);
 	if (title->shown == title->total)
 		snprintf(counter, sizeof(counter), "%zu", title->total);
 	else
@@ -178,6 +187,17 @@ frame_title(struct screen *s, int row, const struct frame_title *title)
 	snprintf(range, sizeof(range), "%zu-%zu of %zu ", title->first, title->last, title->shown);
 	if ((title->first > 1 || title->last < title->shown) && column + (int)strlen(range) < s->columns)
 		screen_put(s, row, s->columns - (int)strlen(range), (int)strlen(range), STYLE_TITLE, range);
+}
+
+void
+frame_title(struct screen *s, int row, const struct frame_title *title)
+{
+	int column;
+
+	screen_fill(s, row, 0, s->columns, STYLE_TITLE, " ");
+	column = put_crumbs(s, row, title);
+	if (title->rows)
+		put_rows(s, row, column, title);
 }
 
 static int
@@ -203,20 +223,26 @@ put_hint(struct screen *s, int row, int column, const struct binding *b)
 	return column - start + 2;
 }
 
+static bool
+is_hinted(const struct binding *b, bool read_only)
+{
+	return b->name && !(b->flags & KEY_HIDDEN) && !(read_only && b->flags & KEY_WRITES);
+}
+
 void
 frame_hints(struct screen *s, int row, const struct key_group *groups, size_t n, bool read_only)
 {
 	const struct binding *help = keys_find(groups, n, '?');
-	int column = 1, end = s->columns - (help ? hint_width(help) - 2 : 0);
+	int column = 1, end;
 
+	help = help && is_hinted(help, read_only) ? help : NULL;
+	end = s->columns - (help ? hint_width(help) - 2 : 0);
 	screen_fill(s, row, 0, s->columns, STYLE_BODY, " ");
 	for (size_t g = 0; g < n; g++) {
 		for (size_t i = 0; i < groups[g].n; i++) {
 			const struct binding *b = &groups[g].bindings[i];
 
-			if (!b->name || b->flags & KEY_HIDDEN || b == help || (read_only && b->flags & KEY_WRITES))
-				continue;
-			if (column + hint_width(b) <= end)
+			if (is_hinted(b, read_only) && b != help && column + hint_width(b) <= end)
 				column += put_hint(s, row, column, b);
 		}
 	}

@@ -14,9 +14,10 @@
 void frame_header(struct screen *s, int row, const struct app_status *status, const struct cell *summary, size_t n);
 
 struct frame_title {
-	const char *crumbs[16]; /* the screens one came through, the present one last */
+	const char *crumbs[20]; /* the screens one came through, the present one last */
 	size_t n_crumbs;
-	size_t shown, total; /* rows */
+	bool rows; /* the rest is about a table's rows; false: there is none */
+	size_t shown, total;
 	size_t first, last; /* rows in sight, from 1 */
 	const char *filter; /* "" for none */
 	bool faults, wide;

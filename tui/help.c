@@ -8,6 +8,7 @@
 #include "base/vec.h"
 
 #define GAP 3 /* blanks between two columns of help */
+#define MOST_ACROSS 4 /* columns of help */
 
 /* One line: a heading, or keys and what they do. */
 struct line {
@@ -18,25 +19,14 @@ struct line {
 struct lines {
 	struct line *at;
 	size_t n, cap;
-	int keys_width, help_width;
 };
-
-static void
-add_line(struct lines *l, struct line line)
-{
-	int keys = line.keys ? (int)text_width(line.keys) : 0, help = line.help ? (int)text_width(line.help) : 0;
-
-	l->keys_width = keys > l->keys_width ? keys : l->keys_width;
-	l->help_width = help > l->help_width ? help : l->help_width;
-	vec_push(l, line);
-}
 
 static void
 add_heading(struct lines *l, const char *title)
 {
 	if (l->n)
-		add_line(l, (struct line){0});
-	add_line(l, (struct line){.heading = title});
+		vec_push(l, (struct line){0});
+	vec_push(l, (struct line){.heading = title});
 }
 
 /* "j, down": the key and the hidden ones of the same function. */
@@ -69,7 +59,7 @@ add_group(struct lines *l, const struct key_group *g, struct arena *a)
 		const struct binding *b = &g->bindings[i];
 
 		if (!(b->flags & KEY_HIDDEN))
-			add_line(l, (struct line){.keys = all_keys(g, b, a), .help = b->help});
+			vec_push(l, (struct line){.keys = all_keys(g, b, a), .help = b->help});
 	}
 }
 
@@ -87,47 +77,86 @@ add_sort_keys(struct lines *l, const struct view *view, struct arena *a)
 			add_heading(l, "sort by (again: the other way)");
 		first = false;
 		input_key_name(view->columns[i].sort_key, name);
-		add_line(l, (struct line){.keys = arena_strdup(a, name), .help = view->columns[i].name});
+		vec_push(l, (struct line){.keys = arena_strdup(a, name), .help = view->columns[i].name});
 	}
+}
+
+static int
+max_width(int width, const char *text)
+{
+	int other = text ? (int)text_width(text) : 0;
+
+	return other > width ? other : width;
+}
+
+/* The lines side by side: `across` columns of `down` lines, each as wide as it needs. */
+struct layout {
+	int across, down;
+	int keys[MOST_ACROSS], width[MOST_ACROSS];
+};
+
+static bool
+fits(const struct lines *l, int columns, int across, struct layout *out)
+{
+	int sum = 1 - GAP;
+
+	*out = (struct layout){.across = across, .down = ((int)l->n + across - 1) / across};
+	for (int c = 0; c < across; c++) {
+		int help = 0, heading = 0;
+
+		for (int i = c * out->down; i < (int)l->n && i < (c + 1) * out->down; i++) {
+			out->keys[c] = max_width(out->keys[c], l->at[i].keys);
+			help = max_width(help, l->at[i].help);
+			heading = max_width(heading, l->at[i].heading);
+		}
+		out->width[c] = out->keys[c] + 2 + help > heading ? out->keys[c] + 2 + help : heading;
+		sum += out->width[c] + GAP;
+	}
+	return sum <= columns;
 }
 
 static void
-draw_line(struct screen *s, const struct lines *l, const struct line *line, int row, int column, int columns)
+draw_column(struct screen *s, const struct lines *l, const struct layout *layout, int c, int x, int row, int rows,
+	    int first)
 {
-	if (line->heading) {
-		screen_put(s, row, column, columns, STYLE_HELP_SECTION, line->heading);
-	} else if (line->keys) {
-		screen_put(s, row, column, columns, STYLE_HELP_KEY, line->keys);
-		screen_put(s, row, column + l->keys_width + 2, columns - l->keys_width - 2, STYLE_HELP, line->help);
+	int keys = layout->keys[c];
+
+	for (int i = 0; i < layout->down && c * layout->down + i < (int)l->n; i++) {
+		const struct line *line = &l->at[c * layout->down + i];
+		int y = row + i - first;
+
+		if (i < first || i - first >= rows)
+			continue;
+		if (line->heading) {
+			screen_put(s, y, x, s->columns - x, STYLE_HELP_SECTION, line->heading);
+		} else if (line->keys) {
+			screen_put(s, y, x, keys, STYLE_HELP_KEY, line->keys);
+			screen_put(s, y, x + keys + 2, s->columns - x - keys - 2, STYLE_HELP, line->help);
+		}
 	}
 }
 
-int
+void
 help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view, int row, int rows,
 	  int *first)
 {
 	AUTO(arena) struct arena a = {0};
 	struct lines l = {0};
-	int width, across, down;
+	struct layout layout;
+	int across = MOST_ACROSS, x = 1;
 
 	for (size_t i = 0; i < n; i++)
 		add_group(&l, &groups[i], &a);
 	add_sort_keys(&l, view, &a);
-	width = l.keys_width + 2 + l.help_width + GAP;
-	across = (s->columns - 1 + GAP) / width;
-	across = across < 1 ? 1 : across;
-	down = ((int)l.n + across - 1) / across;
-	*first = *first > down - rows ? down - rows : *first;
+	while (!fits(&l, s->columns, across, &layout) && across > 1)
+		across--;
+	*first = *first > layout.down - rows ? layout.down - rows : *first;
 	*first = *first < 0 ? 0 : *first;
 	for (int y = 0; y < rows; y++)
 		screen_fill(s, row + y, 0, s->columns, STYLE_HELP, " ");
-	for (int i = 0; i < (int)l.n; i++) {
-		int y = i % down - *first;
-
-		if (y >= 0 && y < rows)
-			draw_line(s, &l, &l.at[i], row + y, 1 + i / down * width,
-				  across == 1 ? s->columns - 1 : width - GAP);
+	for (int c = 0; c < layout.across; c++) {
+		draw_column(s, &l, &layout, c, x, row, rows, *first);
+		x += layout.width[c] + GAP;
 	}
 	vec_free(&l);
-	return down;
 }

@@ -9,9 +9,9 @@
 
 /*
  * Draws the groups and the sort keys of a view into as many columns as fit, from line *first on, which is kept within
- * what there is. Returns the lines there are to scroll.
+ * what there is.
  */
-int help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view, int row, int rows,
-	      int *first);
+void help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view, int row,
+	       int rows, int *first);
 
 #endif

@@ -45,18 +45,21 @@ static const struct {
 	char final;
 	int key, shifted;
 } letter_keys[] = {
-	{'A', K_UP, K_SHIFT_UP}, {'B', K_DOWN, K_SHIFT_DOWN}, {'C', K_RIGHT, K_SHIFT_RIGHT},
-	{'D', K_LEFT, K_SHIFT_LEFT}, {'H', K_HOME, K_HOME}, {'F', K_END, K_END}, {'Z', K_BACKTAB, K_BACKTAB},
-	{'P', K_F1, K_F1}, {'Q', K_F1 + 1, K_F1 + 1}, {'R', K_F1 + 2, K_F1 + 2}, {'S', K_F1 + 3, K_F1 + 3},
-	{'M', K_ENTER, K_ENTER}, /* of the number pad, after ESC O */
+	{'A', K_UP, K_SHIFT_UP},       {'B', K_DOWN, K_SHIFT_DOWN},
+	{'C', K_RIGHT, K_SHIFT_RIGHT}, {'D', K_LEFT, K_SHIFT_LEFT},
+	{'H', K_HOME, K_HOME},	       {'F', K_END, K_END},
+	{'Z', K_BACKTAB, K_BACKTAB},   {'P', K_F1, K_F1},
+	{'Q', K_F1 + 1, K_F1 + 1},     {'R', K_F1 + 2, K_F1 + 2},
+	{'S', K_F1 + 3, K_F1 + 3},
 };
 
 static const struct {
 	int number, key;
 } tilde_keys[] = {
-	{1, K_HOME}, {2, K_INSERT}, {3, K_DELETE}, {4, K_END}, {5, K_PAGE_UP}, {6, K_PAGE_DOWN}, {7, K_HOME},
-	{8, K_END}, {11, K_F1}, {12, K_F1 + 1}, {13, K_F1 + 2}, {14, K_F1 + 3}, {15, K_F1 + 4}, {17, K_F1 + 5},
-	{18, K_F1 + 6}, {19, K_F1 + 7}, {20, K_F1 + 8}, {21, K_F1 + 9}, {23, K_F1 + 10}, {24, K_F1 + 11},
+	{1, K_HOME},	      {2, K_INSERT},	  {3, K_DELETE},  {4, K_END},	   {5, K_PAGE_UP},
+	{6, K_PAGE_DOWN},     {7, K_HOME},	  {8, K_END},	  {11, K_F1},	   {12, K_F1 + 1},
+	{13, K_F1 + 2},	      {14, K_F1 + 3},	  {15, K_F1 + 4}, {17, K_F1 + 5},  {18, K_F1 + 6},
+	{19, K_F1 + 7},	      {20, K_F1 + 8},	  {21, K_F1 + 9}, {23, K_F1 + 10}, {24, K_F1 + 11},
 	{200, K_PASTE_BEGIN}, {201, K_PASTE_END},
 };
 
@@ -130,6 +133,8 @@ decode_ss3(const char *s, size_t len)
 
 	if (end >= len)
 		return (struct decoded){0, K_NONE};
+	if (s[end] == 'M') /* of the number pad */
+		return (struct decoded){end + 1, K_ENTER};
 	return (struct decoded){end + 1, letter_key(s[end], modified ? s[2] - '0' : 0)};
 }
 
@@ -167,11 +172,24 @@ decode_escape(const struct input *in, const char *s, size_t len)
 	return (struct decoded){2, K_NONE}; /* alt */
 }
 
+/* Do the bytes break off within a character that was good so far? */
+static bool
+is_cut_short(const char *s, size_t len)
+{
+	unsigned char first = (unsigned char)s[0];
+	size_t want = first < 0xc2 || first > 0xf4 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+	for (size_t i = 1; i < len && i < want; i++) {
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return false;
+	}
+	return len < want;
+}
+
 static struct decoded
 decode_character(const char *s, size_t len)
 {
 	unsigned char first = (unsigned char)s[0];
-	size_t want = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 	const char *at = s;
 	uint32_t c;
 
@@ -179,7 +197,7 @@ decode_character(const char *s, size_t len)
 		return (struct decoded){1, K_BACKSPACE};
 	if (first < 0x80)
 		return (struct decoded){1, first == '\n' ? K_ENTER : first};
-	if (len < want && len < 4)
+	if (is_cut_short(s, len))
 		return (struct decoded){0, K_NONE};
 	c = text_next(&at, s + len);
 	return (struct decoded){(size_t)(at - s), c == 0xfffd ? K_NONE : (int)c};
@@ -222,11 +240,26 @@ static const struct {
 	int key;
 	const char *name;
 } key_names[] = {
-	{K_TAB, "tab"}, {K_ENTER, "enter"}, {K_ESC, "esc"}, {K_BACKSPACE, "backspace"}, {' ', "space"},
-	{K_UP, "up"}, {K_DOWN, "down"}, {K_LEFT, "left"}, {K_RIGHT, "right"}, {K_HOME, "home"}, {K_END, "end"},
-	{K_PAGE_UP, "pgup"}, {K_PAGE_DOWN, "pgdn"}, {K_INSERT, "insert"}, {K_DELETE, "delete"},
-	{K_BACKTAB, "shift-tab"}, {K_SHIFT_UP, "shift-up"}, {K_SHIFT_DOWN, "shift-down"},
-	{K_SHIFT_LEFT, "shift-left"}, {K_SHIFT_RIGHT, "shift-right"},
+	{K_TAB, "tab"},
+	{K_ENTER, "enter"},
+	{K_ESC, "esc"},
+	{K_BACKSPACE, "backspace"},
+	{' ', "space"},
+	{K_UP, "up"},
+	{K_DOWN, "down"},
+	{K_LEFT, "left"},
+	{K_RIGHT, "right"},
+	{K_HOME, "home"},
+	{K_END, "end"},
+	{K_PAGE_UP, "pgup"},
+	{K_PAGE_DOWN, "pgdn"},
+	{K_INSERT, "insert"},
+	{K_DELETE, "delete"},
+	{K_BACKTAB, "shift-tab"},
+	{K_SHIFT_UP, "shift-up"},
+	{K_SHIFT_DOWN, "shift-down"},
+	{K_SHIFT_LEFT, "shift-left"},
+	{K_SHIFT_RIGHT, "shift-right"},
 };
 
 void

@@ -33,7 +33,8 @@ struct pane {
 void pane_add(struct pane *p, enum style style, int indent, const char *text);
 void pane_addf(struct pane *p, enum style style, int indent, const char *fmt, ...) PRINTF(4, 5);
 void pane_newline(struct pane *p);
-void pane_tab(struct pane *p, int column); /* blanks up to that column, at least one unless at it or at the left edge */
+void pane_tab(struct pane *p,
+	      int column); /* blanks up to that column, at least one unless at it or at the left edge */
 /* Empty again; columns and ascii stay. */
 void pane_clear(struct pane *p);
 void pane_free(struct pane *p);

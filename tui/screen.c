@@ -151,7 +151,8 @@ screen_put(struct screen *s, int row, int column, int columns, enum style style,
 }
 
 void
-screen_put_padded(struct screen *s, int row, int column, int columns, bool right, enum style style, const char *text)
+screen_put_padded(struct screen *s, int row, int column, int columns, bool right, enum style style,
+		  const char *text)
 {
 	int width = (int)text_width(text), lead = right && width < columns ? columns - width : 0;
 

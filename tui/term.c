@@ -262,7 +262,8 @@ start_curses(struct term *t, struct err *e)
 	if (!t->curses)
 		t->curses = newterm(name, stdout, keys);
 	if (!t->curses)
-		return err_set(e, ERR_USAGE, 0, "TERM=%s is not known here: set TERM, or install its terminfo entry",
+		return err_set(e, ERR_USAGE, 0,
+			       "TERM=%s is not known here: set TERM, or install its terminfo entry",
 			       name ? name : "");
 	return true;
 }
@@ -366,12 +367,13 @@ static const struct {
 	const char *capability;
 	int key;
 } key_capabilities[] = {
-	{"kcuu1", K_UP}, {"kcud1", K_DOWN}, {"kcub1", K_LEFT}, {"kcuf1", K_RIGHT}, {"khome", K_HOME}, {"kend", K_END},
-	{"kpp", K_PAGE_UP}, {"knp", K_PAGE_DOWN}, {"kich1", K_INSERT}, {"kdch1", K_DELETE}, {"kcbt", K_BACKTAB},
-	{"kri", K_SHIFT_UP}, {"kind", K_SHIFT_DOWN}, {"kLFT", K_SHIFT_LEFT}, {"kRIT", K_SHIFT_RIGHT},
-	{"kf1", K_F1}, {"kf2", K_F1 + 1}, {"kf3", K_F1 + 2}, {"kf4", K_F1 + 3}, {"kf5", K_F1 + 4}, {"kf6", K_F1 + 5},
-	{"kf7", K_F1 + 6}, {"kf8", K_F1 + 7}, {"kf9", K_F1 + 8}, {"kf10", K_F1 + 9}, {"kf11", K_F1 + 10},
-	{"kf12", K_F1 + 11},
+	{"kcuu1", K_UP},	{"kcud1", K_DOWN},	{"kcub1", K_LEFT},	 {"kcuf1", K_RIGHT},
+	{"khome", K_HOME},	{"kend", K_END},	{"kpp", K_PAGE_UP},	 {"knp", K_PAGE_DOWN},
+	{"kich1", K_INSERT},	{"kdch1", K_DELETE},	{"kcbt", K_BACKTAB},	 {"kri", K_SHIFT_UP},
+	{"kind", K_SHIFT_DOWN}, {"kLFT", K_SHIFT_LEFT}, {"kRIT", K_SHIFT_RIGHT}, {"kf1", K_F1},
+	{"kf2", K_F1 + 1},	{"kf3", K_F1 + 2},	{"kf4", K_F1 + 3},	 {"kf5", K_F1 + 4},
+	{"kf6", K_F1 + 5},	{"kf7", K_F1 + 6},	{"kf8", K_F1 + 7},	 {"kf9", K_F1 + 8},
+	{"kf10", K_F1 + 9},	{"kf11", K_F1 + 10},	{"kf12", K_F1 + 11},
 };
 
 void

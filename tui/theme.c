@@ -53,10 +53,11 @@ read_color(const struct node *root, const char *paths, const char *name, struct 
 		const char *text = node_text(n);
 
 		if (n && (!text || !color_parse(text, out)))
-			return err_set(e, ERR_INPUT, 0,
-				       "%s:%u: %.*s: %s%s%s is no colour: write \"#rrggbb\", a CSS colour name or default",
-				       name, n->line, (int)len, paths, text ? "\"" : "",
-				       text ? text : node_type_name(n), text ? "\"" : "");
+			return err_set(
+				e, ERR_INPUT, 0,
+				"%s:%u: %.*s: %s%s%s is no colour: write \"#rrggbb\", a CSS colour name or default",
+				name, n->line, (int)len, paths, text ? "\"" : "", text ? text : node_type_name(n),
+				text ? "\"" : "");
 		if (n)
 			return true;
 		paths += len + (paths[len] == ' ');
@@ -98,9 +99,10 @@ make_legible(struct theme *t)
 			look->attrs = look->plain_attrs;
 		if (i != STYLE_BORDER && look->fg.set && look->bg.set &&
 		    color_contrast(look->fg.rgb, look->bg.rgb) < LEGIBLE)
-			look->fg.rgb = color_contrast(0x000000, look->bg.rgb) > color_contrast(0xffffff, look->bg.rgb)
-					       ? 0x000000
-					       : 0xffffff;
+			look->fg.rgb =
+				color_contrast(0x000000, look->bg.rgb) > color_contrast(0xffffff, look->bg.rgb)
+					? 0x000000
+					: 0xffffff;
 	}
 	if (same_color(cursor->bg, t->styles[STYLE_CELL].bg))
 		cursor->attrs |= ATTR_REVERSE;
@@ -194,7 +196,8 @@ unknown_skin(const char *name, struct err *e)
 	AUTO(buf) struct buf known = {0};
 
 	for (const struct embedded_file *f = skin_files; f->name; f++)
-		buf_addf(&known, "%s%.*s", known.len ? ", " : "", (int)(strlen(f->name) - strlen(".yaml")), f->name);
+		buf_addf(&known, "%s%.*s", known.len ? ", " : "", (int)(strlen(f->name) - strlen(".yaml")),
+			 f->name);
 	return err_set(e, ERR_INPUT, 0,
 		       "no skin %s: not in the skins folder of moat's or k9s's configuration, and none of %s", name,
 		       buf_str(&known));
