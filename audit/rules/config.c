@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "fleet/image.h"
+#include "fleet/mounted_file.h"
 #include "fleet/setup.h"
 
 #define ARTICLE                                                                                                   \
@@ -26,6 +27,8 @@ restart_command(struct audit_run *run, const struct workload *w)
 		if (strcmp(resources[i][0], w->kind) == 0)
 			return audit_printf(run, "kubectl -n %s rollout restart %s/%s", w->namespace,
 					    resources[i][1], w->name);
+	if (strcmp(w->kind, "Pod") == 0)
+		return audit_printf(run, "delete %s and create it again", rule_workload(run, w));
 	return audit_printf(run, "let new pods of %s replace those that run", rule_workload(run, w));
 }
 
@@ -141,78 +144,73 @@ static void
 report_subpath(struct audit_run *run, const struct workload *w, const struct container *c,
 	       const struct volume_mount *m, const char *config_map, const char *key)
 {
-	const char *what = config_map ? audit_printf(run, "key %s of ConfigMap %s/%s", key ? key : "?",
-						     w->namespace, config_map)
+	const char *field = m->sub_path ? "subPath" : "subPathExpr";
+	const char *what = config_map ? audit_printf(run, "%s%s%sConfigMap %s/%s", key ? "key " : "",
+						     key ? key : "", key ? " of " : "", w->namespace, config_map)
 				      : audit_printf(run, "volume %s", m->volume);
 
-	audit_report(
-		run, w,
-		&(struct finding_args){
-			.container = c->name,
-			.subject = m->path,
-			.line = m->line,
-			.message = audit_printf(
-				run,
-				"container %s of %s mounts its Pipelock config %s with %s: edits never "
-				"reach it while it runs",
-				c->name, rule_workload(run, w), m->path, m->sub_path ? "subPath" : "subPathExpr"),
-			.evidence = audit_printf(run, "%s: %s, from %s", m->sub_path ? "subPath" : "subPathExpr",
-						 m->sub_path ? m->sub_path : m->sub_path_expr, what),
-			.fix = subpath_fix(run, w, c, m),
-		});
+	audit_report(run, w,
+		     &(struct finding_args){
+			     .container = c->name,
+			     .subject = m->path,
+			     .line = m->line,
+			     .message = audit_printf(
+				     run,
+				     "container %s of %s mounts its Pipelock config %s with %s: edits never "
+				     "reach it while it runs",
+				     c->name, rule_workload(run, w), m->path, field),
+			     .evidence = audit_printf(run, "%s: %s, from %s", field,
+						      m->sub_path ? m->sub_path : m->sub_path_expr, what),
+			     .fix = subpath_fix(run, w, c, m),
+		     });
 }
 
-/* The source that Pipelock reads through this mount; NULL. */
-static const struct config_source *
-source_of(const struct workload *w, const struct volume_mount *m)
+/*
+ * A file that Pipelock reads, or that one of its commands names, is a config whatever it is called. Beside that an agent
+ * may have files of its own that are about Pipelock (pipelock-prompts.yaml): there the usual name is asked for.
+ */
+static bool
+is_sure(const struct container *c, const struct config_source *s)
 {
-	for (size_t i = 0; w->pipelock && i < w->pipelock->n_sources; i++)
-		if (w->pipelock->sources[i].mount == m)
-			return &w->pipelock->sources[i];
-	return NULL;
-}
+	const char *name = s->path ? path_name(s->path) : "";
 
-/* The same in a container that is no firewall: `pipelock mcp proxy --config`, or a file that is called like one. */
-static const struct config_source *
-other_source_of(struct audit_run *run, const struct workload *w, const struct container *c,
-		const struct volume_mount *m)
-{
-	size_t n;
-	const struct config_source *s = setup_config_mounts(audit_fleet(run), w, c, audit_scratch(run), &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (s[i].mount == m)
-			return &s[i];
-	return NULL;
+	return container_is_pipelock(c) || str_eq(name, "pipelock.yaml") || str_eq(name, "pipelock.yml") ||
+	       !str_has(name, "pipelock") || str_starts(s->path, "/etc/pipelock/");
 }
 
 static void
 check_subpath(struct audit_run *run, const struct workload *w, const struct container *c,
-	      const struct volume_mount *m)
+	      const struct volume_mount *m, const struct config_source *configs, size_t n)
 {
-	const struct config_source *s = source_of(w, m);
 	const char *config_map = NULL, *key;
 
-	if (!s)
-		s = other_source_of(run, w, c, m);
-	if (s) {
-		report_subpath(run, w, c, m, s->config_map, s->key);
-		return;
+	for (size_t i = 0; i < n; i++) {
+		if (configs[i].mount == m && is_sure(c, &configs[i])) {
+			report_subpath(run, w, c, m, configs[i].config_map, configs[i].key);
+			return;
+		}
 	}
 	key = mounted_config(w, m, pod_spec_volume(&w->template->spec, m->volume), &config_map);
 	if (key)
 		report_subpath(run, w, c, m, config_map, key);
 }
 
+/* What a command of Pipelock names or what is called a config; and what some other container has as its config. */
 static void
 config_subpath(struct audit_run *run, const struct workload *w)
 {
 	const struct pod_spec *s = &w->template->spec;
 
-	for (size_t i = 0; i < s->n_containers; i++)
-		for (size_t j = 0; j < s->containers[i].n_mounts; j++)
-			if (is_subpath(&s->containers[i].mounts[j]))
-				check_subpath(run, w, &s->containers[i], &s->containers[i].mounts[j]);
+	for (size_t i = 0; i < s->n_containers; i++) {
+		const struct container *c = &s->containers[i];
+		size_t n;
+		const struct config_source *configs =
+			setup_config_mounts(audit_fleet(run), w, c, audit_scratch(run), &n);
+
+		for (size_t j = 0; j < c->n_mounts; j++)
+			if (is_subpath(&c->mounts[j]))
+				check_subpath(run, w, c, &c->mounts[j], configs, n);
+	}
 }
 
 const struct rule rule_config_subpath = {
@@ -443,6 +441,7 @@ struct reference {
 	const char *where; /* "volume pipelock-config" */
 	bool optional;
 	unsigned line;
+	bool by_path; /* only Pipelock's command line needs the key: the pod starts without */
 };
 
 struct seen {
@@ -514,7 +513,8 @@ report_missing(struct audit_run *run, const struct workload *w, const struct ref
 			.line = r->line,
 			.message = audit_printf(run, "container %s of %s needs %s, which does not exist: %s",
 						r->container->name, rule_workload(run, w), what,
-						m ? "Pipelock does not find its file" : "no pod of it can start"),
+						r->by_path && m ? "Pipelock does not find its file"
+								: "no pod of it can start"),
 			.evidence = m ? audit_printf(run, "referred to by %s; %s", r->where, list_keys(run, m))
 				      : audit_printf(run, "referred to by %s, not optional", r->where),
 			.fix = m ? audit_printf(run,
@@ -576,13 +576,14 @@ check_env(struct audit_run *run, const struct workload *w, struct seen *seen, co
 		if (e->source == ENV_CONFIG_MAP)
 			check_reference(run, w, seen,
 					&(struct reference){c, e->ref, e->key, audit_printf(run, "env %s", e->name),
-							    e->optional, e->line});
+							    e->optional, e->line, false});
 	}
 	for (size_t i = 0; i < c->n_env_from; i++) {
 		const struct env_from *e = &c->env_from[i];
 
-		check_reference(run, w, seen,
-				&(struct reference){c, e->config_map, NULL, "envFrom", e->optional, e->line});
+		check_reference(
+			run, w, seen,
+			&(struct reference){c, e->config_map, NULL, "envFrom", e->optional, e->line, false});
 	}
 }
 
@@ -600,7 +601,7 @@ check_sources(struct audit_run *run, const struct workload *w, struct seen *seen
 		check_reference(run, w, seen,
 				&(struct reference){s->container, s->config_map, s->key,
 						    audit_printf(run, "volume %s at %s", s->mount->volume, s->path),
-						    s->optional, s->mount->line});
+						    s->optional, s->mount->line, true});
 	}
 }
 

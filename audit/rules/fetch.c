@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "fleet/env.h"
 #include "fleet/image.h"
+#include "fleet/mounted_file.h"
 #include "fleet/proxy.h"
 
 /*
@@ -675,50 +676,14 @@ variable(const struct fetch_view *v, const char *name)
 	return NULL;
 }
 
-/* The ConfigMap's text that stands at this path of a volume. */
-static const char *
-volume_text(const struct fetch_view *v, const struct volume *volume, const char *path)
-{
-	for (size_t i = 0; i < volume->n_sources; i++) {
-		const struct volume_source *s = &volume->sources[i];
-		const char *name = s->has_items ? NULL : path;
-		const struct config_map *m;
-		const struct config_key *key;
-
-		if (s->type != VOLUME_CONFIG_MAP)
-			continue;
-		for (size_t j = 0; j < s->n_items; j++)
-			if (str_eq(s->items[j].path, path))
-				name = s->items[j].key;
-		m = fleet_config_map(v->fleet, v->workload->namespace, s->name);
-		key = m && name ? config_map_key(m, name) : NULL;
-		if (key && key->text)
-			return key->text;
-	}
-	return NULL;
-}
-
 static const char *
 mounted_text(const struct fetch_view *v, const char *path)
 {
-	const struct container *c = v->container;
+	struct mounted_file file = mounted_file_find(v->fleet, v->workload->namespace, &v->workload->template->spec,
+						     v->container, path, v->arena);
+	size_t len;
 
-	for (size_t i = 0; i < c->n_mounts; i++) {
-		const struct volume_mount *m = &c->mounts[i];
-		const struct volume *volume = pod_spec_volume(&v->workload->template->spec, m->volume);
-		size_t n = strlen(m->path);
-		const char *text, *rest = path + n;
-
-		if (!volume || m->sub_path_expr || strncmp(path, m->path, n) != 0 || (*rest && *rest != '/'))
-			continue;
-		rest += *rest == '/';
-		if (m->sub_path)
-			rest = arena_printf(v->arena, "%s%s%s", m->sub_path, *rest ? "/" : "", rest);
-		text = volume_text(v, volume, rest);
-		if (text)
-			return text;
-	}
-	return NULL;
+	return mounted_file_text(v->fleet, v->workload->namespace, &file, &len);
 }
 
 /* $(NAME) as the kubelet puts it in; what is set but not known becomes SHELL_UNKNOWN, what is not set stays. */

@@ -31,6 +31,18 @@ suggested_identity(const struct workload *w)
 	return w->n_agents == 1 ? w->agents[0]->name : w->name;
 }
 
+/* "In ConfigMap a/x (key pipelock.yaml)"; without a ConfigMap what there has to be first. */
+static const char *
+in_config(struct audit_run *run, const struct workload *w)
+{
+	if (rule_config_object(w->pipelock))
+		return audit_printf(run, "In %s", rule_config_name(run, w));
+	return audit_printf(
+		run,
+		"Give %s a config of its own (a ConfigMap, mounted as a directory and named by --config); there",
+		rule_workload(run, w));
+}
+
 /*
  * identity-missing
  */
@@ -42,24 +54,25 @@ identity_missing(struct audit_run *run, const struct workload *w)
 
 	if (!p || !rule_config_speaks(p) || p->config.default_identity || has_profile(&p->config))
 		return;
-	audit_report(run, w,
-		     &(struct finding_args){
-			     .object = rule_config_object(p),
-			     .message = audit_printf(
-				     run,
-				     "companion %s binds no identity: its log and its verdicts cannot say "
-				     "which agent sent what",
-				     rule_workload(run, w)),
-			     .evidence = audit_printf(run,
-						      "%s: no default_agent_identity, and no profile under agents: "
-						      "with source_cidrs or listeners",
-						      rule_config_name(run, w)),
-			     .fix = audit_printf(
-				     run,
-				     "Add to %s: default_agent_identity: %s and bind_default_agent_identity: "
-				     "true, then restart %s.",
-				     rule_config_name(run, w), suggested_identity(w), rule_workload(run, w)),
-		     });
+	audit_report(
+		run, w,
+		&(struct finding_args){
+			.object = rule_config_object(p),
+			.line = rule_config_line(p, 0),
+			.message =
+				audit_printf(run,
+					     "companion %s binds no identity: its log and its verdicts cannot say "
+					     "which agent sent what",
+					     rule_workload(run, w)),
+			.evidence = audit_printf(run,
+						 "%s: no default_agent_identity, and no profile under agents: with "
+						 "source_cidrs or listeners",
+						 rule_config_name(run, w)),
+			.fix = audit_printf(run,
+					    "%s write default_agent_identity: %s and bind_default_agent_identity: "
+					    "true, then restart %s.",
+					    in_config(run, w), suggested_identity(w), rule_workload(run, w)),
+		});
 }
 
 const struct rule rule_identity_missing = {
@@ -90,16 +103,17 @@ identity_spoofable(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 	const char *name;
+	unsigned line;
 
 	if (!p || !rule_config_speaks(p) || p->config.bind_identity)
 		return;
 	name = p->config.default_identity;
+	line = p->config.bind_line ? p->config.bind_line : p->config.identity_line;
 	audit_report(
 		run, w,
 		&(struct finding_args){
 			.object = rule_config_object(p),
-			.line = rule_config_line(p, p->config.bind_line ? p->config.bind_line
-									: p->config.identity_line),
+			.line = rule_config_line(p, line),
 			.message =
 				audit_printf(run,
 					     "companion %s lets callers name themselves: a request with the header "
@@ -108,9 +122,8 @@ identity_spoofable(struct audit_run *run, const struct workload *w)
 			.evidence =
 				audit_printf(run, "%s: bind_default_agent_identity is %s", rule_config_name(run, w),
 					     p->config.bind_line ? "false" : "not written, which means false"),
-			.fix = audit_printf(run,
-					    "In %s set bind_default_agent_identity: true%s%s, then restart %s.",
-					    rule_config_name(run, w), name ? "" : " and default_agent_identity: ",
+			.fix = audit_printf(run, "%s write bind_default_agent_identity: true%s%s, then restart %s.",
+					    in_config(run, w), name ? "" : " and default_agent_identity: ",
 					    name ? "" : suggested_identity(w), rule_workload(run, w)),
 		});
 }
@@ -332,6 +345,39 @@ list_others(struct audit_run *run, const struct bound *group, size_t n, size_t s
 	return n - 1 > listed ? audit_printf(run, "%s and %zu more", text, n - 1 - listed) : text;
 }
 
+static bool
+shares_config(const struct bound *group, size_t n, size_t self)
+{
+	const struct config_map *m = group[self].w->pipelock->config_map;
+
+	for (size_t i = 0; m && i < n; i++)
+		if (i != self && group[i].w->pipelock->config_map == m)
+			return true;
+	return false;
+}
+
+static const char *
+duplicate_fix(struct audit_run *run, const struct bound *group, size_t n, size_t self, const char *others)
+{
+	const struct workload *w = group[self].w;
+	const char *name = suggested_identity(w);
+
+	if (shares_config(group, n, self))
+		return audit_printf(
+			run,
+			"Give each of %s and %s a ConfigMap of its own, whose default_agent_identity is the "
+			"agent that it serves.",
+			rule_workload(run, w), others);
+	if (strcmp(name, group[self].identity) == 0)
+		return audit_printf(
+			run,
+			"This one serves %s and may keep the name: set default_agent_identity of %s to the "
+			"agent that it serves.",
+			name, others);
+	return audit_printf(run, "In %s set default_agent_identity: %s, the agent that it serves, then restart %s.",
+			    rule_config_name(run, w), name, rule_workload(run, w));
+}
+
 static void
 report_duplicate(struct audit_run *run, const struct bound *group, size_t n, size_t self)
 {
@@ -347,12 +393,7 @@ report_duplicate(struct audit_run *run, const struct bound *group, size_t n, siz
 						     rule_workload(run, w), group[self].identity, others),
 			     .evidence = audit_printf(run, "%s: default_agent_identity: %s; the same in %s",
 						      rule_config_name(run, w), group[self].identity, others),
-			     .fix = audit_printf(
-				     run,
-				     "Let each companion bind the agent it serves: in %s set "
-				     "default_agent_identity: %s (a ConfigMap of its own, if the other companion "
-				     "reads this one too), then restart %s.",
-				     rule_config_name(run, w), suggested_identity(w), rule_workload(run, w)),
+			     .fix = duplicate_fix(run, group, n, self, others),
 		     });
 }
 

@@ -85,18 +85,18 @@ fetch_fix(struct audit_run *run, const struct workload *w, const struct containe
 	const char *url = rule_proxy_url(run, w);
 
 	if (pipelock)
-		return audit_printf(
-			run,
-			"In init container %s of %s copy the binary instead: image: %s, command: [\"cp\", "
-			"\"/pipelock\", \"%s/pipelock\"]. It is the companion's own Pipelock and needs no "
-			"network.",
-			c->name, rule_workload(run, w), image_to_copy(run, w), copy_target(c));
+		return audit_printf(run,
+				    "In init container %s of %s copy the binary instead: image: %s, command: "
+				    "[\"cp\", \"/pipelock\", "
+				    "\"%s/pipelock\"]. It is the companion's own Pipelock and needs no network.",
+				    c->name, rule_workload(run, w), image_to_copy(run, w), copy_target(c));
 	return audit_printf(
 		run,
-		"Build what init container %s of %s fetches into its image and copy it from there, or serve "
-		"it inside the cluster. What has to be fetched at start goes through the companion: "
-		"HTTPS_PROXY and https_proxy %s in this container too.",
-		c->name, rule_workload(run, w), url ? url : "at its Service");
+		"Build what init container %s of %s fetches into its image and copy it from there, or serve it "
+		"inside "
+		"the cluster. What has to be fetched at start can go through the companion: set HTTPS_PROXY and "
+		"https_proxy of this container to %s too.",
+		c->name, rule_workload(run, w), url ? url : "its Service's URL");
 }
 
 static void

@@ -67,8 +67,8 @@ secret_evidence(struct audit_run *run, const struct secret_mount *s)
 	const char *group =
 		s->fs_group == ID_UNSET ? "no fsGroup" : audit_printf(run, "fsGroup %lld", (long long)s->fs_group);
 
-	return audit_printf(run, "%s key %s at %s: mode %04o%s, %04o in the container; %s, %s", s->secret, s->key,
-			    s->path, (unsigned)s->declared.value,
+	return audit_printf(run, "Secret %s, key %s, at %s: mode %04o%s, %04o in the container; %s, %s", s->secret,
+			    s->key, s->path, (unsigned)s->declared.value,
 			    s->declared.set ? "" : " (the default, none is written)", (unsigned)s->effective, user,
 			    group);
 }
@@ -223,10 +223,10 @@ report_decimal(struct audit_run *run, const struct workload *w, const struct vol
 		     &(struct finding_args){
 			     .subject = where,
 			     .line = m->line,
-			     .message = audit_printf(run, "%s: %d on %s of %s is decimal: it means %04o, not 0%d",
+			     .message = audit_printf(run, "%s: %d on %s of %s is decimal: it means 0%o, not 0%d",
 						     field, m->value, where, rule_workload(run, w),
 						     (unsigned)m->value, m->value),
-			     .evidence = audit_printf(run, "%s: %d = %04o", field, m->value, (unsigned)m->value),
+			     .evidence = audit_printf(run, "%s: %d = 0%o", field, m->value, (unsigned)m->value),
 			     .fix = audit_printf(run, "On %s of %s write %s: 0%d in YAML, %d in JSON.", where,
 						 rule_workload(run, w), field, m->value, meant(m->value)),
 		     });
