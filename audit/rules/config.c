@@ -220,22 +220,16 @@ const struct rule rule_config_subpath = {
 	.needs = FACT_WORKLOADS,
 	.title = "Pipelock config mounted with subPath",
 	.why = "A subPath mount binds the file of the moment the container started. The kubelet updates a "
-	       "ConfigMap volume "
-	       "by swapping a link above that file, so an edit reaches the ConfigMap, kubectl shows it, and the "
-	       "running "
-	       "Pipelock keeps the old rules for hours, until something restarts the pod: a redaction or an "
-	       "allowlist that "
-	       "everyone believes is in force is not. A directory mount brings the new file within about a minute. "
-	       "(Pipelock "
-	       "2.3 still has to be told to read it, by SIGHUP or a restart: its watcher overlooks the kubelet's "
-	       "swap.)",
+	       "ConfigMap volume by swapping a link above that file, so an edit reaches the ConfigMap, "
+	       "kubectl shows it, and the running Pipelock keeps the old rules for hours, until something "
+	       "restarts the pod: a redaction or an allowlist that everyone believes is in force is not. A "
+	       "directory mount brings the new file within about a minute. (Pipelock 2.3 still has to be told "
+	       "to read it, by SIGHUP or a restart: its watcher overlooks the kubelet's swap.)",
 	.evidence = "The mount's subPath or subPathExpr, and the ConfigMap's key behind it",
-	.fix = "Mount the ConfigMap as a directory (mountPath: /etc/pipelock, no subPath) and leave --config as it "
-	       "is; "
-	       "until then restart the pod after each change.",
+	.fix = "Mount the ConfigMap as a directory (mountPath: /etc/pipelock, no subPath) and leave --config "
+	       "as it is; until then restart the pod after each change.",
 	.reference = ARTICLE
-	"https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-"
-	"automatically",
+	"https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically",
 	.run = config_subpath,
 };
 
@@ -287,28 +281,25 @@ report_stale(struct audit_run *run, const struct workload *w, const struct confi
 		return;
 	clock_format(m->data_changed_at, changed);
 	clock_format(started_at, started);
-	audit_report(
-		run, w,
-		&(struct finding_args){
-			.container = s->container->name,
-			.subject = s->config_map,
-			.line = s->mount ? s->mount->line : s->container->line,
-			.message =
-				audit_printf(run,
-					     "container %s of %s runs an old config: ConfigMap %s changed after it "
-					     "started, and %s never follows a change",
-					     s->container->name, rule_workload(run, w), s->config_map, how),
-			.evidence =
-				audit_printf(run,
-					     "ConfigMap %s/%s changed %s; container %s of pod %s has run since %s; "
-					     "%zu of %zu pods",
-					     w->namespace, s->config_map, changed, s->container->name,
-					     pod->object.name, started, n, w->n_pods),
-			.fix = audit_printf(run,
-					    "Restart it: %s. Then mount ConfigMap %s as a directory, so that the "
-					    "next edit arrives.",
-					    restart_command(run, w), s->config_map),
-		});
+	audit_report(run, w,
+		     &(struct finding_args){
+			     .container = s->container->name,
+			     .subject = s->config_map,
+			     .line = s->mount ? s->mount->line : s->container->line,
+			     .message = audit_printf(run,
+						     "container %s of %s runs an old config: ConfigMap %s changed "
+						     "after it started, and %s never follows a change",
+						     s->container->name, rule_workload(run, w), s->config_map, how),
+			     .evidence = audit_printf(run,
+						      "ConfigMap %s/%s changed %s; container %s of pod %s has run "
+						      "since %s; %zu of %zu pods",
+						      w->namespace, s->config_map, changed, s->container->name,
+						      pod->object.name, started, n, w->n_pods),
+			     .fix = audit_printf(run,
+						 "Restart it: %s. Then mount ConfigMap %s as a directory, so that "
+						 "the next edit arrives.",
+						 restart_command(run, w), s->config_map),
+		     });
 }
 
 /* How a source is held that cannot follow its ConfigMap; NULL: it can. */
@@ -342,20 +333,15 @@ const struct rule rule_config_stale = {
 	.scope = RULE_PIPELOCK,
 	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS | FACT_PODS,
 	.title = "Running Pipelock has not loaded the present config",
-	.why = "What enforces is what the process loaded, not what the ConfigMap says. With a subPath mount or "
-	       "config in the "
-	       "environment, every edit since the container's start is missing from it: commits are merged, the "
-	       "ConfigMap "
-	       "is right, and the firewall still works by the old text. In the field four edits were missing for "
-	       "hours, and "
-	       "deleting the pod was what helped.",
-	.evidence = "When the ConfigMap's data last changed (its managedFields) and when the container started; of "
-		    "several "
-		    "replicas the oldest",
+	.why = "What enforces is what the process loaded, not what the ConfigMap says. With a subPath mount "
+	       "or config in the environment, every edit since the container's start is missing from it: "
+	       "commits are merged, the ConfigMap is right, and the firewall still works by the old text. In "
+	       "the field four edits were missing for hours, and deleting the pod was what helped.",
+	.evidence = "When the ConfigMap's data last changed (its managedFields) and when the container "
+		    "started; of several replicas the oldest",
 	.fix = "Restart the workload, and mount the ConfigMap as a directory.",
 	.reference = ARTICLE
-	"https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-"
-	"automatically",
+	"https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically",
 	.run = config_stale,
 };
 
@@ -385,24 +371,24 @@ report_env(struct audit_run *run, const struct workload *w, const struct config_
 							s->key ? s->key : "", w->namespace, s->config_map)
 					 : "its environment";
 
-	audit_report(run, w,
-		     &(struct finding_args){
-			     .container = c->name,
-			     .subject = s->config_map,
-			     .line = env_line(c, s->config_map, s->key),
-			     .message = audit_printf(
-				     run,
-				     "container %s of %s takes Pipelock config from its environment: it keeps "
-				     "what held when it started",
-				     c->name, rule_workload(run, w)),
-			     .evidence = from,
-			     .fix = audit_printf(
-				     run,
-				     "In container %s of %s mount the config as a directory (mountPath: "
-				     "/etc/pipelock) and start pipelock run --config /etc/pipelock/pipelock.yaml; "
-				     "take it out of env.",
-				     c->name, rule_workload(run, w)),
-		     });
+	audit_report(
+		run, w,
+		&(struct finding_args){
+			.container = c->name,
+			.subject = s->config_map,
+			.line = env_line(c, s->config_map, s->key),
+			.message = audit_printf(
+				run,
+				"container %s of %s takes Pipelock config from its environment: it keeps "
+				"what held when it started",
+				c->name, rule_workload(run, w)),
+			.evidence = from,
+			.fix = audit_printf(run,
+					    "In container %s of %s mount the config as a directory (mountPath: "
+					    "/etc/pipelock) and start pipelock run --config "
+					    "/etc/pipelock/pipelock.yaml; take it out of env.",
+					    c->name, rule_workload(run, w)),
+		});
 }
 
 static void
@@ -419,11 +405,9 @@ const struct rule rule_config_env = {
 	.scope = RULE_PIPELOCK,
 	.needs = FACT_WORKLOADS,
 	.title = "Pipelock config in the environment",
-	.why = "A container's environment is fixed when it starts: a change of the ConfigMap behind env or envFrom "
-	       "reaches "
-	       "no running process, and neither a file watcher nor SIGHUP can help. It also shows up wherever "
-	       "environments "
-	       "are printed: crash reports, /proc, kubectl describe.",
+	.why = "A container's environment is fixed when it starts: a change of the ConfigMap behind env or "
+	       "envFrom reaches no running process, and neither a file watcher nor SIGHUP can help. It also "
+	       "shows up wherever environments are printed: crash reports, /proc, kubectl describe.",
 	.evidence = "The ConfigMap and key that env or envFrom takes",
 	.fix = "Mount the ConfigMap as a directory and name the file with --config.",
 	.reference = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/",
@@ -505,29 +489,28 @@ report_missing(struct audit_run *run, const struct workload *w, const struct ref
 	const char *what = m ? audit_printf(run, "key %s of ConfigMap %s/%s", r->key, w->namespace, r->config_map)
 			     : audit_printf(run, "ConfigMap %s/%s", w->namespace, r->config_map);
 
-	audit_report(
-		run, w,
-		&(struct finding_args){
-			.container = r->container->name,
-			.subject = what,
-			.line = r->line,
-			.message = audit_printf(run, "container %s of %s needs %s, which does not exist: %s",
-						r->container->name, rule_workload(run, w), what,
-						r->by_path && m ? "Pipelock does not find its file"
-								: "no pod of it can start"),
-			.evidence = m ? audit_printf(run, "referred to by %s; %s", r->where, list_keys(run, m))
-				      : audit_printf(run, "referred to by %s, not optional", r->where),
-			.fix = m ? audit_printf(run,
-						"Add the key %s to ConfigMap %s/%s, or let %s of %s name one that "
-						"is there.",
-						r->key, w->namespace, r->config_map, r->where,
-						rule_workload(run, w))
-				 : audit_printf(run,
-						"Create ConfigMap %s in namespace %s, or correct its name in %s of "
-						"%s%s.",
-						r->config_map, w->namespace, r->where, rule_workload(run, w),
-						nearest_map(run, w->namespace, r->config_map)),
-		});
+	audit_report(run, w,
+		     &(struct finding_args){
+			     .container = r->container->name,
+			     .subject = what,
+			     .line = r->line,
+			     .message = audit_printf(run, "container %s of %s needs %s, which does not exist: %s",
+						     r->container->name, rule_workload(run, w), what,
+						     r->by_path && m ? "Pipelock does not find its file"
+								     : "no pod of it can start"),
+			     .evidence = m ? audit_printf(run, "referred to by %s; %s", r->where, list_keys(run, m))
+					   : audit_printf(run, "referred to by %s, not optional", r->where),
+			     .fix = m ? audit_printf(run,
+						     "Add the key %s to ConfigMap %s/%s, or let %s of %s name one "
+						     "that is there.",
+						     r->key, w->namespace, r->config_map, r->where,
+						     rule_workload(run, w))
+				      : audit_printf(run,
+						     "Create ConfigMap %s in namespace %s, or correct its name in "
+						     "%s of %s%s.",
+						     r->config_map, w->namespace, r->where, rule_workload(run, w),
+						     nearest_map(run, w->namespace, r->config_map)),
+		     });
 }
 
 static void
@@ -627,23 +610,23 @@ check_file(struct audit_run *run, const struct workload *w)
 
 	if (!p->config_map_missing || !p->config_map || s->key || !s->volume)
 		return;
-	audit_report(
-		run, w,
-		&(struct finding_args){
-			.container = s->container->name,
-			.subject = s->path,
-			.line = s->mount->line,
-			.message = audit_printf(run,
-						"container %s of %s starts Pipelock with %s, which volume %s does "
-						"not hold: Pipelock does not find its file",
-						s->container->name, rule_workload(run, w), s->path, s->volume->name),
-			.evidence = audit_printf(run, "volume %s at %s makes %s", s->volume->name, s->mount->path,
-						 list_files(run, s->volume)),
-			.fix = audit_printf(run,
-					    "Let an item of volume %s of %s have the path that %s ends in, or let "
-					    "--config name a file that is there.",
-					    s->volume->name, rule_workload(run, w), s->path),
-		});
+	audit_report(run, w,
+		     &(struct finding_args){
+			     .container = s->container->name,
+			     .subject = s->path,
+			     .line = s->mount->line,
+			     .message = audit_printf(run,
+						     "container %s of %s starts Pipelock with %s, which volume %s "
+						     "does not hold: Pipelock does not find its file",
+						     s->container->name, rule_workload(run, w), s->path,
+						     s->volume->name),
+			     .evidence = audit_printf(run, "volume %s at %s makes %s", s->volume->name,
+						      s->mount->path, list_files(run, s->volume)),
+			     .fix = audit_printf(run,
+						 "Let an item of volume %s of %s have the path that %s ends in, or "
+						 "let --config name a file that is there.",
+						 s->volume->name, rule_workload(run, w), s->path),
+		     });
 }
 
 static void
@@ -677,16 +660,13 @@ const struct rule rule_config_missing = {
 	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS,
 	.title = "ConfigMap or key that Pipelock's container refers to does not exist",
 	.why = "A pod whose ConfigMap is missing stays in ContainerCreating (a volume) or "
-	       "CreateContainerConfigError (env); "
-	       "one whose key is missing starts Pipelock without its file. Either way the firewall is down, and "
-	       "the agent "
-	       "behind it has no way out, or, where its policy is still wide, every way out. A pod that already "
-	       "runs shows "
-	       "nothing: the fault waits for its next restart.",
+	       "CreateContainerConfigError (env); one whose key is missing starts Pipelock without its file. "
+	       "Either way the firewall is down, and the agent behind it has no way out, or, where its policy "
+	       "is still wide, every way out. A pod that already runs shows nothing: the fault waits for its "
+	       "next restart.",
 	.evidence = "What refers to it, and for a key those that the ConfigMap has",
 	.fix = "Create the ConfigMap or the key, correct the name, or mark the reference optional: true where "
-	       "Pipelock can do "
-	       "without.",
+	       "Pipelock can do without.",
 	.reference = "https://kubernetes.io/docs/concepts/configuration/configmap/",
 	.run = config_missing,
 };
@@ -715,8 +695,8 @@ config_invalid(struct audit_run *run, const struct workload *w)
 					    : audit_printf(run, "the config that %s reads", rule_workload(run, w)),
 			.fix = audit_printf(
 				run,
-				"Correct it in %s; pipelock check --config pipelock.yaml tests it before it is "
-				"applied.",
+				"Correct it in %s; pipelock check --config pipelock.yaml tests it before it "
+				"is applied.",
 				rule_config_name(run, w)),
 		});
 }
@@ -727,14 +707,11 @@ const struct rule rule_config_invalid = {
 	.scope = RULE_PIPELOCK,
 	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS,
 	.title = "Config that Pipelock does not accept",
-	.why = "Pipelock reads its config strictly: broken YAML, a second document, a key that stands twice, a "
-	       "value of the "
-	       "wrong type, mode: strict without an api_allowlist, or an identity that is to be bound but is not "
-	       "named, and "
-	       "it does not load. A running Pipelock refuses the reload with one line on stderr, stays healthy and "
-	       "keeps "
-	       "the old rules; at its next restart it crashes. So the mistake is found on the day a node is "
-	       "drained.",
+	.why = "Pipelock reads its config strictly: broken YAML, a second document, a key that stands twice, "
+	       "a value of the wrong type, mode: strict without an api_allowlist, or an identity that is to "
+	       "be bound but is not named, and it does not load. A running Pipelock refuses the reload with "
+	       "one line on stderr, stays healthy and keeps the old rules; at its next restart it crashes. So "
+	       "the mistake is found on the day a node is drained.",
 	.evidence = "What is wrong, and in which line of the config",
 	.fix = "Correct the config, test it with `pipelock check --config FILE`, then apply it.",
 	.reference = "Pipelock docs/configuration.md, \"Strict parsing\"",

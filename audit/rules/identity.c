@@ -59,18 +59,17 @@ identity_missing(struct audit_run *run, const struct workload *w)
 		&(struct finding_args){
 			.object = rule_config_object(p),
 			.line = rule_config_line(p, 0),
-			.message =
-				audit_printf(run,
-					     "companion %s binds no identity: its log and its verdicts cannot say "
-					     "which agent sent what",
-					     rule_workload(run, w)),
+			.message = audit_printf(run,
+						"companion %s binds no identity: its log and its verdicts cannot "
+						"say which agent sent what",
+						rule_workload(run, w)),
 			.evidence = audit_printf(run,
-						 "%s: no default_agent_identity, and no profile under agents: with "
-						 "source_cidrs or listeners",
+						 "%s: no default_agent_identity, and no profile under agents: "
+						 "with source_cidrs or listeners",
 						 rule_config_name(run, w)),
 			.fix = audit_printf(run,
-					    "%s write default_agent_identity: %s and bind_default_agent_identity: "
-					    "true, then restart %s.",
+					    "%s write default_agent_identity: %s and "
+					    "bind_default_agent_identity: true, then restart %s.",
 					    in_config(run, w), suggested_identity(w), rule_workload(run, w)),
 		});
 }
@@ -81,15 +80,13 @@ const struct rule rule_identity_missing = {
 	.scope = RULE_COMPANION,
 	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS,
 	.title = "Companion that binds no identity",
-	.why = "Pipelock keys its budgets, its adaptive enforcement and every line of its audit log by the agent's "
-	       "identity. "
-	       "Without one, what a caller writes into X-Pipelock-Agent or ?agent= is believed, and what writes "
-	       "nothing is "
-	       "anonymous: after an incident the log does not say whose traffic it was.",
+	.why = "Pipelock keys its budgets, its adaptive enforcement and every line of its audit log by the "
+	       "agent's identity. Without one, what a caller writes into X-Pipelock-Agent or ?agent= is "
+	       "believed, and what writes nothing is anonymous: after an incident the log does not say whose "
+	       "traffic it was.",
 	.evidence = "The config that names no identity",
-	.fix = "Set default_agent_identity to the agent's name and bind_default_agent_identity: true. The model is "
-	       "one "
-	       "companion, one agent, one identity.",
+	.fix = "Set default_agent_identity to the agent's name and bind_default_agent_identity: true. The "
+	       "model is one companion, one agent, one identity.",
 	.reference = GOTCHA "Pipelock docs/configuration.md, \"Default Agent Identity\"",
 	.run = identity_missing,
 };
@@ -114,11 +111,10 @@ identity_spoofable(struct audit_run *run, const struct workload *w)
 		&(struct finding_args){
 			.object = rule_config_object(p),
 			.line = rule_config_line(p, line),
-			.message =
-				audit_printf(run,
-					     "companion %s lets callers name themselves: a request with the header "
-					     "X-Pipelock-Agent is taken for whatever agent it says",
-					     rule_workload(run, w)),
+			.message = audit_printf(run,
+						"companion %s lets callers name themselves: a request with the "
+						"header X-Pipelock-Agent is taken for whatever agent it says",
+						rule_workload(run, w)),
 			.evidence =
 				audit_printf(run, "%s: bind_default_agent_identity is %s", rule_config_name(run, w),
 					     p->config.bind_line ? "false" : "not written, which means false"),
@@ -134,13 +130,10 @@ const struct rule rule_identity_spoofable = {
 	.scope = RULE_COMPANION,
 	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS,
 	.title = "Callers may name themselves",
-	.why = "Unless bind_default_agent_identity is true, Pipelock takes the agent's name from the request: the "
-	       "header "
-	       "X-Pipelock-Agent first, then the default, then ?agent=. An agent that was talked into something "
-	       "can so act "
-	       "under another one's name, with that one's profile, budget and record. Measured: the same request "
-	       "answered "
-	       "as \"evil\" unbound and as the bound name bound.",
+	.why = "Unless bind_default_agent_identity is true, Pipelock takes the agent's name from the request: "
+	       "the header X-Pipelock-Agent first, then the default, then ?agent=. An agent that was talked "
+	       "into something can so act under another one's name, with that one's profile, budget and "
+	       "record. Measured: the same request answered as \"evil\" unbound and as the bound name bound.",
 	.evidence = "The field as the config has it",
 	.fix = "Set bind_default_agent_identity: true beside default_agent_identity.",
 	.reference = GOTCHA "Pipelock docs/configuration.md, \"Default Agent Identity\" and \"Agent Resolution\"",
@@ -258,11 +251,10 @@ identity_shared(struct audit_run *run, const struct workload *w)
 		&(struct finding_args){
 			.object = rule_config_object(p),
 			.line = rule_config_line(p, p->config.identity_line),
-			.message =
-				audit_printf(run,
-					     "%zu agents share companion %s, which binds the single identity %s: "
-					     "they cannot be told apart",
-					     w->n_agents, rule_workload(run, w), p->config.default_identity),
+			.message = audit_printf(run,
+						"%zu agents share companion %s, which binds the single identity "
+						"%s: they cannot be told apart",
+						w->n_agents, rule_workload(run, w), p->config.default_identity),
 			.evidence = audit_printf(run, "%s; agents: %s", rule_config_name(run, w),
 						 list_workloads(run, w->agents, w->n_agents)),
 			.fix = audit_printf(
@@ -280,17 +272,14 @@ const struct rule rule_identity_shared = {
 	.scope = RULE_COMPANION,
 	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS | FACT_SERVICES,
 	.title = "Agents that share one companion and its single identity",
-	.why = "A companion's config has one default_agent_identity. Two agents behind it, usually in a shared "
-	       "namespace "
-	       "with shared ConfigMaps, are one agent to Pipelock: one budget, one risk score, one name in the "
-	       "log. What "
-	       "one of them does raises the other's level, and an incident cannot be laid at anyone's door. A "
-	       "companion "
-	       "costs about 50 MiB.",
+	.why = "A companion's config has one default_agent_identity. Two agents behind it, usually in a "
+	       "shared namespace with shared ConfigMaps, are one agent to Pipelock: one budget, one risk "
+	       "score, one name in the log. What one of them does raises the other's level, and an incident "
+	       "cannot be laid at anyone's door. A companion costs about 50 MiB.",
 	.evidence = "The agents that are paired with it, and the config that binds the identity",
-	.fix = "One companion for each agent, each with its own ConfigMap and identity. Pipelock Pro can instead "
-	       "tell agents "
-	       "apart by agents.NAME.source_cidrs (pod addresses) or agents.NAME.listeners (a port each).",
+	.fix = "One companion for each agent, each with its own ConfigMap and identity. Pipelock Pro can "
+	       "instead tell agents apart by agents.NAME.source_cidrs (pod addresses) or "
+	       "agents.NAME.listeners (a port each).",
 	.reference = GOTCHA "Pipelock docs/configuration.md, \"Agent Resolution\"",
 	.run = identity_shared,
 };
@@ -420,9 +409,8 @@ const struct rule rule_identity_duplicate = {
 	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS,
 	.title = "Two companions bind the same identity",
 	.why = "An identity should lead to one agent. When a ConfigMap is copied for the next agent and its "
-	       "default_agent_identity is left as it was, or two companions mount the same ConfigMap, two agents "
-	       "report "
-	       "under one name: dashboards add them up, and the wrong team is called.",
+	       "default_agent_identity is left as it was, or two companions mount the same ConfigMap, two "
+	       "agents report under one name: dashboards add them up, and the wrong team is called.",
 	.evidence = "The other companions that bind it",
 	.fix = "Give each companion's config the identity of the agent that it serves.",
 	.reference = GOTCHA "Pipelock docs/configuration.md, \"Default Agent Identity\"",

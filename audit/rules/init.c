@@ -87,15 +87,14 @@ fetch_fix(struct audit_run *run, const struct workload *w, const struct containe
 	if (pipelock)
 		return audit_printf(run,
 				    "In init container %s of %s copy the binary instead: image: %s, command: "
-				    "[\"cp\", \"/pipelock\", "
-				    "\"%s/pipelock\"]. It is the companion's own Pipelock and needs no network.",
+				    "[\"cp\", \"/pipelock\", \"%s/pipelock\"]. It is the companion's own "
+				    "Pipelock and needs no network.",
 				    c->name, rule_workload(run, w), image_to_copy(run, w), copy_target(c));
 	return audit_printf(
 		run,
-		"Build what init container %s of %s fetches into its image and copy it from there, or serve it "
-		"inside "
-		"the cluster. What has to be fetched at start can go through the companion: set HTTPS_PROXY and "
-		"https_proxy of this container to %s too.",
+		"Build what init container %s of %s fetches into its image and copy it from there, or serve "
+		"it inside the cluster. What has to be fetched at start can go through the companion: set "
+		"HTTPS_PROXY and https_proxy of this container to %s too.",
 		c->name, rule_workload(run, w), url ? url : "its Service's URL");
 }
 
@@ -109,8 +108,8 @@ check_fetches(struct audit_run *run, const struct workload *w, const struct cont
 	if (!all.n && !whole)
 		audit_unknown(run, w, w->kind,
 			      audit_printf(run,
-					   "the script of init container %s of %s is too long or too deeply nested "
-					   "to be read",
+					   "the script of init container %s of %s is too long or too deeply "
+					   "nested to be read",
 					   c->name, rule_workload(run, w)));
 	if (!all.n)
 		return;
@@ -120,8 +119,8 @@ check_fetches(struct audit_run *run, const struct workload *w, const struct cont
 			     .line = c->line,
 			     .message = audit_printf(
 				     run,
-				     "init container %s of %s fetches from the network (%s from %s): once "
-				     "the agent's egress is closed it fails, and the pod never starts",
+				     "init container %s of %s fetches from the network (%s from %s): once the "
+				     "agent's egress is closed it fails, and the pod never starts",
 				     c->name, rule_workload(run, w), all.at[0].what, all.at[0].from),
 			     .evidence = audit_printf(run, "image %s runs %s", c->image, list_fetches(run, &all)),
 			     .fix = fetch_fix(run, w, c, all.pipelock),
@@ -144,31 +143,22 @@ const struct rule rule_init_fetch = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_SERVICES,
 	.title = "Init container fetches from the network",
-	.why = "Init containers run before the agent, under the same NetworkPolicy. A wget of the Pipelock binary, "
-	       "a git "
-	       "clone or a pip install works while the policy is wide and is the first thing to fail once it "
-	       "allows the "
-	       "companion alone: the pod hangs in Init and the migration looks broken. Until then it is an "
-	       "unscanned "
-	       "download whose content may change from start to start. Waiting for something in the cluster (until "
-	       "curl "
-	       "http://pipelock:8888/health) is no fetch; nor is one that goes through the companion, because the "
-	       "container has a proxy variable that this very program reads (curl and git read HTTPS_PROXY, for "
-	       "http:// "
-	       "only http_proxy; wget and apt only lower case; BusyBox's wget passes no https through a proxy; "
-	       "ssh, scp "
-	       "and nc none). An address in a variable that the manifest does not set counts as outside. A script "
-	       "that a "
+	.why = "Init containers run before the agent, under the same NetworkPolicy. A wget of the Pipelock "
+	       "binary, a git clone or a pip install works while the policy is wide and is the first thing to "
+	       "fail once it allows the companion alone: the pod hangs in Init and the migration looks "
+	       "broken. Until then it is an unscanned download whose content may change from start to start. "
+	       "Waiting for something in the cluster (until curl http://pipelock:8888/health) is no fetch; "
+	       "nor is one that goes through the companion, because the container has a proxy variable that "
+	       "this very program reads (curl and git read HTTPS_PROXY, for http:// only http_proxy; wget and "
+	       "apt only lower case; BusyBox's wget passes no https through a proxy; ssh, scp and nc none). "
+	       "An address in a variable that the manifest does not set counts as outside. A script that a "
 	       "ConfigMap holds is read too; one inside an image cannot be.",
 	.evidence = "The programs that fetch, and the hosts they name",
-	.fix = "Copy instead of fetching: an init container whose image has the file (for Pipelock the companion's "
-	       "own "
-	       "version: pipelock-init) and whose command is cp needs no network. Other tools belong into the "
-	       "agent's "
-	       "image, or onto a server inside the cluster.",
+	.fix = "Copy instead of fetching: an init container whose image has the file (for Pipelock the "
+	       "companion's own version: pipelock-init) and whose command is cp needs no network. Other tools "
+	       "belong into the agent's image, or onto a server inside the cluster.",
 	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"Gotcha 2: init "
-		     "containers that "
-		     "fetch from the internet\"",
+		     "containers that fetch from the internet\"",
 	.run = init_fetch,
 };
 
@@ -307,24 +297,22 @@ check_drift(struct audit_run *run, const struct workload *w, const struct contai
 
 	if (!path || same_pipelock(c->image, companion))
 		return;
-	audit_report(
-		run, w,
-		&(struct finding_args){
-			.container = c->name,
-			.line = c->image_line ? c->image_line : c->line,
-			.message =
-				audit_printf(run,
-					     "init container %s of %s copies Pipelock from image %s, but companion "
-					     "%s runs %s",
-					     c->name, rule_workload(run, w), c->image,
-					     rule_workload(run, w->companion), companion),
-			.evidence =
-				audit_printf(run, "it copies %s; image %s against %s", path, c->image, companion),
-			.fix = audit_printf(run,
-					    "Set image: %s in init container %s of %s, and move both together from "
-					    "now on.",
-					    matching_image(run, w, c), c->name, rule_workload(run, w)),
-		});
+	audit_report(run, w,
+		     &(struct finding_args){
+			     .container = c->name,
+			     .line = c->image_line ? c->image_line : c->line,
+			     .message = audit_printf(run,
+						     "init container %s of %s copies Pipelock from image %s, but "
+						     "companion %s runs %s",
+						     c->name, rule_workload(run, w), c->image,
+						     rule_workload(run, w->companion), companion),
+			     .evidence = audit_printf(run, "it copies %s; image %s against %s", path, c->image,
+						      companion),
+			     .fix = audit_printf(run,
+						 "Set image: %s in init container %s of %s, and move both together "
+						 "from now on.",
+						 matching_image(run, w, c), c->name, rule_workload(run, w)),
+		     });
 }
 
 static void
@@ -346,20 +334,16 @@ const struct rule rule_init_image_drift = {
 	.needs = FACT_WORKLOADS,
 	.title = "Init container copies another Pipelock than the companion runs",
 	.why = "Agents wrap their tools with the pipelock binary that an init container copies into a shared "
-	       "volume. When "
-	       "its image is bumped and the companion's is not (or the other way round), two versions scan one "
-	       "agent's "
-	       "traffic: patterns, config fields and verdicts differ, and a field that one of them knows keeps the "
-	       "other "
-	       "from starting. One image for both makes the copy byte for byte the companion's. pipelock-init of "
-	       "the same "
-	       "version counts as the same, from whatever registry.",
+	       "volume. When its image is bumped and the companion's is not (or the other way round), two "
+	       "versions scan one agent's traffic: patterns, config fields and verdicts differ, and a field "
+	       "that one of them knows keeps the other from starting. One image for both makes the copy byte "
+	       "for byte the companion's. pipelock-init of the same version counts as the same, from whatever "
+	       "registry.",
 	.evidence = "The file that is copied, and both images",
-	.fix = "Give the init container the image of the version that the companion runs (pipelock-init:VERSION "
-	       "for "
-	       "pipelock:VERSION), and change the two in one commit.",
+	.fix = "Give the init container the image of the version that the companion runs "
+	       "(pipelock-init:VERSION for pipelock:VERSION), and change the two in one commit.",
 	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"Gotcha 2: init "
-		     "containers that "
-		     "fetch from the internet\"; Pipelock docs/guides/kubernetes-image-upgrades.md",
+		     "containers that fetch from the internet\"; Pipelock "
+		     "docs/guides/kubernetes-image-upgrades.md",
 	.run = init_image_drift,
 };

@@ -115,12 +115,12 @@ secret_mode_exposed(struct audit_run *run, const struct workload *w)
 
 		if (s->verdict != SECRET_EXPOSED)
 			continue;
-		report_secret(
-			run, w, s,
-			audit_printf(run,
-				     "the CA key %s in container %s of %s has mode %04o: Pipelock refuses to start "
-				     "with any bit of 0137",
-				     s->path, s->container->name, rule_workload(run, w), (unsigned)s->effective));
+		report_secret(run, w, s,
+			      audit_printf(run,
+					   "the CA key %s in container %s of %s has mode %04o: Pipelock refuses to "
+					   "start with any bit of 0137",
+					   s->path, s->container->name, rule_workload(run, w),
+					   (unsigned)s->effective));
 	}
 	note_unread_config(run, w);
 }
@@ -131,15 +131,11 @@ const struct rule rule_secret_mode_exposed = {
 	.scope = RULE_PIPELOCK,
 	.needs = FACT_WORKLOADS,
 	.title = "CA key with a mode that Pipelock refuses",
-	.why = "Whoever reads the CA key can forge any site for the agents that trust it. Pipelock therefore masks "
-	       "the file's "
-	       "mode with 0137 and refuses to start when a bit is left: read by others, write by group or others, "
-	       "execute by "
-	       "anyone. 0400, 0440, 0600 and 0640 pass; 0444 and 0644 do not, and 0644 is what holds when no mode "
-	       "is written. "
-	       "The kubelet adds 0440 where the pod has an fsGroup, so the mode in the container may be another "
-	       "than the one "
-	       "declared.",
+	.why = "Whoever reads the CA key can forge any site for the agents that trust it. Pipelock therefore "
+	       "masks the file's mode with 0137 and refuses to start when a bit is left: read by others, "
+	       "write by group or others, execute by anyone. 0400, 0440, 0600 and 0640 pass; 0444 and 0644 do "
+	       "not, and 0644 is what holds when no mode is written. The kubelet adds 0440 where the pod has "
+	       "an fsGroup, so the mode in the container may be another than the one declared.",
 	.evidence = "The mode as declared and as it takes effect, the user and the fsGroup",
 	.fix = "Set defaultMode: 0440 on the Secret's volume (288 in JSON) and securityContext.fsGroup on the pod.",
 	.reference = GOTCHA "Pipelock internal/config/validate.go",
@@ -175,12 +171,10 @@ const struct rule rule_secret_unreadable = {
 	.needs = FACT_WORKLOADS,
 	.title = "CA key that Pipelock's user cannot read",
 	.why = "Files of a Secret belong to root, whatever runAsUser says; only fsGroup changes their group. "
-	       "Pipelock runs as "
-	       "an ordinary user, so a key of 0400 or 0600 without fsGroup is closed to it, and 0440 or 0640 open "
-	       "only to "
-	       "group 0. `pipelock check` merely looks at the file and passes; `pipelock run` then dies with "
-	       "permission "
-	       "denied. (0400 together with an fsGroup does work on today's kubelet: it turns the mode into 0440.)",
+	       "Pipelock runs as an ordinary user, so a key of 0400 or 0600 without fsGroup is closed to it, "
+	       "and 0440 or 0640 open only to group 0. `pipelock check` merely looks at the file and passes; "
+	       "`pipelock run` then dies with permission denied. (0400 together with an fsGroup does work on "
+	       "today's kubelet: it turns the mode into 0440.)",
 	.evidence = "The mode as declared and as it takes effect, the user and the fsGroup",
 	.fix = "Set securityContext.fsGroup on the pod and defaultMode: 0440 on the Secret's volume (288 in JSON).",
 	.reference = GOTCHA "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
@@ -255,16 +249,13 @@ const struct rule rule_secret_mode_decimal = {
 	.scope = RULE_GUARDED,
 	.needs = FACT_WORKLOADS,
 	.title = "File mode written in decimal that reads like octal",
-	.why = "defaultMode is a number. YAML takes 0440 for octal, but 440 for four hundred and forty, which is "
-	       "0670: group "
-	       "may write. JSON knows no octal at all, so 440 there is always the wrong one. 400 becomes 0620, 600 "
-	       "becomes "
-	       "01130, 644 becomes 01204. Pipelock refuses most of them, and the error names a mode that nobody "
-	       "wrote.",
+	.why = "defaultMode is a number. YAML takes 0440 for octal, but 440 for four hundred and forty, which "
+	       "is 0670: group may write. JSON knows no octal at all, so 440 there is always the wrong one. "
+	       "400 becomes 0620, 600 becomes 01130, 644 becomes 01204. Pipelock refuses most of them, and "
+	       "the error names a mode that nobody wrote.",
 	.evidence = "The number and the mode that it means",
-	.fix = "Write the leading zero in YAML (0440, 0640), or the decimal value: 0400 is 256, 0440 is 288, 0600 "
-	       "is 384, "
-	       "0640 is 416, 0644 is 420, 0444 is 292.",
+	.fix = "Write the leading zero in YAML (0440, 0640), or the decimal value: 0400 is 256, 0440 is 288, "
+	       "0600 is 384, 0640 is 416, 0644 is 420, 0444 is 292.",
 	.reference = GOTCHA "https://kubernetes.io/docs/concepts/configuration/secret/#secret-files-permissions",
 	.run = secret_mode_decimal,
 };
@@ -428,13 +419,12 @@ check_source(const struct exposure *x, const struct volume_mount *m, const struc
 			x, key,
 			audit_printf(run, "through volume %s at %s%s", v->name, m->path,
 				     s->has_items ? "" : " (no items: all keys of the Secret)"),
-			audit_printf(
-				run,
-				"Let volume %s of %s mount the certificate alone: items: [{key: ca.pem, path: "
-				"ca.pem}] with the name that the certificate has in Secret %s, or a ConfigMap or "
-				"Secret of its own for it. Then make a new CA: this key has been in an agent's "
-				"pod.",
-				v->name, rule_workload(run, x->agent), key->secret),
+			audit_printf(run,
+				     "Let volume %s of %s mount the certificate alone: items: [{key: ca.pem, path: "
+				     "ca.pem}] with the name that the certificate has in Secret %s, or a ConfigMap "
+				     "or Secret of its own for it. Then make a new CA: this key has been in an "
+				     "agent's pod.",
+				     v->name, rule_workload(run, x->agent), key->secret),
 			m->line);
 	}
 }
@@ -461,8 +451,7 @@ report_env(const struct exposure *x, const struct ca_key *key, const char *how, 
 	report_key(x, key, how,
 		   audit_printf(run,
 				"Take Secret %s out of env and envFrom of container %s of %s and mount the "
-				"certificate alone. "
-				"Then make a new CA: this key has been in an agent's pod.",
+				"certificate alone. Then make a new CA: this key has been in an agent's pod.",
 				key->secret, x->container->name, rule_workload(run, x->agent)),
 		   line);
 }
@@ -518,16 +507,13 @@ const struct rule rule_ca_key_in_agent = {
 	.scope = RULE_FLEET,
 	.needs = FACT_WORKLOADS,
 	.title = "Agent's pod holds the CA key of its firewall",
-	.why = "An agent has to trust the certificate that Pipelock's interception signs with, so the Secret is "
-	       "mounted into "
-	       "the agent too, and with it, unless items say otherwise, the private key. A process that has the "
-	       "key can act "
-	       "as any site towards everything that trusts this CA, and sign what the firewall would have stopped. "
-	       "The "
-	       "certificate is all an agent needs.",
+	.why = "An agent has to trust the certificate that Pipelock's interception signs with, so the Secret "
+	       "is mounted into the agent too, and with it, unless items say otherwise, the private key. A "
+	       "process that has the key can act as any site towards everything that trusts this CA, and sign "
+	       "what the firewall would have stopped. The certificate is all an agent needs.",
 	.evidence = "The Secret, its key, and the volume that brings it into the container",
-	.fix = "Mount the certificate alone (items with its key), or keep it in a ConfigMap of its own; then make "
-	       "a new CA.",
+	.fix = "Mount the certificate alone (items with its key), or keep it in a ConfigMap of its own; then "
+	       "make a new CA.",
 	.reference = GOTCHA
 	"https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-files-from-a-pod",
 	.run = ca_key_in_agent,
