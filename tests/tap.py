@@ -6,8 +6,11 @@ import unittest
 
 
 class _Result(unittest.TestResult):
+    count = 0
+
     def _line(self, word, test, note=""):
-        print(f"{word} {self.testsRun} - {test.id().split('.', 1)[-1]}{note}", flush=True)
+        self.count += 1
+        print(f"{word} {self.count} - {test.id().replace('__main__.', '')}{note}", flush=True)
 
     def addSuccess(self, test):
         self._line("ok", test)

@@ -72,6 +72,13 @@ def with_what_they_lean_on(found):
     return sorted(found, key=lambda o: rank.get(o["kind"], len(ORDER)))
 
 
+def check(given, status, reply):
+    if status not in (200, 201):
+        meta = given["metadata"]
+        raise SystemExit(f"load.py: {given['kind']} {meta.get('namespace', '')}/{meta['name']}: {reply.get('message')}")
+    return reply
+
+
 def load(server, found):
     """Number of objects made; ends the program at the first that is refused."""
     uids = {}
@@ -92,14 +99,15 @@ def load(server, found):
         status, made = server.call("POST", path, new)
         if status == 409 and kind in ("Namespace", "ServiceAccount", "Service"):
             status, made = server.call("GET", f"{path}/{meta['name']}") # default, kube-system, kubernetes
-        if status not in (200, 201):
-            raise SystemExit(f"load.py: {kind} {space or ''}/{meta['name']}: {made.get('message')}")
+        check(given, status, made)
         uids[(kind, space, meta["name"])] = made["metadata"]["uid"]
+        if "managedFields" in meta and status == 201:
+            # When a ConfigMap's data changed is told from these. A new object's are the server's; later ones are kept.
+            made["metadata"]["managedFields"] = meta["managedFields"]
+            made = check(given, *server.call("PUT", f"{path}/{meta['name']}", made))
         if "status" in given and has_status and kind != "Namespace":
             made["status"] = given["status"]
-            status, reply = server.call("PUT", f"{path}/{meta['name']}/status", made)
-            if status != 200:
-                raise SystemExit(f"load.py: status of {kind} {space}/{meta['name']}: {reply.get('message')}")
+            check(given, *server.call("PUT", f"{path}/{meta['name']}/status", made))
         count += 1
     return count
 

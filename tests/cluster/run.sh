@@ -37,7 +37,7 @@ export TZ=UTC LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 unset XDG_CONFIG_HOME XDG_STATE_HOME XDG_CACHE_HOME
 mkdir "$WORK" "$HOME"
 
-kubectl create --dry-run=client --validate=false -o json -R -f "$DEMO" >"$WORK/demo.json" || exit 1
+kubectl create --dry-run=client --validate=false --show-managed-fields -o json -R -f "$DEMO" >"$WORK/demo.json" || exit 1
 python3 "$here/load.py" "$WORK/demo.json" || exit 1
 
 passed=0
