@@ -30,7 +30,11 @@ struct audit_settings {
 	const char *config_path; /* for messages about the entries; NULL */
 	const char *namespace; /* only agents and findings of this namespace; NULL: all */
 	struct selector selector; /* only agents whose labels match (-l); not present: all */
+	const struct baseline *baseline; /* an earlier report to compare with (baseline.h); NULL for none */
+	bool fail_on_new; /* only findings that the baseline does not have count for the exit status */
 };
+
+enum novelty { NOVELTY_NONE, NOVELTY_NEW, NOVELTY_KNOWN }; /* NONE: there is no baseline */
 
 struct suppression {
 	const char *reason, *owner, *from; /* from: "annotation" or "config" */
@@ -59,6 +63,7 @@ struct finding {
 	char fingerprint[17];
 	struct location location; /* path NULL when unknown */
 	const struct suppression *suppressed; /* NULL: it counts */
+	enum novelty novelty;
 };
 
 struct audit {
@@ -86,6 +91,13 @@ struct audit {
 	size_t states[STATES]; /* agents by state */
 	size_t severities[SEVERITIES]; /* findings that count */
 	size_t suppressed;
+	const char *baseline; /* what it was compared with, for people; NULL: with nothing */
+	bool restricted; /* -n or -l: what it does not show may still be there */
+	bool fail_on_new;
+	size_t n_new, n_known; /* among the findings that count */
+	size_t new_severities[SEVERITIES];
+	const struct baseline_entry *const *fixed; /* in the baseline, judged again, and gone */
+	size_t n_fixed;
 	size_t (*by_workload)[SEVERITIES]; /* findings that count, by their agent's place in fleet->workloads */
 };
 
@@ -97,7 +109,10 @@ struct audit *audit_new(struct fleet *f, const struct audit_settings *s, int64_t
 struct audit *audit_ref(struct audit *a);
 void audit_unref(struct audit *a); /* NULL is fine */
 
-/* 0, 1, 3 (no agent and no companion) or 4, as the contract has it. SEV_NEVER for fail_on never gives 1. */
+/*
+ * 0, 1, 3 (no agent and no companion) or 4, as the contract has it. SEV_NEVER for fail_on never gives 1. With
+ * fail_on_new in its settings only new findings give 1.
+ */
 int audit_exit_status(const struct audit *a, enum severity fail_on);
 
 /* The Pipelock that an agent's traffic should pass: its companion's, else its sidecar; NULL without either. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "audit/loaded.h"
+#include "audit/baseline.h"
 #include "audit/report_agents.h"
 #include "audit/report_formats.h"
 #include "base/clock.h"
@@ -237,6 +238,36 @@ summary_object(const struct audit *a)
 	return object;
 }
 
+static json_t *
+fixed_object(const struct baseline_entry *e)
+{
+	json_t *object = need(json_object());
+
+	set(object, "rule", string(e->rule));
+	set(object, "severity", string(e->severity));
+	set(object, "object", string(e->object));
+	set(object, "fingerprint", string(e->fingerprint));
+	return object;
+}
+
+static json_t *
+baseline_object(const struct audit *a)
+{
+	json_t *object, *fixed;
+
+	if (!a->baseline)
+		return json_null();
+	object = need(json_object());
+	fixed = need(json_array());
+	for (size_t i = 0; i < a->n_fixed; i++)
+		append(fixed, fixed_object(a->fixed[i]));
+	set(object, "from", string(a->baseline));
+	set(object, "new", json_integer((json_int_t)a->n_new));
+	set(object, "known", json_integer((json_int_t)a->n_known));
+	set(object, "fixed", fixed);
+	return object;
+}
+
 /*
  * Agents
  */
@@ -437,6 +468,7 @@ finding_object(const struct finding *f)
 	set(object, "fingerprint", string(f->fingerprint));
 	set(object, "location", location_object(&f->location));
 	set(object, "suppressed", suppression_object(f->suppressed));
+	set(object, "novelty", string(novelty_name(f->novelty)));
 	return object;
 }
 
@@ -453,6 +485,7 @@ report_json(const struct audit *a, UNUSED const struct report_options *opt, stru
 	write_member(out, "incomplete", gap_list(a));
 	write_member(out, "not_applicable", not_applicable_list(a));
 	write_member(out, "exemptions", exemptions_object(a));
+	write_member(out, "baseline", baseline_object(a));
 	write_member(out, "summary", summary_object(a));
 	open_list(out, "agents");
 	for (size_t i = 0; i < a->n_agents; i++)

@@ -2,6 +2,7 @@
 /* The audit for people: the verdict in the first line, findings by agent, and what is not known or does not count. */
 #include <string.h>
 
+#include "audit/baseline.h"
 #include "audit/report_formats.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -195,6 +196,28 @@ verdict_ink(const struct audit *a)
 	return INK_BOLD; /* never green: egress is not evaluated yet */
 }
 
+/* "since FILE: 2 new, 5 known, 1 fixed", and what was fixed. */
+static void
+write_delta(const struct page *p)
+{
+	const struct audit *a = p->audit;
+	AUTO(buf) struct buf text = {0};
+
+	if (!a->baseline)
+		return;
+	buf_adds(&text, "since ");
+	add_value(p, &text, a->baseline);
+	buf_addf(&text, ": %zu new, %zu known, %zu fixed", a->n_new, a->n_known, a->n_fixed);
+	wrap(p, &text, 0, 0);
+	for (size_t i = 0; i < a->n_fixed && i < MAX_LISTED; i++) {
+		buf_clear(&text);
+		buf_addf(&text, "fixed: %s  ", a->fixed[i]->rule);
+		add_value(p, &text, a->fixed[i]->object);
+		item(p, &text);
+	}
+	and_more(p, a->n_fixed);
+}
+
 static void
 write_source(const struct page *p)
 {
@@ -211,6 +234,7 @@ write_source(const struct page *p)
 	clock_format(p->audit->started_at, at);
 	buf_addf(&text, ", %s", at);
 	wrap(p, &text, 0, 0);
+	write_delta(p);
 }
 
 static void
@@ -267,6 +291,8 @@ write_title(const struct page *p, const struct finding *f)
 	const char *severity = severity_name(f->severity);
 	size_t at = 4 + 9 + strlen(f->rule->id) + 2;
 
+	if (f->novelty == NOVELTY_NEW)
+		buf_adds(&text, "NEW ");
 	add_object(p, &text, f);
 	buf_adds(p->out, "  ");
 	paint(p, looks[f->severity].ink, mark);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/baseline.h"
 #include "audit/exempt.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -587,6 +588,10 @@ judge(struct audit_run *run)
 	report_inert(run);
 	close_findings(run);
 	close_gaps(run);
+	run->audit->fail_on_new = run->settings->fail_on_new;
+	run->audit->restricted = run->settings->namespace || run->settings->selector.present;
+	if (run->settings->baseline)
+		baseline_compare(run->settings->baseline, run->audit);
 }
 
 struct audit *
@@ -634,7 +639,7 @@ audit_exit_status(const struct audit *a, enum severity fail_on)
 	if (!a->n_agents && !a->n_companions)
 		return 3;
 	for (int s = (int)fail_on; s < SEVERITIES; s++) {
-		if (a->severities[s])
+		if (a->fail_on_new ? a->new_severities[s] : a->severities[s])
 			return 1;
 	}
 	return a->complete ? 0 : 4;

@@ -281,3 +281,22 @@ reader_peek(struct reader *r, const char **data, size_t *len, struct err *e)
 	*len = r->ahead_len;
 	return true;
 }
+
+bool
+reader_slurp(const char *path, size_t limit, struct buf *out, struct err *e)
+{
+	struct reader *r = reader_open(path, e);
+	size_t got;
+	bool ok;
+
+	if (!r)
+		return false;
+	do {
+		ok = reader_read(r, buf_reserve(out, READER_PEEK), READER_PEEK, &got, e);
+		out->len += ok ? got : 0;
+	} while (ok && got && out->len <= limit);
+	reader_close(r);
+	if (ok && out->len > limit)
+		return err_set(e, ERR_INPUT, 0, "%s: larger than %zu bytes", path, limit);
+	return ok;
+}

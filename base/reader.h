@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 struct reader;
@@ -22,6 +23,8 @@ bool reader_read(struct reader *r, void *out, size_t size, size_t *got, struct e
  */
 #define READER_PEEK 4096
 bool reader_peek(struct reader *r, const char **data, size_t *len, struct err *e);
+/* A whole small file; one of more than `limit` bytes is ERR_INPUT. */
+bool reader_slurp(const char *path, size_t limit, struct buf *out, struct err *e);
 const char *reader_name(const struct reader *r);
 /* At most that many stored bytes at a time; 0: no limit. Tests cut windows at every byte with it. */
 void reader_limit(struct reader *r, size_t bytes);

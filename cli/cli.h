@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "audit/audit.h"
+#include "audit/baseline.h"
 #include "audit/report.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -40,12 +41,13 @@ struct cli {
 
 	VEC(const char *) paths; /* -f */
 	VEC(struct output) outputs; /* -o */
-	const char *namespace, *selector, *config_path, *log_path; /* NULL when not given */
-	bool no_object_exemptions, read_only, verbose, help, version, lists, markdown;
+	const char *namespace, *selector, *config_path, *log_path, *baseline_path; /* NULL when not given */
+	bool fail_on_new, no_object_exemptions, read_only, verbose, help, version, lists, markdown;
 	enum color_when color;
 	enum severity fail_on;
 	bool demo; /* the built-in fleet is the source */
 
+	struct baseline baseline; /* read with the config file */
 	struct config_file *config; /* read on demand: cli_config */
 };
 

@@ -325,25 +325,6 @@ default_path(void)
 }
 
 static bool
-slurp(const char *path, struct buf *text, struct err *e)
-{
-	struct reader *r = reader_open(path, e);
-	size_t got;
-	bool ok;
-
-	if (!r)
-		return false;
-	do {
-		ok = reader_read(r, buf_reserve(text, 4096), 4096, &got, e);
-		text->len += ok ? got : 0;
-	} while (ok && got && text->len <= LARGEST_FILE);
-	reader_close(r);
-	if (ok && text->len > LARGEST_FILE)
-		return err_set(e, ERR_INPUT, 0, "%s: larger than %d bytes: this is no config file", path, LARGEST_FILE);
-	return ok;
-}
-
-static bool
 read_file(struct config_file *c, struct err *e)
 {
 	AUTO(buf) struct buf text = {0};
@@ -351,7 +332,7 @@ read_file(struct config_file *c, struct err *e)
 	struct parse p = {.out = c, .e = e};
 	struct node *doc;
 
-	return slurp(c->path, &text, e) && yaml_parse(&tree, c->path, buf_str(&text), text.len, true, &doc, e) &&
+	return reader_slurp(c->path, LARGEST_FILE, &text, e) && yaml_parse(&tree, c->path, buf_str(&text), text.len, true, &doc, e) &&
 	       read_document(&p, doc);
 }
 

@@ -163,6 +163,12 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 		return add_output(cli, arg, e);
 	case OPT_FAIL_ON:
 		return set_fail_on(cli, arg, e);
+	case OPT_BASELINE:
+		cli->baseline_path = arg;
+		return true;
+	case OPT_FAIL_ON_NEW:
+		cli->fail_on_new = true;
+		return true;
 	case OPT_LISTS:
 		cli->lists = true;
 		return true;

@@ -12,9 +12,12 @@
 #include "base/embed.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/reader.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "decode/files.h"
+
+#define LARGEST_BASELINE (512 * 1024 * 1024)
 
 extern const struct embedded_file demo_files[];
 
@@ -58,6 +61,23 @@ cli_table_format(const struct cli *cli, enum table_format *out, struct err *e)
 	return table_format_parse(cli->outputs.at[0].format, out, e);
 }
 
+static bool
+read_baseline(struct cli *cli, struct audit_settings *settings, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+
+	settings->fail_on_new = cli->fail_on_new;
+	if (cli->fail_on_new && !cli->baseline_path)
+		return err_set(e, ERR_USAGE, 0, "--fail-on-new needs --baseline FILE: new since when?");
+	if (!cli->baseline_path)
+		return true;
+	if (!reader_slurp(cli->baseline_path, LARGEST_BASELINE, &text, e) ||
+	    !baseline_parse(&cli->arena, cli->baseline_path, buf_str(&text), text.len, &cli->baseline, e))
+		return false;
+	settings->baseline = &cli->baseline;
+	return true;
+}
+
 const struct config_file *
 cli_config(struct cli *cli, struct err *e)
 {
@@ -75,6 +95,10 @@ cli_config(struct cli *cli, struct err *e)
 		config_file_free(c);
 		err_wrap(e, "-l %s", cli->selector);
 		e->kind = ERR_USAGE;
+		return NULL;
+	}
+	if (!read_baseline(cli, &c->audit, e)) {
+		config_file_free(c);
 		return NULL;
 	}
 	return cli->config = c;

@@ -204,6 +204,44 @@ class Audit(Files):
             self.assertIn(rule, rules)
 
 
+class Baseline(Files):
+    def setUp(self):
+        super().setUp()
+        self.base = os.path.join(self.dir, "base.json")
+        run("audit", "-f", DEMO, "-o", "json=" + self.base)
+
+    def test_nothing_new_is_fine(self):
+        status, out, err = run("audit", "-f", DEMO, "--baseline", self.base, "--fail-on-new")
+        self.assertEqual(status, 0, err)
+        self.assertIn(": 0 new, ", out)
+        self.assertEqual(run("audit", "-f", DEMO, "--baseline", self.base)[0], 1)
+
+    def test_new_known_and_fixed(self):
+        shutil.copytree(DEMO, os.path.join(self.dir, "demo"))
+        path = os.path.join(self.dir, "demo", "coding.yaml")
+        text = open(path).read()
+        self.assertIn("defaultMode: 0444\n", text)
+        new = text.replace("wget -O /opt/bin/pipelock", "cp /pipelock /opt/bin/pipelock #") + "---\n" + AGENT % "stray"
+        open(path, "w").write(new)
+        status, out, err = run("audit", "-f", os.path.dirname(path), "--baseline", self.base, "--fail-on-new", "-o", "json")
+        report = json.loads(out)
+        self.assertEqual(status, 1, err)
+        self.assertIn("init-fetch", [f["rule"] for f in report["baseline"]["fixed"]])
+        self.assertEqual(report["baseline"]["new"], sum(f["novelty"] == "new" for f in report["findings"]))
+        self.assertIn(("no-companion", "new"), [(f["rule"], f["novelty"]) for f in report["findings"]])
+        self.assertIn(("sidecar-in-pod", "known"), [(f["rule"], f["novelty"]) for f in report["findings"]])
+
+    def test_what_is_not_looked_at_is_not_fixed(self):
+        report = json.loads(run("audit", "-f", DEMO, "-n", "research", "--baseline", self.base, "-o", "json")[1])
+        self.assertEqual(report["baseline"]["fixed"], [])
+
+    def test_a_baseline_that_is_none(self):
+        for text in ("", "{}", "[]", '{"schema": "moat.audit/v2", "findings": []}', '{"schema": "moat.audit/v1", "findings": [{}]}'):
+            self.assertEqual(run("audit", "-f", DEMO, "--baseline", self.write("x.json", text))[0], 2)
+        self.assertEqual(run("audit", "-f", DEMO, "--baseline", os.path.join(self.dir, "gone"))[0], 2)
+        self.assertEqual(run("audit", "-f", DEMO, "--fail-on-new")[0], 2)
+
+
 class Config(Files):
     def audit(self, config):
         path = self.write("config.yaml", config)
