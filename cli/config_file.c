@@ -95,7 +95,7 @@ read_list(struct parse *p, const struct node *list, const struct key_table *keys
 	char *at = arena_array(&p->out->arena, node_count(list), keys->size);
 
 	*array = at;
-	if (list->type == NODE_NULL)
+	if (!list || list->type == NODE_NULL)
 		return true;
 	if (list->type != NODE_LIST)
 		return wrong(p, list, "%s: a list is expected, not %s", keys->what, node_type_name(list));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -169,6 +169,8 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 	case OPT_FAIL_ON_NEW:
 		cli->fail_on_new = true;
 		return true;
+	case OPT_NO_STORE: /* there is no store to keep it from yet */
+		return true;
 	case OPT_LISTS:
 		cli->lists = true;
 		return true;
@@ -273,15 +275,18 @@ cli_free(struct cli *cli)
 	arena_free(&cli->arena);
 }
 
-/* Files for the descriptors 0 to 2, so that no file of ours is taken for one of them. */
+/* Something behind descriptors 0 to 2, so that no file of ours is taken for one of them. */
 static void
 open_standard_descriptors(void)
 {
-	struct stat st;
+	int fd;
 
-	for (int fd = 0; fd <= 2; fd++)
-		if (fstat(fd, &st) != 0 && !freopen("/dev/null", fd ? "w" : "r", fd == 0 ? stdin : fd == 1 ? stdout : stderr))
-			exit(70);
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		exit(70);
+	close(fd);
 }
 
 int
