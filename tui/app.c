@@ -621,7 +621,8 @@ ask_first(struct app *app, const struct binding *b)
 
 	text_safe(&question, b->help ? b->help : b->name, strlen(b->help ? b->help : b->name));
 	if (b->flags & KEY_NEEDS_ROW && app_selected(app, &data, &row)) {
-		const char *key = table_view(top(app))->key(data, row, &a);
+		const struct view *view = table_view(top(app));
+		const char *key = view->key(data, row, &a);
 
 		buf_adds(&question, ": ");
 		text_safe(&question, key, strlen(key));

@@ -524,7 +524,10 @@ table_set_filter(struct table *t, const char *text, struct err *e)
 	arena_free(&t->filter_arena);
 	t->filter_arena = arena;
 	t->view_filter = mine;
-	t->filter = mine ? (struct filter){0} : filter_parse(text, &t->filter_arena);
+	if (mine)
+		t->filter = (struct filter){0};
+	else
+		t->filter = filter_parse(text, &t->filter_arena);
 	if (text != t->filter_text) {
 		free(t->filter_text);
 		t->filter_text = mem_strdup(text);
