@@ -737,6 +737,13 @@ builtin_read(struct shell *sh, const struct shell_command *cmd)
 }
 
 static void
+builtin_unset(struct shell *sh, const struct shell_command *cmd)
+{
+	for (size_t i = 1; i < cmd->n_words; i++)
+		set_variable(sh, cmd->words[i], "", false);
+}
+
+static void
 builtin_set(struct shell *sh, const struct shell_command *cmd)
 {
 	for (size_t i = 1; i < cmd->n_words; i++) {
@@ -782,8 +789,8 @@ static const struct builtin {
 	{"export", builtin_export},  {"local", builtin_export},	  {"readonly", builtin_export},
 	{"declare", builtin_export}, {"typeset", builtin_export}, {"read", builtin_read},
 	{"mapfile", builtin_read},   {"readarray", builtin_read}, {"getopts", builtin_read},
-	{"set", builtin_set},	     {"shift", builtin_shift},	  {"eval", builtin_eval},
-	{".", builtin_source},	     {"source", builtin_source},
+	{"set", builtin_set},	     {"shift", builtin_shift},	  {"unset", builtin_unset},
+	{"eval", builtin_eval},	     {".", builtin_source},	  {"source", builtin_source},
 };
 
 /* A command as the shell has it: a function, a builtin, or a program. */

@@ -43,6 +43,8 @@ known_namespace(const struct fleet *f, const char *name)
 	size_t n = 0;
 
 	fleet_namespace(f, name, &n);
+	for (size_t i = 0; i < f->n_services && n == 0; i++)
+		n += strcmp(f->services[i]->object.namespace, name) == 0;
 	for (size_t i = 0; i < f->n_namespaces && n == 0; i++)
 		n += strcmp(f->namespaces[i]->name, name) == 0;
 	return n > 0;
@@ -60,15 +62,19 @@ cluster_name(const struct fleet *f, const char *host)
 	return dot && !strchr(dot + 1, '.') && known_namespace(f, dot + 1);
 }
 
+/* *shown becomes the outside name that a Service of type ExternalName stands for. */
 static enum place
-judge_host(const struct fetch_view *v, const char *host)
+judge_host(const struct fetch_view *v, const char **shown)
 {
+	const char *host = *shown;
 	const struct service *s = fleet_resolve_host(v->fleet, v->workload->namespace, host);
 	enum ip_family family;
 	struct ip ip;
 
-	if (s && s->external_name && !str_eq(s->external_name, host))
+	if (s && s->external_name) {
+		*shown = s->external_name;
 		return cluster_name(v->fleet, s->external_name) ? PLACE_INSIDE : PLACE_OUTSIDE;
+	}
 	if (s || cluster_name(v->fleet, host))
 		return PLACE_INSIDE;
 	if (strchr(host, SHELL_UNKNOWN))
@@ -120,7 +126,7 @@ judge_url(const struct fetch_view *v, const char *word, bool bare)
 	a.http = scheme ? strncasecmp(word, "http:", 5) == 0 : true;
 	a.direct = strncasecmp(word, "ssh:", 4) == 0;
 	a.host = host;
-	a.place = judge_host(v, host);
+	a.place = judge_host(v, &a.host);
 	if (scheme && (strncasecmp(word, "s3:", 3) == 0 || strncasecmp(word, "gs:", 3) == 0)) {
 		a.host = arena_printf(v->arena, "bucket %s", host);
 		a.place = PLACE_OUTSIDE;
@@ -141,7 +147,7 @@ judge_remote(const struct fetch_view *v, const char *word)
 		a.place = PLACE_UNKNOWN;
 	else if (word[n] == ':' && n > 0) {
 		a.host = host_of(v->arena, word);
-		a.place = judge_host(v, a.host);
+		a.place = judge_host(v, &a.host);
 		a.direct = true;
 	}
 	return a;
@@ -489,7 +495,7 @@ judge_image(const struct fetch_view *v, const char *image)
 		a.place = PLACE_UNKNOWN;
 	else if (s[n] == '/' && (memchr(s, '.', n) || memchr(s, ':', n) || strncmp(s, "localhost", n) == 0)) {
 		a.host = host_of(v->arena, s);
-		a.place = judge_host(v, a.host);
+		a.place = judge_host(v, &a.host);
 	}
 	return a;
 }
@@ -522,19 +528,33 @@ judge_first_host(const struct question *q, const size_t *operands, size_t n)
  */
 
 static const char *const network_words[] = {
-	"urllib",	   "urlopen",
-	"urlretrieve",	   "requests.",
-	"httpx",	   "aiohttp",
-	"http.client",	   "wget.download",
-	"huggingface_hub", "snapshot_download",
-	"boto3",	   "create_connection(",
-	".connect((",	   "fetch(",
-	"https.get",	   "http.get",
-	"http.request",	   "https.request",
-	"axios",	   "LWP",
-	"HTTP::Tiny",	   "Net::HTTP",
-	"open-uri",	   "URI.open",
-	"nltk.download",   "from_pretrained(",
+	"urllib",
+	"urlopen",
+	"urlretrieve",
+	"requests.",
+	"httpx",
+	"aiohttp",
+	"http.client",
+	"wget.download",
+	"huggingface_hub",
+	"snapshot_download",
+	"boto3",
+	"create_connection(",
+	".connect((",
+	"fetch(",
+	"https.get",
+	"http.get",
+	"http.request",
+	"https.request",
+	"axios",
+	"-MLWP",
+	"use LWP",
+	"HTTP::Tiny",
+	"Net::HTTP",
+	"open-uri",
+	"URI.open",
+	"nltk.download",
+	"from_pretrained(",
 };
 
 /* A word counts where it is not the tail of another: conn.fetch( asks a database. */
@@ -561,7 +581,7 @@ judge_in_code(const struct question *q, const char *code, const char *before, si
 
 		at += strspn(at, " \"'");
 		a.host = host_of(q->view->arena, at);
-		a.place = strpbrk(a.host, "{$%+") || !*a.host ? PLACE_UNKNOWN : judge_host(q->view, a.host);
+		a.place = strpbrk(a.host, "{$%+") || !*a.host ? PLACE_UNKNOWN : judge_host(q->view, &a.host);
 		++*found;
 		if (judge(q, a, NULL))
 			return true;

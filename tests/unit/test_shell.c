@@ -137,6 +137,7 @@ variables(void **state)
 		{"A=(x y 'z'); a ${A[@]} \"${A[0]}\"", "a|x|y|z|x|y|z"},
 		{"export P=http://c:1; a $P", "a|http://c:1"},
 		{"read P; a $P", "a|?"},
+		{"unset URL; a \"$URL\" ${URL:-x}", "a||x"},
 		{"V=1 a $V", "a|?"},
 		{"V=1 f() { :; }; a $V", "a|?"},
 		{"V=1 sh -c 'a $V'", "a|1"},
