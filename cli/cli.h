@@ -22,9 +22,10 @@ enum command_bit {
 	CMD_SHOW = 1 << 3,
 	CMD_DEMO = 1 << 4,
 	CMD_OTHER = 1 << 5,
+	CMD_REACH = 1 << 6,
 };
 #define CMD_TABLES (CMD_RULES | CMD_FLEET | CMD_SHOW)
-#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER)
+#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH)
 
 /* One -o: a format, and where it goes (NULL: standard output). */
 struct output {
@@ -43,6 +44,8 @@ struct cli {
 	VEC(struct output) outputs; /* -o */
 	const char *namespace, *selector, *config_path, *log_path, *baseline_path; /* NULL when not given */
 	bool fail_on_new, no_object_exemptions, read_only, verbose, help, version, lists, markdown;
+	const char *from, *to, *port; /* moat reach; NULL when not given */
+	bool external_sources;
 	enum color_when color;
 	enum severity fail_on;
 	bool demo; /* the built-in fleet is the source */
@@ -70,10 +73,12 @@ bool cli_table_format(const struct cli *cli, enum table_format *out, struct err 
 
 /* The config file with the command line's restrictions folded in; read once. */
 const struct config_file *cli_config(struct cli *cli, struct err *e);
+/* Reads the source that the command line names; cli->config is set then. */
+struct fleet *cli_fleet(struct cli *cli, struct err *e);
 /* Reads the source that the command line names and judges it. Slow: the console calls it on its worker. */
 struct audit *cli_audit(struct cli *cli, struct err *e);
 /* What the source has to say of itself (the same object twice, ...), on stderr: for commands without a screen. */
-void cli_warn(const struct audit *a);
+void cli_warn(const struct fleet *f);
 /* Is there a source to read? Without -f there is none in this version: an error that says so. */
 bool cli_has_source(const struct cli *cli, struct err *e);
 
@@ -86,6 +91,8 @@ struct report_options cli_report_options(const struct cli *cli);
 
 /* The agent that [NS/][KIND/]NAME means; NULL and an error that lists what fits when it is not exactly one. */
 const struct workload *cli_find_agent(const struct audit *a, const char *name, struct err *e);
+/* The same among all workloads; -n completes a name without a namespace. */
+const struct workload *cli_find_workload(const struct cli *cli, const struct fleet *f, const char *name, struct err *e);
 
 #define COMMAND(id, name, args, help, bit) int cmd_##id(struct cli *cli);
 #include "cli/commands.def"

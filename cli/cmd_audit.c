@@ -74,7 +74,7 @@ cmd_audit(struct cli *cli)
 	a = cli_audit(cli, &e);
 	if (!a)
 		return cli_fail(&e);
-	cli_warn(a);
+	cli_warn(a->fleet);
 	failed = cli_report(cli, a);
 	status = failed ? failed : audit_exit_status(a, cli->fail_on);
 	audit_unref(a);

@@ -38,7 +38,7 @@ finish(const struct audit *a, const struct buf *out)
 {
 	struct err e = {0};
 
-	cli_warn(a);
+	cli_warn(a->fleet);
 	return output_stdout(out, &e) ? audit_exit_status(a, SEV_NEVER) : cli_fail(&e);
 }
 

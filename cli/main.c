@@ -171,6 +171,18 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 		return true;
 	case OPT_NO_STORE: /* there is no store to keep it from yet */
 		return true;
+	case OPT_FROM:
+		cli->from = arg;
+		return true;
+	case OPT_TO:
+		cli->to = arg;
+		return true;
+	case OPT_PORT:
+		cli->port = arg;
+		return true;
+	case OPT_EXTERNAL_SOURCES:
+		cli->external_sources = true;
+		return true;
 	case OPT_LISTS:
 		cli->lists = true;
 		return true;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "cli/cli.h"
 #include "decode/files.h"
 
@@ -122,15 +123,13 @@ read_objects(const struct cli *cli, struct object_set *set, struct err *e)
 	return files_read(cli->paths.at, cli->paths.n, cli->namespace ? cli->namespace : "default", set, e);
 }
 
-struct audit *
-cli_audit(struct cli *cli, struct err *e)
+struct fleet *
+cli_fleet(struct cli *cli, struct err *e)
 {
 	static const char *const demo_path[] = {"demo"};
 	const struct config_file *c = cli_config(cli, e);
-	int64_t started_at = clock_now();
 	struct object_set set = {0};
 	struct fleet *fleet;
-	struct audit *a;
 
 	if (!c || !cli_has_source(cli, e))
 		return NULL;
@@ -146,7 +145,19 @@ cli_audit(struct cli *cli, struct err *e)
 		.settings = &c->fleet,
 	});
 	object_set_free(&set);
-	a = audit_new(fleet, &c->audit, started_at);
+	return fleet;
+}
+
+struct audit *
+cli_audit(struct cli *cli, struct err *e)
+{
+	int64_t started_at = clock_now();
+	struct fleet *fleet = cli_fleet(cli, e);
+	struct audit *a;
+
+	if (!fleet)
+		return NULL;
+	a = audit_new(fleet, &cli->config->audit, started_at);
 	fleet_unref(fleet);
 	log_info("judged %zu agents and %zu companions in %lld ms: %zu findings", a->n_agents, a->n_companions,
 		 (long long)a->duration_ms, a->n_findings);
@@ -154,10 +165,10 @@ cli_audit(struct cli *cli, struct err *e)
 }
 
 void
-cli_warn(const struct audit *a)
+cli_warn(const struct fleet *f)
 {
-	for (size_t i = 0; i < a->fleet->n_warnings; i++)
-		fprintf(stderr, "moat: warning: %s\n", a->fleet->warnings[i]);
+	for (size_t i = 0; i < f->n_warnings; i++)
+		fprintf(stderr, "moat: warning: %s\n", f->warnings[i]);
 }
 
 struct report_options
@@ -180,7 +191,32 @@ cli_report_options(const struct cli *cli)
 	return opt;
 }
 
-/* Does "[NS/][KIND/]NAME", already split, mean this agent? */
+/* "[NS/][KIND/]NAME", split. */
+struct workload_name {
+	char *copy;
+	const char *parts[3];
+	size_t n_parts; /* 0: too many */
+};
+
+static struct workload_name
+split_name(const char *text)
+{
+	struct workload_name n = {.copy = mem_strdup(text)};
+
+	n.parts[n.n_parts++] = n.copy;
+	for (char *p = n.copy; *p; p++) {
+		if (*p != '/')
+			continue;
+		if (n.n_parts == COUNT_OF(n.parts)) {
+			n.n_parts = 0;
+			break;
+		}
+		*p = '\0';
+		n.parts[n.n_parts++] = p + 1;
+	}
+	return n;
+}
+
 static bool
 fits(const struct workload *w, const char *namespace, const char *kind, const char *name)
 {
@@ -189,47 +225,78 @@ fits(const struct workload *w, const char *namespace, const char *kind, const ch
 }
 
 /* With one slash the first part is a namespace or a kind, whichever fits. */
-static size_t
-find_all(const struct audit *a, const char *text, const struct workload **first, struct buf *list)
+static bool
+name_fits(const struct workload_name *n, const struct workload *w)
 {
-	AUTO(free) char *copy = mem_strdup(text);
-	char *parts[3] = {copy, NULL, NULL};
-	size_t n_parts = 1, n = 0;
+	const char *const *p = n->parts;
 
-	for (char *p = copy; *p; p++) {
-		if (*p != '/')
-			continue;
-		if (n_parts == COUNT_OF(parts))
-			return 0;
-		*p = '\0';
-		parts[n_parts++] = p + 1;
+	switch (n->n_parts) {
+	case 1:
+		return fits(w, NULL, NULL, p[0]);
+	case 2:
+		return fits(w, p[0], NULL, p[1]) || fits(w, NULL, p[0], p[1]);
+	case 3:
+		return fits(w, p[0], p[1], p[2]);
+	default:
+		return false;
 	}
-	for (size_t i = 0; i < a->n_agents; i++) {
-		const struct workload *w = a->agents[i];
+}
 
-		if (!(n_parts == 1   ? fits(w, NULL, NULL, parts[0])
-		      : n_parts == 2 ? fits(w, parts[0], NULL, parts[1]) || fits(w, NULL, parts[0], parts[1])
-				     : fits(w, parts[0], parts[1], parts[2])))
-			continue;
-		if (!n++)
-			*first = w;
-		buf_addf(list, "%s%s/%s/%s", n > 1 ? ", " : "", w->namespace, w->kind, w->name);
-	}
-	return n;
+typedef VEC(const struct workload *) found_list;
+
+/* The one that was found; else an error that lists them. `plural` is what was looked for. */
+static const struct workload *
+only_one(const found_list *found, const char *name, const char *plural, struct err *e)
+{
+	AUTO(buf) struct buf list = {0};
+
+	if (found->n == 1)
+		return found->at[0];
+	for (size_t i = 0; i < found->n; i++)
+		buf_addf(&list, "%s%s/%s/%s", i ? ", " : "", found->at[i]->namespace, found->at[i]->kind, found->at[i]->name);
+	err_set(e, ERR_USAGE, 0, "\"%s\" fits %zu %s, say which: %s", name, found->n, plural, buf_str(&list));
+	return NULL;
 }
 
 const struct workload *
 cli_find_agent(const struct audit *a, const char *name, struct err *e)
 {
-	AUTO(buf) struct buf list = {0};
+	struct workload_name n = split_name(name);
 	const struct workload *w = NULL;
-	size_t n = find_all(a, name, &w, &list);
+	found_list found = {0};
 
-	if (n == 1)
-		return w;
-	if (n == 0)
-		err_set(e, ERR_USAGE, 0, "no agent \"%s\" here; moat fleet lists them", name);
+	for (size_t i = 0; i < a->n_agents; i++)
+		if (name_fits(&n, a->agents[i]))
+			vec_push(&found, a->agents[i]);
+	if (found.n)
+		w = only_one(&found, name, "agents", e);
 	else
-		err_set(e, ERR_USAGE, 0, "\"%s\" fits %zu agents, say which: %s", name, n, buf_str(&list));
-	return NULL;
+		err_set(e, ERR_USAGE, 0, "no agent \"%s\" here; moat fleet lists them", name);
+	free(n.copy);
+	vec_free(&found);
+	return w;
+}
+
+const struct workload *
+cli_find_workload(const struct cli *cli, const struct fleet *f, const char *name, struct err *e)
+{
+	struct workload_name n = split_name(name);
+	const struct workload *w = NULL;
+	found_list found = {0};
+
+	for (size_t i = 0; i < f->n_workloads; i++) {
+		const struct workload *one = &f->workloads[i];
+
+		/* -n completes a name that says no namespace. */
+		if (name_fits(&n, one) && (!cli->namespace || n.n_parts == 3 || str_eq(one->namespace, cli->namespace) ||
+					   (n.n_parts == 2 && str_eq(one->namespace, n.parts[0]))))
+			vec_push(&found, one);
+	}
+	if (found.n)
+		w = only_one(&found, name, "workloads", e);
+	else
+		err_set(e, ERR_USAGE, 0, "no workload \"%s\" here; moat reach without names lists all that may talk", name);
+	free(n.copy);
+	vec_free(&found);
+	return w;
 }
