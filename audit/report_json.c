@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "build-config.h"
+#include "fleet/egress.h"
 #include "fleet/setup.h"
 
 static json_t *
@@ -290,16 +291,53 @@ companion_object(const struct workload *agent)
 	return object;
 }
 
-/* Until policies are evaluated nothing is known of an agent's ways out. */
 static json_t *
-egress_object(void)
+policy_names(const struct egress *e)
+{
+	json_t *list = need(json_array());
+
+	for (size_t i = 0; i < e->n_policies; i++) {
+		const struct object *o = &e->policies[i]->object;
+		AUTO(free) char *name = mem_printf("%s%s%s", o->namespace, *o->namespace ? "/" : "", o->name);
+
+		append(list, string(name));
+	}
+	return list;
+}
+
+static json_t *
+allow_object(const struct allow *a)
+{
+	json_t *object = need(json_object());
+	AUTO(buf) struct buf ports = {0};
+
+	ports_format_list(&ports, &a->ports);
+	set(object, "to", string(allow_to_name(a->to)));
+	set(object, "peer", string(a->peer));
+	set(object, "ports", string(buf_str(&ports)));
+	return object;
+}
+
+static json_t *
+allow_list(const struct egress *e)
+{
+	json_t *list = need(json_array());
+
+	for (size_t i = 0; i < e->n_allows; i++)
+		append(list, allow_object(&e->allows[i]));
+	return list;
+}
+
+/* NULL: the policies were not read, or another engine may have its say. */
+static json_t *
+egress_object(const struct egress *e)
 {
 	json_t *object = need(json_object());
 
-	set(object, "shape", json_null());
-	set(object, "internet", json_null());
-	set(object, "policies", json_null());
-	set(object, "allows", json_null());
+	set(object, "shape", string(e ? egress_shape_name(e->shape) : NULL));
+	set(object, "internet", e ? json_boolean(e->internet) : json_null());
+	set(object, "policies", e ? policy_names(e) : json_null());
+	set(object, "allows", e ? allow_list(e) : json_null());
 	return object;
 }
 
@@ -407,7 +445,7 @@ agent_object(const struct workload *w)
 	set(object, "kind", string(w->kind));
 	set(object, "state", string(state_name(w->state)));
 	set(object, "companion", companion_object(w));
-	set(object, "egress", egress_object());
+	set(object, "egress", egress_object(w->egress));
 	set(object, "config", config_object(w, p));
 	set(object, "secrets", secret_list(p));
 	set(object, "identity", identity_object(w, p));

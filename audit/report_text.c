@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "fleet/egress.h"
 
 #define DEFAULT_COLUMNS 80
 #define MIN_COLUMNS 40
@@ -193,7 +194,7 @@ verdict_ink(const struct audit *a)
 		return INK_BAD;
 	if (!a->complete || a->severities[SEV_MEDIUM] || (!a->n_agents && !a->n_companions))
 		return INK_WARN;
-	return INK_BOLD; /* never green: egress is not evaluated yet */
+	return INK_BOLD; /* never green: no probe has proved it */
 }
 
 /* "since FILE: 2 new, 5 known, 1 fixed", and what was fixed. */
@@ -557,6 +558,33 @@ write_exemptions(const struct page *p)
 	and_more(p, a->exemptions_from_objects);
 }
 
+/* "egress: 3 companion, 1 web; 1 not known": how the policies leave the agents. */
+static void
+write_shapes(const struct page *p)
+{
+	const struct audit *a = p->audit;
+	size_t shapes[SHAPES] = {0}, unknown = 0;
+	const char *separator = "egress of agents: ";
+	AUTO(buf) struct buf text = {0};
+
+	for (size_t i = 0; i < a->n_agents; i++) {
+		if (a->agents[i]->egress)
+			shapes[a->agents[i]->egress->shape]++;
+		else
+			unknown++;
+	}
+	for (int s = 0; s < SHAPES; s++) {
+		if (!shapes[s])
+			continue;
+		buf_addf(&text, "%s%zu %s", separator, shapes[s], egress_shape_name(s));
+		separator = ", ";
+	}
+	if (unknown)
+		buf_addf(&text, "%s%zu not known", separator, unknown);
+	if (text.len)
+		item(p, &text);
+}
+
 static void
 write_judged(const struct page *p)
 {
@@ -568,9 +596,7 @@ write_judged(const struct page *p)
 		 a->n_companions, plural(a->n_companions));
 	item(p, &text);
 	write_rules(p, "not applicable, this source cannot tell:", a->not_applicable, a->n_not_applicable);
-	buf_clear(&text);
-	buf_adds(&text, "egress: not evaluated by this version; whether policies hold the agents in is not known");
-	item(p, &text);
+	write_shapes(p);
 }
 
 static size_t
