@@ -322,8 +322,13 @@ config_stale(struct audit_run *run, const struct workload *w)
 		const struct config_map *m =
 			s->config_map ? fleet_config_map(audit_fleet(run), w->namespace, s->config_map) : NULL;
 
-		if (how && m && m->data_changed_at != CLOCK_UNKNOWN)
-			report_stale(run, w, s, m, how);
+		if (!how || !m || m->data_changed_at == CLOCK_UNKNOWN)
+			continue;
+		report_stale(run, w, s, m, how);
+		if (!w->n_pods && w->restartable && w->desired != 0)
+			audit_unknown(run, w, "Pod",
+				      audit_printf(run, "no pod of %s was seen: which config it runs is not known",
+						   rule_workload(run, w)));
 	}
 }
 

@@ -117,6 +117,15 @@ parse_expectations(char *text, struct expectation *out, size_t max, char **now)
 	return n;
 }
 
+/* A good case may say "# unknown": there is no answer. All others have one. */
+static bool
+unknown_expected(const char *path)
+{
+	AUTO(free) char *text = read_text(path);
+
+	return str_has(text, "# unknown\n");
+}
+
 /* The lines that a case marks with "# <--" are those of its findings. */
 static size_t
 marked_lines(const char *path, unsigned *out, size_t max)
@@ -261,6 +270,15 @@ check_lines(const struct finding *const *found, size_t n, const unsigned *lines,
 	}
 }
 
+static bool
+is_listed(const struct rule *const *at, size_t n, const struct rule *r)
+{
+	for (size_t i = 0; i < n; i++)
+		if (at[i] == r)
+			return true;
+	return false;
+}
+
 static void
 run_case(void **state)
 {
@@ -271,6 +289,7 @@ run_case(void **state)
 	unsigned lines[64];
 	char *now = (char *)NOW;
 	size_t n_wanted = parse_expectations(text, wanted, COUNT_OF(wanted), &now), n;
+	bool unknown = unknown_expected(c->path);
 	struct audit *a;
 
 	setenv("MOAT_NOW", now, 1);
@@ -286,17 +305,9 @@ run_case(void **state)
 			check_words(found[i]);
 	} else {
 		assert_int_equal(n, 0);
+		assert_int_equal(is_listed(a->unknown, a->n_unknown, c->rule), unknown);
 	}
 	audit_unref(a);
-}
-
-static bool
-is_listed(const struct rule *const *at, size_t n, const struct rule *r)
-{
-	for (size_t i = 0; i < n; i++)
-		if (at[i] == r)
-			return true;
-	return false;
 }
 
 /* A fact that could not be read: no finding, no pass, and an audit that says so. */
