@@ -35,7 +35,7 @@ struct survey {
 static const struct port_range dns_port[] = {{53, 53}};
 static const struct port_set dns_ports = {.at = {dns_port, dns_port, dns_port}, .n = {1, 1, 1}};
 static const struct port_range web_ports_tcp[] = {{80, 80}, {443, 443}};
-static const struct port_set web_ports = {.at = {web_ports_tcp}, .n = {2}};
+const struct port_set egress_web_ports = {.at = {web_ports_tcp}, .n = {2}};
 
 struct port_set
 egress_less_dns(struct arena *a, const struct port_set *s)
@@ -412,7 +412,7 @@ shape_of(struct survey *s)
 	if (s->open)
 		return SHAPE_OPEN;
 	if (!ports_empty(&public_ports))
-		return ports_within(&public_ports, &web_ports) ? SHAPE_WEB : SHAPE_INTERNET;
+		return ports_within(&public_ports, &egress_web_ports) ? SHAPE_WEB : SHAPE_INTERNET;
 	for (size_t i = 0; i < s->allows.n; i++)
 		if (!s->allows.at[i].exempt && !only_dns(s, &s->allows.at[i].ports))
 			has[s->allows.at[i].to] = true;

@@ -67,6 +67,7 @@ void egress_evaluate(struct fleet *f);
 const char *egress_shape_name(enum egress_shape s); /* "companion+scraper" */
 const char *allow_to_name(enum allow_to t); /* "internet" */
 
+extern const struct port_set egress_web_ports; /* TCP 80 and 443 */
 /* Ports besides 53, which is DNS wherever it goes. */
 struct port_set egress_less_dns(struct arena *a, const struct port_set *s);
 

@@ -13,6 +13,7 @@
 #include "fleet/reach.h"
 #include "fleet/role.h"
 #include "fleet/setup.h"
+#include "fleet/steps.h"
 
 static const struct settings default_settings = {.trust_objects = true};
 
@@ -136,6 +137,7 @@ fleet_new(struct fleet_input *in)
 	set_up_pipelocks(f);
 	pair_assign(f);
 	evaluate(f);
+	steps_assign_states(f);
 	take_warnings(f, in->objects);
 	empty_set(f, in->objects);
 	return f;

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "fleet/fleet.h"
+#include "fleet/image.h"
 
 #define LONGEST_HOST 253
 #define LONGEST_SHOWN 200 /* bytes of a URL that makes no sense */
@@ -217,4 +218,55 @@ proxy_vars(const struct fleet *f, const char *namespace, const struct container 
 		out[n++] = v;
 	}
 	return n;
+}
+
+bool
+proxy_is_client(const struct container *c)
+{
+	return c->class == CONTAINER_MAIN && !container_is_pipelock(c) && !known_find(KNOWN_HELPER, c) &&
+	       !known_find(KNOWN_VPN, c);
+}
+
+static bool
+note_companion(void *found, struct workload *w)
+{
+	*(bool *)found = w->role == ROLE_COMPANION;
+	return !*(bool *)found;
+}
+
+static bool
+has_port(const struct service *s, int port)
+{
+	/* a live Service without an address is headless: its name leads to the pods, on their own ports */
+	bool headless = s->object.uid && !s->n_cluster_ips && str_eq(s->type, "ClusterIP");
+
+	for (size_t i = 0; i < s->n_ports; i++) {
+		if (!str_eq(s->ports[i].protocol, "TCP"))
+			continue;
+		if (s->ports[i].port == port || (headless && s->ports[i].target_port == port))
+			return true;
+	}
+	return false;
+}
+
+const char *
+proxy_wrong_target(const struct fleet *f, const struct workload *w, const struct proxy_url *url, struct arena *a)
+{
+	const struct service *s;
+	bool companion = false;
+
+	if (!url->valid)
+		return "it is no URL of a proxy";
+	if (url->loopback)
+		return NULL; /* the sidecar, or proxy-env-loopback */
+	s = fleet_resolve_host(f, w->namespace, url->host);
+	if (!s)
+		return arena_printf(a, "no Service has the name %s", url->host);
+	fleet_selected(f, s, note_companion, &companion);
+	if (!companion && s != w->service)
+		return arena_printf(a, "Service %s/%s selects no companion", s->object.namespace, s->object.name);
+	if (!has_port(s, url->port))
+		return arena_printf(a, "Service %s/%s has no TCP port %d", s->object.namespace, s->object.name,
+				    url->port);
+	return NULL;
 }

@@ -9,6 +9,7 @@
 #include "fleet/env.h"
 
 struct fleet;
+struct workload;
 
 /* A proxy URL taken apart; without a scheme it is http. User and password are dropped. */
 struct proxy_url {
@@ -33,6 +34,16 @@ enum proxy_kind { PROXY_HTTPS, PROXY_HTTP, PROXY_NO };
 /* The spellings of one variable that the container has: 0 to 2. */
 size_t proxy_vars(const struct fleet *f, const char *namespace, const struct container *c, enum proxy_kind kind,
 		  struct arena *a, struct proxy_var out[2]);
+
+/* Whose clients are to use the proxy: main containers but Pipelock itself, log and metrics helpers and VPNs. */
+bool proxy_is_client(const struct container *c);
+
+/*
+ * Why a proxy URL in that workload's env does not lead to a companion, in words made in the arena; NULL when it does. A
+ * loopback address is not wrong here: it may be a sidecar's.
+ */
+const char *proxy_wrong_target(const struct fleet *f, const struct workload *w, const struct proxy_url *url,
+			       struct arena *a);
 
 /*
  * Does a NO_PROXY entry let a client go directly to something outside the cluster? Cluster names (.svc, .cluster.local,

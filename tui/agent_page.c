@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "fleet/egress.h"
 #include "fleet/pair.h"
+#include "fleet/steps.h"
 #include "tui/agent_cells.h"
 
 #define LABEL 11 /* columns of a fact's name */
@@ -181,8 +182,27 @@ fact_pods(const struct workload *agent, struct pane *out)
 	}
 }
 
+/* What is left to do until it is migrated. */
+static void
+fact_steps(const struct fleet *f, const struct workload *agent, struct pane *out)
+{
+	struct step_state steps[STEPS];
+	bool first = true;
+
+	if (!agent->companion)
+		return;
+	steps_of(f, agent, &out->arena, steps);
+	for (int i = 0; i < STEPS; i++) {
+		if (steps[i].done)
+			continue;
+		label(out, first ? "to do" : "");
+		pane_addf(out, STYLE_WARN, LABEL, "%s: %s", step_name((enum step)i), steps[i].reason);
+		first = false;
+	}
+}
+
 void
-agent_page_facts(const struct workload *agent, struct pane *out)
+agent_page_facts(const struct fleet *f, const struct workload *agent, struct pane *out)
 {
 	struct cell state = cell_state(agent), egress = cell_egress(agent), identity = cell_identity(agent);
 
@@ -190,6 +210,7 @@ agent_page_facts(const struct workload *agent, struct pane *out)
 	pane_addf(out, STYLE_DIM, 0, "  %s, agent by %s", agent->kind, role_reason_text(agent->role_reason));
 	label(out, "state");
 	pane_add(out, state.style, LABEL, state.text);
+	fact_steps(f, agent, out);
 	fact_companion(agent, out);
 	label(out, "egress");
 	pane_add(out, egress.style, LABEL, egress.text);
@@ -235,7 +256,7 @@ agent_page_finding(const struct finding *f, struct pane *out)
 void
 agent_page(const struct audit *audit, const struct workload *agent, struct pane *out)
 {
-	agent_page_facts(agent, out);
+	agent_page_facts(audit->fleet, agent, out);
 	pane_newline(out);
 	pane_newline(out);
 	agent_page_boundary(agent, out);

@@ -2,16 +2,7 @@
 /* Do the agent's clients go to the companion: HTTPS_PROXY and NO_PROXY of each container. */
 #include "audit/rules/common.h"
 #include "base/str.h"
-#include "fleet/image.h"
 #include "fleet/proxy.h"
-
-/* Pipelock itself, log and metrics helpers and VPNs have their own way out. */
-static bool
-is_client(const struct container *c)
-{
-	return c->class == CONTAINER_MAIN && !container_is_pipelock(c) && !known_find(KNOWN_HELPER, c) &&
-	       !known_find(KNOWN_VPN, c);
-}
 
 typedef void check(struct audit_run *run, const struct workload *w, const struct container *c,
 		   const struct proxy_var *vars, size_t n);
@@ -25,7 +16,7 @@ each_client(struct audit_run *run, const struct workload *w, enum proxy_kind kin
 		struct proxy_var vars[2];
 		size_t n;
 
-		if (!is_client(&s->containers[i]))
+		if (!proxy_is_client(&s->containers[i]))
 			continue;
 		n = proxy_vars(audit_fleet(run), w->namespace, &s->containers[i], kind, audit_scratch(run), vars);
 		fn(run, w, &s->containers[i], vars, n);
@@ -202,52 +193,6 @@ const struct rule rule_proxy_env_loopback = {
  * proxy-env-target
  */
 
-static bool
-note_companion(void *found, struct workload *w)
-{
-	*(bool *)found = w->role == ROLE_COMPANION;
-	return !*(bool *)found;
-}
-
-static bool
-has_port(const struct service *s, int port)
-{
-	/* a live Service without an address is headless: its name leads to the pods, on their own ports */
-	bool headless = s->object.uid && !s->n_cluster_ips && str_eq(s->type, "ClusterIP");
-
-	for (size_t i = 0; i < s->n_ports; i++) {
-		if (!str_eq(s->ports[i].protocol, "TCP"))
-			continue;
-		if (s->ports[i].port == port || (headless && s->ports[i].target_port == port))
-			return true;
-	}
-	return false;
-}
-
-/* Why a URL does not lead to a companion; NULL when it does. */
-static const char *
-wrong_target(struct audit_run *run, const struct workload *w, const struct proxy_url *url)
-{
-	const struct fleet *f = audit_fleet(run);
-	const struct service *s;
-	bool companion = false;
-
-	if (!url->valid)
-		return "it is no URL of a proxy";
-	if (url->loopback)
-		return NULL; /* the sidecar, or proxy-env-loopback */
-	s = fleet_resolve_host(f, w->namespace, url->host);
-	if (!s)
-		return audit_printf(run, "no Service has the name %s", url->host);
-	fleet_selected(f, s, note_companion, &companion);
-	if (!companion && s != w->service)
-		return audit_printf(run, "Service %s/%s selects no companion", s->object.namespace, s->object.name);
-	if (!has_port(s, url->port))
-		return audit_printf(run, "Service %s/%s has no TCP port %d", s->object.namespace, s->object.name,
-				    url->port);
-	return NULL;
-}
-
 static void
 check_target(struct audit_run *run, const struct workload *w, const struct container *c,
 	     const struct proxy_var *vars, size_t n)
@@ -258,7 +203,7 @@ check_target(struct audit_run *run, const struct workload *w, const struct conta
 
 		if (unseen(run, w, c, v) || v->env.state != ENV_SET)
 			continue;
-		wrong = wrong_target(run, w, &v->url);
+		wrong = proxy_wrong_target(audit_fleet(run), w, &v->url, audit_scratch(run));
 		if (!wrong)
 			continue;
 		audit_report(run, w, &(struct finding_args){

@@ -158,7 +158,7 @@ the_page_of_an_agent(void **state UNUSED)
 			pane_newline(&page);
 			pane_newline(&page);
 		}
-		agent_page_facts(a->agents[i], &page);
+		agent_page_facts(a->fleet, a->agents[i], &page);
 		pane_newline(&page);
 		agent_page_boundary(a->agents[i], &page);
 	}
