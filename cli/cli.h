@@ -45,7 +45,7 @@ struct cli {
 	const char *namespace, *selector, *config_path, *log_path, *baseline_path; /* NULL when not given */
 	bool fail_on_new, no_object_exemptions, read_only, verbose, help, version, lists, markdown;
 	const char *from, *to, *port; /* moat reach; NULL when not given */
-	bool external_sources;
+	bool explain, external_sources;
 	enum color_when color;
 	enum severity fail_on;
 	bool demo; /* the built-in fleet is the source */

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/connection_sheet.h"
 #include "fleet/connect.h"
+#include "fleet/explain.h"
 
 typedef VEC(const struct workload *) workload_list;
 
@@ -201,25 +202,41 @@ parse_pair(struct cli *cli, const struct fleet *f, struct pair *out, struct err 
 	return !cli->port || parse_port(&cli->arena, cli->port, &out->wanted, e);
 }
 
+static bool
+explain(const struct fleet *f, const struct pair *pair, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+
+	explain_pair(f, &pair->from, &pair->to, &pair->wanted, &text);
+	return output_stdout(&text, e);
+}
+
+/* As a list of one row or none; a table says "No Connections". */
+static bool
+print_pair(const struct cli *cli, const struct fleet *f, const struct connection *c, const struct sheet_format *format,
+	   struct err *e)
+{
+	struct sheet *sheet = sheet_new(format, f, &c->from.workload, c->from.workload != NULL);
+
+	if (!ports_empty(&c->ports) || !cli->outputs.n || str_eq(cli->outputs.at[0].format, "table"))
+		print_connection(sheet, c);
+	return sheet_end(sheet, e);
+}
+
 /* 0: something is allowed, 1: nothing is. */
 static int
-print_pair(struct cli *cli, const struct fleet *f, const struct sheet_format *format)
+answer_pair(struct cli *cli, const struct fleet *f, const struct sheet_format *format)
 {
 	AUTO(arena) struct arena a = {0};
 	struct connection c;
 	struct pair pair;
-	struct sheet *sheet;
 	struct err e = {0};
 
 	if (!parse_pair(cli, f, &pair, &e))
 		return cli_fail(&e);
 	c = (struct connection){pair.from, pair.to, connect_pair(f, &pair.from, &pair.to, &a)};
 	c.ports = ports_intersect(&a, &c.ports, &pair.wanted);
-	sheet = sheet_new(format, f, &pair.from.workload, pair.from.workload != NULL);
-	/* A list leaves out what is not allowed; a table says so. */
-	if (!ports_empty(&c.ports) || !cli->outputs.n || str_eq(cli->outputs.at[0].format, "table"))
-		print_connection(sheet, &c);
-	if (!sheet_end(sheet, &e))
+	if (cli->explain ? !explain(f, &pair, &e) : !print_pair(cli, f, &c, format, &e))
 		return cli_fail(&e);
 	return ports_empty(&c.ports);
 }
@@ -239,6 +256,8 @@ check_usage(const struct cli *cli, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--port asks about a pair: --from A --to B are missing");
 	if (pair && cli->external_sources)
 		return err_set(e, ERR_USAGE, 0, "--external-sources belongs to the list, not to --from and --to");
+	if (cli->explain && (!pair || cli->outputs.n))
+		return err_set(e, ERR_USAGE, 0, "--explain goes with --from A --to B, and is text");
 	if (cli->outputs.n > 1 || (cli->outputs.n && cli->outputs.at[0].path))
 		return err_set(e, ERR_USAGE, 0, "moat reach takes one -o, without a file");
 	return true;
@@ -260,7 +279,7 @@ answer(struct cli *cli, const struct fleet *f, const struct sheet_format *format
 		return cli_fail(&e);
 	}
 	if (cli->from)
-		return print_pair(cli, f, format);
+		return answer_pair(cli, f, format);
 	ok = choose_sources(cli, f, &sources, &e) && print_list(cli, f, &sources, format, &e);
 	vec_free(&sources);
 	return ok ? 0 : cli_fail(&e);

@@ -33,20 +33,6 @@ struct sheet {
 	bool failed;
 };
 
-void
-connect_end_format(struct buf *out, const struct connect_end *end)
-{
-	char first[46], last[46];
-
-	if (end->workload) {
-		buf_addf(out, "%s/%s[%s]", end->workload->namespace, end->workload->name, end->workload->kind);
-		return;
-	}
-	ip_format(end->family, end->range.first, first);
-	ip_format(end->family, end->range.last, last);
-	buf_addf(out, "%s-%s", first, last);
-}
-
 /* ---- table */
 
 static void
@@ -64,7 +50,7 @@ name_of(struct sheet *s, const struct workload *w)
 		AUTO(buf) struct buf raw = {0};
 		AUTO(buf) struct buf quoted = {0};
 
-		connect_end_format(&raw, &(struct connect_end){.workload = w});
+		connect_end_name(&raw, &(struct connect_end){.workload = w});
 		s->format->quote(&quoted, &raw);
 		*name = buf_take(&quoted);
 	}
@@ -309,7 +295,7 @@ end_text(struct sheet *s, const struct connect_end *end, struct buf *scratch)
 
 	if (end->workload)
 		return name_of(s, end->workload);
-	connect_end_format(&raw, end);
+	connect_end_name(&raw, end);
 	buf_clear(scratch);
 	s->format->quote(scratch, &raw);
 	return buf_str(scratch);

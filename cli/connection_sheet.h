@@ -22,7 +22,4 @@ bool sheet_row(struct sheet *s, const struct connect_end *from, const struct con
 /* Ends the list and frees the sheet. false when not everything could be written. */
 bool sheet_end(struct sheet *s, struct err *e);
 
-/* "ns/name[Kind]", "10.0.0.0-10.255.255.255", or one address alone: not yet safe to show. */
-void connect_end_format(struct buf *out, const struct connect_end *end);
-
 #endif

@@ -180,6 +180,9 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 	case OPT_PORT:
 		cli->port = arg;
 		return true;
+	case OPT_WHY:
+		cli->explain = true;
+		return true;
 	case OPT_EXTERNAL_SOURCES:
 		cli->external_sources = true;
 		return true;

@@ -20,6 +20,20 @@ struct connect {
 	const struct workload *subject;
 };
 
+void
+connect_end_name(struct buf *out, const struct connect_end *end)
+{
+	char first[46], last[46];
+
+	if (end->workload) {
+		buf_addf(out, "%s/%s[%s]", end->workload->namespace, end->workload->name, end->workload->kind);
+		return;
+	}
+	ip_format(end->family, end->range.first, first);
+	ip_format(end->family, end->range.last, last);
+	buf_addf(out, "%s-%s", first, last);
+}
+
 bool
 connect_counts(const struct workload *w)
 {

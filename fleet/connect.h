@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/cidr.h"
 #include "fleet/fleet.h"
 #include "fleet/ports.h"
@@ -20,6 +21,9 @@ struct connect_end {
 	enum ip_family family;
 	struct ip_range range;
 };
+
+/* "ns/name[Kind]" or "first-last": not yet safe to show. */
+void connect_end_name(struct buf *out, const struct connect_end *end);
 
 struct connection {
 	struct connect_end from, to;

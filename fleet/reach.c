@@ -74,9 +74,8 @@ class_set_has(const struct class_set *s, size_t class)
 	return low < s->n && s->at[low] == class;
 }
 
-/* The numbers behind a named port, among the ports that the class's containers declare. */
-static struct port_set
-named_ports(const struct reach *r, const struct policy_port *port, size_t to, struct arena *a)
+struct port_set
+reach_named_ports(const struct reach *r, const struct policy_port *port, size_t to, struct arena *a)
 {
 	const struct pod_spec *spec = r->classes[to].spec;
 	struct port_set found = ports_none;
@@ -111,7 +110,7 @@ reach_rule_ports(const struct reach *r, const struct compiled_rule *c, size_t to
 
 		if (!c->rule->ports[i].name)
 			continue;
-		named = named_ports(r, &c->rule->ports[i], to, a);
+		named = reach_named_ports(r, &c->rule->ports[i], to, a);
 		all = ports_union(a, &all, &named);
 	}
 	return all;
@@ -272,13 +271,9 @@ reach_ask(const struct reach *r, enum direction d, size_t subject, reach_matches
 	return verdict_end(&v, d, a, out);
 }
 
-struct pod_question {
-	const struct reach *r;
-	size_t other, to;
-};
-
-static bool
-matches_pods(const void *ctx, const struct compiled_policy *p, const struct compiled_rule *c, struct way *w, struct arena *a)
+bool
+reach_match_pods(const void *ctx, const struct compiled_policy *p, const struct compiled_rule *c, struct way *w,
+		 struct arena *a)
 {
 	const struct pod_question *q = ctx;
 
@@ -293,7 +288,7 @@ ask_pods(const struct reach *r, enum direction d, size_t from, size_t to, struct
 {
 	size_t subject = d == DIRECTION_EGRESS ? from : to, other = d == DIRECTION_EGRESS ? to : from;
 
-	return reach_ask(r, d, subject, matches_pods, &(struct pod_question){r, other, to}, a, out);
+	return reach_ask(r, d, subject, reach_match_pods, &(struct pod_question){r, other, to}, a, out);
 }
 
 struct port_set

@@ -5,12 +5,6 @@
 #include "base/vec.h"
 #include "fleet/reach_index.h"
 
-struct address_question {
-	const struct reach *r;
-	enum ip_family family;
-	struct ip ip;
-};
-
 static bool
 in_range(struct ip_range range, struct ip ip)
 {
@@ -32,9 +26,9 @@ peer_has(const struct policy_rule *rule, const struct policy_peer *peer, enum ip
 	return true;
 }
 
-static bool
-matches_address(const void *ctx, const struct compiled_policy *p UNUSED, const struct compiled_rule *c, struct way *w,
-		struct arena *a)
+bool
+reach_match_address(const void *ctx, const struct compiled_policy *p UNUSED, const struct compiled_rule *c,
+		    struct way *w, struct arena *a)
 {
 	const struct address_question *q = ctx;
 
@@ -47,7 +41,7 @@ matches_address(const void *ctx, const struct compiled_policy *p UNUSED, const s
 			return false;
 		w->peer = &c->rule->peers[i];
 	}
-	w->ports = reach_rule_ports(q->r, c, SIZE_MAX, a);
+	w->ports = reach_rule_ports(q->r, c, q->to, a);
 	return true;
 }
 
@@ -127,10 +121,10 @@ reach_each_range(const struct reach *r, enum direction d, size_t class, enum ip_
 
 	collect_bounds(r, d, class, family, &b);
 	for (size_t i = 0; i < b.n; i++) {
-		struct address_question q = {r, family, b.at[i]};
+		struct address_question q = {r, family, b.at[i], d == DIRECTION_INGRESS ? class : SIZE_MAX};
 		struct ip_range range = {b.at[i], i + 1 < b.n ? previous(b.at[i + 1]) : last_of(family)};
 		struct ways ways = {0};
-		struct port_set ports = reach_ask(r, d, class, matches_address, &q, a, &ways);
+		struct port_set ports = reach_ask(r, d, class, reach_match_address, &q, a, &ways);
 
 		if (!ports_empty(&ports))
 			fn(ctx, range, &ports, ways.at, ways.n);

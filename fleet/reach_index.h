@@ -77,6 +77,22 @@ typedef bool reach_matches(const void *ctx, const struct compiled_policy *p, con
 struct port_set reach_ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches, const void *ctx,
 			  struct arena *a, struct ways *out);
 
+/* What reach_ask is asked about pods of a class, and about an address. */
+struct pod_question {
+	const struct reach *r;
+	size_t other, to; /* the class at the other end, and the one whose ports are meant */
+};
+reach_matches reach_match_pods;
+struct address_question {
+	const struct reach *r;
+	enum ip_family family;
+	struct ip ip;
+	size_t to; /* the class whose ports are meant; SIZE_MAX: those of the address */
+};
+reach_matches reach_match_address;
+
+/* The numbers behind a named port, among the ports that the class's containers declare. */
+struct port_set reach_named_ports(const struct reach *r, const struct policy_port *port, size_t to, struct arena *a);
 /* Ports of a rule towards that class; SIZE_MAX: an address, on which a named port matches nothing. */
 struct port_set reach_rule_ports(const struct reach *r, const struct compiled_rule *c, size_t to, struct arena *a);
 bool class_set_has(const struct class_set *s, size_t class);

@@ -490,7 +490,7 @@ ports_at(const struct reach_range *ranges, size_t n, struct ip ip)
 }
 
 static void
-compare_addresses(const struct fleet *f, const char *text)
+compare_addresses(const struct fleet *f, enum direction d, const char *text)
 {
 	static const char *const v4[] = {"0.0.0.0", "9.255.255.255", "10.0.0.0", "10.0.255.255", "10.1.0.0", "10.1.255.255",
 					 "10.2.0.0", "10.255.255.255", "11.0.0.0", "127.255.255.255", "128.0.0.0", "203.0.113.6",
@@ -504,12 +504,14 @@ compare_addresses(const struct fleet *f, const char *text)
 		for (int family = 0; family < 2; family++) {
 			const char *const *samples = family ? v6 : v4;
 			struct reach_range *ranges;
-			size_t n = reach_addresses(f->reach, DIRECTION_EGRESS, c, family ? IP_V6 : IP_V4, &a, &ranges);
+			size_t n = reach_addresses(f->reach, d, c, family ? IP_V6 : IP_V4, &a, &ranges);
 
 			for (size_t i = 1; i < n; i++)
 				assert_true(ip_cmp(ranges[i - 1].range.last, ranges[i].range.first) < 0);
 			for (size_t i = 0; i < (family ? COUNT_OF(v6) : COUNT_OF(v4)); i++) {
-				struct connection conn = {.from = reach_class(f->reach, c)};
+				const struct pod_class *own = reach_class(f->reach, c);
+				struct connection conn = {.from = d == DIRECTION_EGRESS ? own : NULL,
+							  .to = d == DIRECTION_EGRESS ? NULL : own};
 				struct port_set got;
 
 				assert_true(ip_parse(samples[i], &conn.family, &conn.ip));
@@ -533,7 +535,8 @@ random_clusters(unsigned n, bool admin)
 		random_cluster(&text, admin);
 		f = load(&text, &settings);
 		compare_pods(f, text.data);
-		compare_addresses(f, text.data);
+		compare_addresses(f, DIRECTION_EGRESS, text.data);
+		compare_addresses(f, DIRECTION_INGRESS, text.data);
 		fleet_unref(f);
 	}
 }
