@@ -60,8 +60,11 @@ take_one(struct collector *c, const char *list_kind, const struct node *doc, str
 
 	if (!decode_object(&c->ctx, list_kind, doc, &object, e))
 		return err_wrap(e, "%s", c->ctx.path);
-	if (object)
-		object_set_add(c->set, object);
+	if (!object)
+		return true;
+	object_set_add(c->set, object);
+	if (c->ctx.seen)
+		seen_add(c->ctx.seen);
 	return true;
 }
 

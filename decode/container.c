@@ -156,17 +156,18 @@ decode_container(struct decoder *d, const struct node *n, enum container_class c
 	c->security = pod_decode_security(d, n);
 }
 
+static const struct {
+	const char *key;
+	enum container_class class;
+} lists[] = {
+	{"initContainers", CONTAINER_INIT},
+	{"containers", CONTAINER_MAIN},
+	{"ephemeralContainers", CONTAINER_EPHEMERAL},
+};
+
 void
 container_decode_all(struct decoder *d, const struct node *pod_spec, struct pod_spec *out)
 {
-	static const struct {
-		const char *key;
-		enum container_class class;
-	} lists[] = {
-		{"initContainers", CONTAINER_INIT},
-		{"containers", CONTAINER_MAIN},
-		{"ephemeralContainers", CONTAINER_EPHEMERAL},
-	};
 	const struct node *list[COUNT_OF(lists)];
 	struct container *at;
 	size_t n = 0;
@@ -180,4 +181,30 @@ container_decode_all(struct decoder *d, const struct node *pod_spec, struct pod_
 	for (size_t i = 0; i < COUNT_OF(lists); i++)
 		node_each(container, list[i])
 			decode_container(d, container, lists[i].class, &at[out->n_containers++]);
+}
+
+void
+container_decode_ports(struct decoder *d, const struct node *pod_spec, struct pod_spec *out)
+{
+	struct container *at;
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT_OF(lists); i++)
+		node_each(container, field_maps(d, pod_spec, lists[i].key))
+			n += node_count(field_list(d, container, "ports")) > 0;
+	at = FIELD_ARRAY(d, struct container, n);
+	out->containers = at;
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		node_each(container, field_maps(d, pod_spec, lists[i].key)) {
+			struct container *c = &at[out->n_containers];
+
+			if (node_count(field_list(d, container, "ports")) == 0)
+				continue;
+			c->class = lists[i].class;
+			c->name = field_need(d, container, "name");
+			c->image = "";
+			decode_ports(d, container, c);
+			out->n_containers++;
+		}
+	}
 }

@@ -41,6 +41,9 @@ decode_template(struct decoder *d, const char *path, struct pod_template *out)
 		return;
 	}
 	out->line = template->line;
+	out->brief = d->brief;
+	if (d->brief)
+		return;
 	out->labels = labels_decode(d, meta, "labels");
 	out->annotations = labels_decode_annotations(d, meta, "annotations");
 	pod_decode_spec(d, template, &out->spec);
@@ -76,7 +79,8 @@ controller_decode(struct decoder *d)
 	const struct shape *shape = shape_of(d->object->kind);
 	const struct node *spec = field_map(d, d->doc, "spec");
 
-	c->selector = selector_decode(d, spec, "selector");
+	if (!d->brief)
+		c->selector = selector_decode(d, spec, "selector");
 	c->replicas = shape->replicas ? field_count(d, spec, "replicas", 1) : -1;
 	c->paused = field_bool(d, spec, "paused", false);
 	decode_template(d, shape->template, &c->template);

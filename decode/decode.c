@@ -97,7 +97,8 @@ fill(struct decoder *d, const struct kind *kind, size_t room)
 
 /*
  * Fleets hold a hundred thousand objects, and keep them: each is filled twice, once to see what it takes and once
- * into memory of just that size. Filling costs little beside the parsing before it.
+ * into memory of just that size. Filling costs little beside the parsing before it. What is kept in brief was whole
+ * the first time: what is wrong with it is told whatever was read before it.
  */
 static bool
 decode_known(const struct decode_context *ctx, const struct kind *kind, const struct node *doc, struct object **out,
@@ -106,10 +107,16 @@ decode_known(const struct decode_context *ctx, const struct kind *kind, const st
 	AUTO(arena) struct arena scratch = {0};
 	struct decoder d = {.ctx = ctx, .doc = doc, .scratch = &scratch, .e = e};
 	struct object *trial = fill(&d, kind, TRIAL_ROOM);
-	size_t used = arena_used(&trial->memory);
+	size_t used;
 
 	if (!d.failed && !node_text(node_get(doc, "apiVersion")) && node_get(doc, "kind"))
 		field_missing(&d, doc, "apiVersion");
+	if (!d.failed && ctx->seen && seen_owner(ctx->seen, trial)) {
+		d.brief = true;
+		object_unref(trial);
+		trial = fill(&d, kind, TRIAL_ROOM);
+	}
+	used = arena_used(&trial->memory);
 	object_unref(trial);
 	if (d.failed)
 		return false;

@@ -7,11 +7,13 @@
 
 #include "base/err.h"
 #include "base/node.h"
+#include "decode/seen.h"
 #include "fleet/object.h"
 
 struct decode_context {
 	const char *path; /* for locations and messages; borrowed, it has to outlive the objects. NULL for a cluster */
 	const char *default_namespace; /* for namespaced objects that name none */
+	struct seen *seen; /* what belongs to one of these is kept in brief; NULL: nothing is */
 };
 
 /*

@@ -26,6 +26,7 @@ struct decoder {
 	struct arena *scratch; /* gone when the object is decoded */
 	struct err *e;
 	bool failed;
+	bool brief; /* of a pod template only what pod_template.brief says */
 };
 
 /* An array in the object; NULL for none. */

@@ -27,6 +27,7 @@ struct folder {
 
 struct source {
 	struct object_set set;
+	struct seen seen;
 	const char *default_namespace;
 	struct folder *entered; /* below the path that is being read */
 	bool stdin_read;
@@ -125,7 +126,9 @@ read_documents(struct source *s, struct reader *in, const char *path, bool in_fo
 {
 	struct collector c = {
 		.set = &s->set,
-		.ctx = {.path = arena_strdup(&s->set.paths, reader_name(in)), .default_namespace = s->default_namespace},
+		.ctx = {.path = arena_strdup(&s->set.paths, reader_name(in)),
+			.default_namespace = s->default_namespace,
+			.seen = &s->seen},
 		.in_folder = in_folder,
 	};
 	size_t before = s->set.n;
@@ -357,6 +360,7 @@ read_path(struct source *s, const char *path, struct err *e)
 static bool
 finish(struct source *s, bool ok, struct object_set *out)
 {
+	seen_free(&s->seen);
 	if (!ok) {
 		object_set_free(&s->set);
 		return false;
@@ -371,7 +375,7 @@ finish(struct source *s, bool ok, struct object_set *out)
 bool
 files_read(const char *const *paths, size_t n, const char *default_namespace, struct object_set *out, struct err *e)
 {
-	struct source s = {.default_namespace = default_namespace};
+	struct source s = {.seen = {.set = &s.set}, .default_namespace = default_namespace};
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < n; i++)
@@ -383,7 +387,7 @@ bool
 files_read_memory(const char *name, const void *data, size_t len, const char *default_namespace,
 		  struct object_set *out, struct err *e)
 {
-	struct source s = {.default_namespace = default_namespace};
+	struct source s = {.seen = {.set = &s.set}, .default_namespace = default_namespace};
 
 	return finish(&s, read_documents(&s, reader_open_memory(name, data, len), NULL, false, e), out);
 }
@@ -391,7 +395,7 @@ files_read_memory(const char *name, const void *data, size_t len, const char *de
 bool
 files_read_embedded(const struct embedded_file *files, const char *default_namespace, struct object_set *out, struct err *e)
 {
-	struct source s = {.default_namespace = default_namespace};
+	struct source s = {.seen = {.set = &s.set}, .default_namespace = default_namespace};
 	bool ok = true;
 
 	for (const struct embedded_file *f = files; ok && f->name; f++)

@@ -18,6 +18,8 @@ struct selector selector_decode(struct decoder *d, const struct node *parent, co
 struct selector selector_decode_map(struct decoder *d, const struct node *parent, const char *key);
 
 void container_decode_all(struct decoder *d, const struct node *pod_spec, struct pod_spec *out);
+/* Only those with ports, and of them name and ports. */
+void container_decode_ports(struct decoder *d, const struct node *pod_spec, struct pod_spec *out);
 void volume_decode_all(struct decoder *d, const struct node *pod_spec, struct pod_spec *out);
 /* A pod's own spec, or that of a template: `parent` has metadata and spec. */
 void pod_decode_spec(struct decoder *d, const struct node *parent, struct pod_spec *out);

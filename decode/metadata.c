@@ -109,7 +109,9 @@ metadata_decode(struct decoder *d, bool namespaced)
 	o->uid = field_str(d, meta, "uid");
 	o->generation = field_int(d, meta, "generation", 0, 0, INT64_MAX);
 	o->created_at = field_time(d, meta, "creationTimestamp");
-	o->labels = labels_decode(d, meta, "labels");
-	o->annotations = labels_decode_annotations(d, meta, "annotations");
 	o->owner = decode_owner(d, meta);
+	if (!d->brief || o->type == OBJECT_POD)
+		o->labels = labels_decode(d, meta, "labels");
+	if (!d->brief)
+		o->annotations = labels_decode_annotations(d, meta, "annotations");
 }

@@ -58,6 +58,10 @@ pod_decode_spec(struct decoder *d, const struct node *parent, struct pod_spec *o
 	out->line = spec->line;
 	out->host_network = field_bool(d, spec, "hostNetwork", false);
 	out->host_network_line = field_line(spec, "hostNetwork");
+	if (d->brief) {
+		container_decode_ports(d, spec, out);
+		return;
+	}
 	out->host_pid = field_bool(d, spec, "hostPID", false);
 	out->host_pid_line = field_line(spec, "hostPID");
 	out->security = pod_decode_security(d, spec);
@@ -145,6 +149,7 @@ pod_decode(struct decoder *d)
 	p->template.labels = p->object.labels;
 	p->template.annotations = p->object.annotations;
 	p->template.line = p->template.spec.line;
+	p->template.brief = d->brief;
 	p->node = *node ? node : NULL;
 	p->deleting = field_get(field_map(d, d->doc, "metadata"), "deletionTimestamp") != NULL;
 	p->phase = field_str(d, status, "phase");

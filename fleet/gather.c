@@ -58,8 +58,8 @@ in_group(const struct owner *owner, const char *group)
 }
 
 /* Does it only share its name with a native kind? An owner without an apiVersion is believed. */
-static bool
-is_foreign(const struct owner *owner)
+bool
+gather_is_foreign(const struct owner *owner)
 {
 	for (size_t i = 0; i < COUNT_OF(native); i++)
 		if (strcmp(native[i].kind, owner->kind) == 0)
@@ -80,8 +80,8 @@ is_followed(const struct followed *row, const struct owner *owner)
 	return (!row->owner || strcmp(row->owner, owner->kind) == 0) && (!row->group || in_group(owner, row->group));
 }
 
-static const struct owner *
-followed_owner(const struct object *o)
+const struct owner *
+gather_owner(const struct object *o)
 {
 	const struct owner *owner = &o->owner;
 
@@ -159,7 +159,7 @@ parent_of(const struct gather *g, const struct object *o, const struct owner *ow
 {
 	const struct object *parent;
 
-	if (is_foreign(owner))
+	if (gather_is_foreign(owner))
 		return NULL;
 	parent = find_controller(g, o->namespace, owner->kind, owner->name);
 	return parent || o->type != OBJECT_POD ? parent : guess_controller(g, o);
@@ -170,7 +170,7 @@ static struct member
 member_of(const struct gather *g, struct object *object, size_t place)
 {
 	const struct object *o = object;
-	const struct owner *owner = followed_owner(o);
+	const struct owner *owner = gather_owner(o);
 	struct member m = {.object = object, .place = place, .namespace = object->namespace};
 
 	for (int i = 0; owner && i < MAX_OWNERS; i++) {
@@ -179,11 +179,11 @@ member_of(const struct gather *g, struct object *object, size_t place)
 		if (!parent) {
 			m.name = owner->name;
 			m.kind = owner->kind;
-			m.foreign = is_foreign(owner);
+			m.foreign = gather_is_foreign(owner);
 			return m;
 		}
 		o = parent;
-		owner = followed_owner(o);
+		owner = gather_owner(o);
 	}
 	m.name = o->name;
 	m.kind = o->kind;
@@ -264,10 +264,18 @@ is_finished(const struct object *o)
 	return o->type == OBJECT_POD && object_pod(o)->finished;
 }
 
-/* Pods that run before those that have ended, then the younger; equal ones by name, so that runs agree. */
+static const struct pod_template *
+template_of(const struct object *o)
+{
+	return o->type == OBJECT_POD ? &object_pod(o)->template : &object_controller(o)->template;
+}
+
+/* What was kept whole, then pods that run before those that have ended, then the younger; equal ones by name, so that runs agree. */
 static bool
 is_newer(const struct object *a, const struct object *b)
 {
+	if (template_of(a)->brief != template_of(b)->brief)
+		return !template_of(a)->brief;
 	if (is_finished(a) != is_finished(b))
 		return !is_finished(a);
 	if (a->created_at != b->created_at)
@@ -287,13 +295,10 @@ speaker(const struct group *g)
 	for (size_t i = first + 1; i < g->n; i++)
 		if (is_newer(g->at[i].object, newest))
 			newest = g->at[i].object;
+	/* All pods were kept in brief: the object that they belonged to stands twice, and the later one is part of another. */
+	for (size_t i = 0; i < first && template_of(newest)->brief; i++)
+		newest = g->at[i].object;
 	return newest;
-}
-
-static const struct pod_template *
-template_of(const struct object *o)
-{
-	return o->type == OBJECT_POD ? &object_pod(o)->template : &object_controller(o)->template;
 }
 
 static bool

@@ -129,6 +129,11 @@ struct pod_template {
 	struct labels labels, annotations;
 	struct pod_spec spec;
 	unsigned line;
+	/*
+	 * Its workload was read before and speaks for it: of a pod only labels, hostNetwork and what has ports was kept,
+	 * of a ReplicaSet or Job only owner and counts. workload->template is always whole.
+	 */
+	bool brief;
 };
 
 /* Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob (its Job's template). */
