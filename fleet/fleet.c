@@ -109,15 +109,19 @@ empty_set(struct fleet *f, struct object_set *set)
 	object_set_free(set);
 }
 
-/* Without the policies, or without the pods' labels, nothing can be said of them: then f->reach stays NULL. */
+/* Without the policies, the pods' labels or the namespaces' nothing can be said: then f->reach stays NULL. */
 static void
 evaluate(struct fleet *f)
 {
+	enum fact_state *egress = &f->facts[fact_place(FACT_EGRESS)];
+
 	if (fleet_missing_facts(f, FACT_POLICIES | FACT_WORKLOADS | FACT_NAMESPACES, FACT_UNREADABLE))
+		*egress = FACT_UNREADABLE;
+	if (*egress == FACT_UNREADABLE)
 		return;
 	f->reach = reach_new(f);
 	egress_evaluate(f);
-	f->facts[fact_place(FACT_EGRESS)] = FACT_READ;
+	*egress = FACT_READ;
 }
 
 struct fleet *

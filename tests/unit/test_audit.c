@@ -104,6 +104,32 @@ listed(const struct rule *const *list, size_t n, const char *id)
 #define GOOD_CONFIG "    forward_proxy: {enabled: true}\n    fetch_proxy: {listen: \"0.0.0.0:8888\"}\n"
 #define NO_TUNNEL "    mode: balanced\n    fetch_proxy: {listen: \"0.0.0.0:8888\"}\n"
 
+/* The walls: the agent reaches its companion, the companion the web, both the cluster's DNS; nobody else gets in. */
+#define WALL_DNS                                                                                                   \
+	"  - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]\n"                \
+	"    ports: [{port: 53, protocol: UDP}]\n"
+#define WALLS(ns, agent, companion)                                                                                \
+	"---\n"                                                                                                    \
+	"apiVersion: networking.k8s.io/v1\n"                                                                       \
+	"kind: NetworkPolicy\n"                                                                                    \
+	"metadata: {name: " agent "-wall, namespace: " ns "}\n"                                                    \
+	"spec:\n"                                                                                                  \
+	"  podSelector: {matchLabels: {app: " agent "}}\n"                                                         \
+	"  policyTypes: [Egress]\n"                                                                                \
+	"  egress:\n" WALL_DNS "  - to: [{podSelector: {matchLabels: {app: " companion "}}}]\n"                    \
+	"    ports: [{port: 8888}]\n"                                                                              \
+	"---\n"                                                                                                    \
+	"apiVersion: networking.k8s.io/v1\n"                                                                       \
+	"kind: NetworkPolicy\n"                                                                                    \
+	"metadata: {name: " companion "-wall, namespace: " ns "}\n"                                                \
+	"spec:\n"                                                                                                  \
+	"  podSelector: {matchLabels: {app: " companion "}}\n"                                                     \
+	"  policyTypes: [Ingress, Egress]\n"                                                                       \
+	"  ingress:\n"                                                                                             \
+	"  - from: [{podSelector: {matchLabels: {app: " agent "}}}]\n"                                             \
+	"    ports: [{port: 8888}]\n"                                                                              \
+	"  egress:\n" WALL_DNS "  - ports: [{port: 443}, {port: 80}]\n"
+
 #define COMPANION(ns, name, meta)                                                          \
 	"---\n"                                                                            \
 	"apiVersion: apps/v1\n"                                                            \
@@ -153,6 +179,7 @@ listed(const struct rule *const *list, size_t n, const char *id)
 #define GOOD                                       \
 	CONFIG("research", GOOD_CONFIG)            \
 	COMPANION("research", "pipelock", "")      \
+	WALLS("research", "scout", "pipelock")     \
 	AGENT("research", "scout", "", "hostNetwork: false", PROXY("pipelock"))
 
 /*
@@ -172,7 +199,7 @@ a_clean_fleet(void **state)
 	assert_int_equal(w.audit->suppressed, 0);
 	assert_int_equal(w.audit->severities[SEV_CRITICAL] + w.audit->severities[SEV_HIGH], 0);
 	assert_true(w.audit->complete);
-	assert_int_equal(w.audit->states[STATE_MIGRATING], 1);
+	assert_int_equal(w.audit->states[STATE_MIGRATED], 1);
 	assert_int_equal(audit_exit_status(w.audit, SEV_HIGH), 0);
 	sum = audit_count(w.audit, w.audit->agents[0], by);
 	assert_int_equal(sum, by[SEV_INFO] + by[SEV_LOW] + by[SEV_MEDIUM] + by[SEV_HIGH] + by[SEV_CRITICAL]);
@@ -411,7 +438,7 @@ a_forbidden_kind(void **state)
 
 	(void)state;
 	w.gaps[w.n_gaps++] = (struct gap){FACT_CONFIG_MAPS, "ConfigMap", "", "forbidden"};
-	look(&w, CONFIG("research", NO_TUNNEL) COMPANION("research", "pipelock", "")
+	look(&w, CONFIG("research", NO_TUNNEL) COMPANION("research", "pipelock", "") WALLS("research", "scout", "pipelock")
 			 AGENT("research", "scout", "", "hostPID: false", PROXY("pipelock")));
 	assert_int_equal(count(&w, "companion-no-forward-proxy"), 0);
 	assert_true(listed(w.audit->unknown, w.audit->n_unknown, "companion-no-forward-proxy"));
@@ -455,7 +482,7 @@ a_proxy_in_a_secret(void **state)
 	WORLD;
 
 	(void)state;
-	look(&w, CONFIG("research", GOOD_CONFIG) COMPANION("research", "pipelock", "") AGENT(
+	look(&w, CONFIG("research", GOOD_CONFIG) COMPANION("research", "pipelock", "") WALLS("research", "scout", "pipelock") AGENT(
 			 "research", "scout", "", "hostPID: false",
 			 "{name: HTTPS_PROXY, valueFrom: {secretKeyRef: {name: p, key: url}}}"));
 	assert_int_equal(count(&w, "proxy-env-missing"), 0);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/rules/ways.h"
+
+#include "audit/rules/common.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+#define SHOWN 5 /* ways of one policy in the evidence */
+
+const char *
+ways_policy(struct audit_run *run, const struct policy *p)
+{
+	const struct object *o = &p->object;
+
+	return audit_printf(run, "%s %s%s%s", o->kind, o->namespace, *o->namespace ? "/" : "", o->name);
+}
+
+static void
+add_way(struct buf *out, const struct allow *a)
+{
+	if (a->policy)
+		buf_addf(out, "egress rule %u: ", a->rule + 1);
+	buf_addf(out, "%s on ", a->peer);
+	ports_format_list(out, &a->ports);
+	if (a->onward && !str_has(a->peer, a->onward->name))
+		buf_addf(out, ", among them %s/%s", a->onward->namespace, a->onward->name);
+}
+
+/* All ways of the policy of at[first], which comes first among them. */
+static void
+report_policy(struct audit_run *run, const struct workload *w, size_t first, ways_wanted *wanted,
+	      const struct ways_words *words)
+{
+	const struct egress *e = w->egress;
+	const struct policy *p = e->allows[first].policy;
+	const char *subject = p ? ways_policy(run, p) : rule_workload(run, w);
+	AUTO(buf) struct buf evidence = {0};
+	size_t n = 0;
+
+	for (size_t i = first; i < e->n_allows; i++) {
+		if (e->allows[i].policy != p || !wanted(run, &e->allows[i]) || ++n > SHOWN)
+			continue;
+		buf_adds(&evidence, n > 1 ? "; " : "");
+		add_way(&evidence, &e->allows[i]);
+	}
+	if (n > SHOWN)
+		buf_addf(&evidence, "; and %zu more", n - SHOWN);
+	audit_report(run, w, &(struct finding_args){
+		.object = p ? &p->object : NULL,
+		.subject = p ? rule_workload(run, w) : NULL,
+		.line = e->allows[first].line,
+		.message = audit_printf(run, "%s %s", subject, words->message),
+		.evidence = audit_printf(run, "%s", buf_str(&evidence)),
+		.fix = p ? audit_printf(run, "In %s, egress rule %u: %s", subject, e->allows[first].rule + 1, words->fix)
+			 : words->fix,
+	});
+}
+
+void
+ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted, const struct ways_words *words)
+{
+	const struct egress *e = w->egress;
+
+	for (size_t i = 0; e && i < e->n_allows; i++) {
+		size_t before = 0;
+
+		if (!wanted(run, &e->allows[i]))
+			continue;
+		while (before < i && !(e->allows[before].policy == e->allows[i].policy && wanted(run, &e->allows[before])))
+			before++;
+		if (before == i)
+			report_policy(run, w, i, wanted, words);
+	}
+}
+
+const char *
+ways_companion_rule(struct audit_run *run, const struct workload *agent)
+{
+	const struct workload *c = agent->companion;
+	const struct selector *s = agent->service ? &agent->service->selector : NULL;
+	AUTO(buf) struct buf labels = {0};
+
+	if (!c)
+		return "- to: [{podSelector: {matchLabels: LABELS OF THE COMPANION}}]";
+	for (size_t i = 0; s && i < s->n; i++)
+		if (s->at[i].n_values == 1)
+			buf_addf(&labels, "%s%s: %s", labels.len ? ", " : "", s->at[i].key, s->at[i].values[0]);
+	for (size_t i = 0; !labels.len && i < c->template->labels.n; i++)
+		buf_addf(&labels, "%s%s: %s", labels.len ? ", " : "", c->template->labels.at[i].key,
+			 c->template->labels.at[i].value);
+	return audit_printf(run, "- to: [{%s%s%spodSelector: {matchLabels: {%s}}}], ports: [{protocol: TCP, port: %d}]",
+			    str_eq(c->namespace, agent->namespace)
+				    ? ""
+				    : "namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ",
+			    str_eq(c->namespace, agent->namespace) ? "" : c->namespace,
+			    str_eq(c->namespace, agent->namespace) ? "" : "}}, ", buf_str(&labels),
+			    c->pipelock && c->pipelock->listen_port ? c->pipelock->listen_port : 8888);
+}
