@@ -89,6 +89,7 @@ fill(struct decoder *d, const struct kind *kind, size_t room)
 	o->kind = kind->name;
 	d->object = o;
 	d->arena = &o->memory;
+	memset(d->kept, 0, sizeof(d->kept));
 	metadata_decode(d, !kind->cluster_wide);
 	if (kind->decode)
 		kind->decode(d);

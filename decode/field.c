@@ -179,9 +179,20 @@ has_text(struct decoder *d, const struct node *n)
 }
 
 const char *
+field_keep(struct decoder *d, const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	struct kept *k = &d->kept[len ? (len * 31 + p[0] + p[len / 2] * 7u + p[len - 1] * 13u) % FIELD_KEPT : 0];
+
+	if (!k->text || k->len != len || memcmp(k->text, text, len) != 0)
+		*k = (struct kept){arena_strndup(d->arena, text, len), len};
+	return k->text;
+}
+
+const char *
 field_scalar(struct decoder *d, const struct node *n)
 {
-	return has_text(d, n) ? arena_strndup(d->arena, n->text, n->len) : NULL;
+	return has_text(d, n) ? field_keep(d, n->text, n->len) : NULL;
 }
 
 const char *

@@ -17,6 +17,9 @@
 #include "base/attr.h"
 #include "decode/decode.h"
 
+/* Texts of the object in hand that were kept lately, by a cheap hash: names, label keys and values recur in it. */
+#define FIELD_KEPT 128
+
 /* One object being decoded. */
 struct decoder {
 	const struct decode_context *ctx;
@@ -27,6 +30,10 @@ struct decoder {
 	struct err *e;
 	bool failed;
 	bool brief; /* of a pod template only what pod_template.brief says */
+	struct kept {
+		const char *text;
+		size_t len;
+	} kept[FIELD_KEPT];
 };
 
 /* An array in the object; NULL for none. */
@@ -41,6 +48,8 @@ const struct node *field_list(struct decoder *d, const struct node *parent, cons
 /* A list whose members are maps. */
 const struct node *field_maps(struct decoder *d, const struct node *parent, const char *key);
 
+/* A copy in the object, NUL-terminated; the same one for the same text, if it was kept not long ago. */
+const char *field_keep(struct decoder *d, const char *text, size_t len);
 /* The scalar itself as text; NULL when it is null or absent. One with a NUL byte inside is a complaint. */
 const char *field_scalar(struct decoder *d, const struct node *n);
 const char *field_str(struct decoder *d, const struct node *parent, const char *key); /* NULL when absent */

@@ -33,7 +33,7 @@ decode_map(struct decoder *d, const struct node *map, bool (*keep)(const struct 
 			continue;
 		value = field_scalar(d, field_parsed(d, member));
 		at[n++] = (struct label){
-			.key = arena_strdup(d->arena, member->key),
+			.key = field_keep(d, member->key, strlen(member->key)),
 			.value = value ? value : "",
 		};
 	}

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "base/str.h"
 #include "decode/kinds.h"
 
@@ -46,7 +48,7 @@ decode_label(struct decoder *d, const struct node *n)
 	if (!*value)
 		*value = "";
 	return (struct requirement){
-		.key = arena_strdup(d->arena, n->key),
+		.key = field_keep(d, n->key, strlen(n->key)),
 		.op = OP_IN,
 		.values = value,
 		.n_values = 1,
