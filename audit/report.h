@@ -13,6 +13,12 @@ struct report_options {
 	bool color; /* ANSI colours, for text on a terminal */
 	size_t columns; /* width of the text; 80 when unknown */
 	bool ascii; /* no UTF-8 */
+	/*
+	 * Takes what is in the buffer and empties it; called between two agents or findings, so that the text of a large
+	 * fleet is never in memory as a whole. NULL: it all stays in the buffer.
+	 */
+	void (*spill)(void *ctx, struct buf *out);
+	void *spill_ctx;
 };
 
 struct report_format {

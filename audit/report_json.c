@@ -19,6 +19,8 @@
 #include "fleet/egress.h"
 #include "fleet/setup.h"
 
+#define SPILL (64 * 1024) /* bytes that are worth a write */
+
 static json_t *
 need(json_t *value)
 {
@@ -133,17 +135,26 @@ open_list(struct buf *out, const char *key)
 	buf_addf(out, ",\n \"%s\": [", key);
 }
 
-static void
-write_item(struct buf *out, json_t *value)
+/* A buffer that was spilled ends in an item. */
+static bool
+is_list_empty(const struct buf *out)
 {
-	buf_adds(out, out->data[out->len - 1] == '[' ? "\n  " : ",\n  ");
+	return out->len && out->data[out->len - 1] == '[';
+}
+
+static void
+write_item(const struct report_options *opt, struct buf *out, json_t *value)
+{
+	buf_adds(out, is_list_empty(out) ? "\n  " : ",\n  ");
 	write_value(out, value);
+	if (opt && opt->spill && out->len >= SPILL)
+		opt->spill(opt->spill_ctx, out);
 }
 
 static void
 close_list(struct buf *out)
 {
-	buf_adds(out, out->data[out->len - 1] == '[' ? "]" : "\n ]");
+	buf_adds(out, is_list_empty(out) ? "]" : "\n ]");
 }
 
 /*
@@ -511,7 +522,7 @@ finding_object(const struct finding *f)
 }
 
 void
-report_json(const struct audit *a, UNUSED const struct report_options *opt, struct buf *out)
+report_json(const struct audit *a, const struct report_options *opt, struct buf *out)
 {
 	buf_addc(out, '{');
 	write_member(out, "schema", string("moat.audit/v1"));
@@ -527,11 +538,11 @@ report_json(const struct audit *a, UNUSED const struct report_options *opt, stru
 	write_member(out, "summary", summary_object(a));
 	open_list(out, "agents");
 	for (size_t i = 0; i < a->n_agents; i++)
-		write_item(out, agent_object(a->agents[i]));
+		write_item(opt, out, agent_object(a->agents[i]));
 	close_list(out);
 	open_list(out, "findings");
 	for (size_t i = 0; i < a->n_findings; i++)
-		write_item(out, finding_object(&a->findings[i]));
+		write_item(opt, out, finding_object(&a->findings[i]));
 	close_list(out);
 	buf_adds(out, "\n}\n");
 }

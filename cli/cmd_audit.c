@@ -39,11 +39,17 @@ write_output(const struct cli *cli, const struct audit *a, const struct output *
 {
 	struct report_options opt = {.columns = 80};
 	AUTO(buf) struct buf text = {0};
+	struct output_stream stream;
 
 	if (!o->path)
 		opt = cli_report_options(cli);
+	if (!output_open(&stream, o->path, e))
+		return false;
+	opt.spill = output_spill;
+	opt.spill_ctx = &stream;
 	report_find(o->format)->render(a, &opt, &text);
-	return o->path ? output_file(o->path, &text, e) : output_stdout(&text, e);
+	output_spill(&stream, &text);
+	return output_close(&stream, e);
 }
 
 int

@@ -36,41 +36,66 @@ output_stdout(const struct buf *text, struct err *e)
 	return true;
 }
 
-/* Devices and pipes (/dev/stdout, a fifo) are written in place: there is nothing to rename over. */
 static bool
-write_in_place(const char *path, const struct buf *text, struct err *e)
+stream_failed(const struct output_stream *o, int code, struct err *e)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write_all(fd, text);
-	int code = errno;
-
-	if (fd >= 0)
-		close(fd);
-	return ok || err_sys(e, ERR_OUTPUT, code, "write %s", path);
+	return o->path ? err_sys(e, ERR_OUTPUT, code, "write %s", o->path)
+		       : err_sys(e, ERR_OUTPUT, code, "write to standard output");
 }
 
 bool
-output_file(const char *path, const struct buf *text, struct err *e)
+output_open(struct output_stream *o, const char *path, struct err *e)
 {
-	AUTO(free) char *beside = mem_printf("%s.XXXXXX", path);
-	mode_t mask = umask(0);
 	struct stat st;
-	int fd, code;
+
+	*o = (struct output_stream){.path = path, .fd = STDOUT_FILENO};
+	if (!path)
+		return true;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		o->fd = open(path, O_WRONLY | O_CLOEXEC);
+	} else {
+		o->beside = mem_printf("%s.XXXXXX", path);
+		o->fd = mkstemp(o->beside);
+	}
+	if (o->fd >= 0)
+		return true;
+	stream_failed(o, errno, e);
+	free(o->beside);
+	return false;
+}
+
+void
+output_spill(void *stream, struct buf *text)
+{
+	struct output_stream *o = stream;
+
+	if (!o->code && !write_all(o->fd, text))
+		o->code = errno;
+	buf_clear(text);
+}
+
+/* Everything is written: the new file takes its place. */
+static bool
+put_in_place(const struct output_stream *o)
+{
+	mode_t mask = umask(0);
 
 	umask(mask);
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return write_in_place(path, text, e);
-	fd = mkstemp(beside);
-	if (fd < 0)
-		return err_sys(e, ERR_OUTPUT, errno, "write %s", path);
-	if (write_all(fd, text) && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0 && rename(beside, path) == 0) {
-		close(fd);
-		return true;
-	}
-	code = errno;
-	close(fd);
-	unlink(beside);
-	return err_sys(e, ERR_OUTPUT, code, "write %s", path);
+	return fchmod(o->fd, 0666 & ~mask) == 0 && fsync(o->fd) == 0 && rename(o->beside, o->path) == 0;
+}
+
+bool
+output_close(struct output_stream *o, struct err *e)
+{
+	if (!o->path)
+		return !o->code || o->code == EPIPE || stream_failed(o, o->code, e);
+	if (!o->code && o->beside && !put_in_place(o))
+		o->code = errno;
+	close(o->fd);
+	if (o->code && o->beside)
+		unlink(o->beside);
+	free(o->beside);
+	return !o->code || stream_failed(o, o->code, e);
 }
 
 bool
