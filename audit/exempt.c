@@ -215,6 +215,8 @@ collect(struct exempt *x)
 		collect_ignore(&c, &f->config_maps[i]->object, NULL, &f->config_maps[i]->object.annotations);
 	for (size_t i = 0; i < f->n_policies; i++)
 		collect_ignore(&c, f->policies[i], NULL, &f->policies[i]->annotations);
+	for (size_t i = 0; i < f->n_foreign; i++)
+		collect_ignore(&c, f->foreign[i], NULL, &f->foreign[i]->annotations);
 
 	if (c.tags.n)
 		qsort(c.tags.at, c.tags.n, sizeof(*c.tags.at), by_key);
@@ -299,6 +301,10 @@ matches_anything(const struct workload_match *m, const struct fleet *f)
 	}
 	for (size_t i = 0; i < f->n_policies; i++) {
 		if (matches_object(m, f->policies[i]))
+			return true;
+	}
+	for (size_t i = 0; i < f->n_foreign; i++) {
+		if (matches_object(m, f->foreign[i]))
 			return true;
 	}
 	return false;

@@ -33,21 +33,28 @@ ip_max(struct ip a, struct ip b)
 	return ip_cmp(a, b) >= 0 ? a : b;
 }
 
-/* Neither is asked for beyond the ends of the address space. */
-static struct ip
-ip_next(struct ip a)
+struct ip
+ip_after(struct ip a)
 {
 	a.lo++;
 	a.hi += a.lo == 0;
 	return a;
 }
 
-static struct ip
+struct ip
 ip_before(struct ip a)
 {
 	a.hi -= a.lo == 0;
 	a.lo--;
 	return a;
+}
+
+struct ip_range
+ip_range_all(enum ip_family family)
+{
+	if (family == IP_V4)
+		return (struct ip_range){{0, 0}, {0, UINT32_MAX}};
+	return (struct ip_range){{0, 0}, {UINT64_MAX, UINT64_MAX}};
 }
 
 /* Is there no address between the end of a range and the start of one behind it? */
@@ -56,7 +63,7 @@ touches(struct ip last, struct ip first)
 {
 	bool at_end = last.hi == UINT64_MAX && last.lo == UINT64_MAX;
 
-	return ip_cmp(first, last) <= 0 || (!at_end && ip_cmp(ip_next(last), first) == 0);
+	return ip_cmp(first, last) <= 0 || (!at_end && ip_cmp(ip_after(last), first) == 0);
 }
 
 static struct ip
@@ -267,7 +274,7 @@ ip_set_remove(struct ip_set *set, struct ip_range r)
 	if (ip_cmp(set->at[from].first, r.first) < 0)
 		rest[n++] = (struct ip_range){set->at[from].first, ip_before(r.first)};
 	if (ip_cmp(set->at[to - 1].last, r.last) > 0)
-		rest[n++] = (struct ip_range){ip_next(r.last), set->at[to - 1].last};
+		rest[n++] = (struct ip_range){ip_after(r.last), set->at[to - 1].last};
 	splice(set, from, to, rest, n);
 }
 

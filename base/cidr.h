@@ -28,6 +28,10 @@ struct ip_set {
 };
 
 int ip_cmp(struct ip a, struct ip b);
+/* The neighbours of an address; not to be asked for beyond the ends of its family. */
+struct ip ip_after(struct ip a);
+struct ip ip_before(struct ip a);
+struct ip_range ip_range_all(enum ip_family family); /* every address of it */
 /* Dotted quad or IPv6 text, no zone. Leading zeros in a quad are refused, as Go does. An IPv4-mapped IPv6 address
  * (::ffff:1.2.3.4) is IPv4. */
 bool ip_parse(const char *s, enum ip_family *family, struct ip *out) MUST_USE;

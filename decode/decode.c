@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "decode/kinds.h"
+#include "fleet/foreign.h"
 #include "fleet/policy.h"
 
 /* Enough for most objects, so that trying one out takes one piece of memory. */
@@ -25,47 +26,48 @@ static const struct kind {
 	size_t size;
 	bool cluster_wide;
 	void (*decode)(struct decoder *d); /* what is not metadata; NULL: nothing */
+	const char *shown; /* where the name alone is a native kind's; NULL: the name */
 } kinds[] = {
 	{"AdminNetworkPolicy", {"policy.networking.k8s.io"}, OBJECT_POLICY, sizeof(struct policy), true,
-	 admin_policy_decode},
+	 admin_policy_decode, NULL},
 	{"BaselineAdminNetworkPolicy", {"policy.networking.k8s.io"}, OBJECT_POLICY, sizeof(struct policy), true,
-	 admin_policy_decode},
+	 admin_policy_decode, NULL},
 	{"ClusterNetworkPolicy", {"policy.networking.k8s.io"}, OBJECT_POLICY, sizeof(struct policy), true,
-	 admin_policy_decode},
-	{"ConfigMap", {""}, OBJECT_CONFIG_MAP, sizeof(struct config_map), false, config_map_decode},
-	{"CronJob", {"batch"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
-	{"DaemonSet", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
-	{"Deployment", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
-	{"Job", {"batch"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
-	{"Namespace", {""}, OBJECT_NAMESPACE, sizeof(struct object), true, NULL},
+	 admin_policy_decode, NULL},
+	{"ConfigMap", {""}, OBJECT_CONFIG_MAP, sizeof(struct config_map), false, config_map_decode, NULL},
+	{"CronJob", {"batch"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode, NULL},
+	{"DaemonSet", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode,
+	 NULL},
+	{"Deployment", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode,
+	 NULL},
+	{"Job", {"batch"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode, NULL},
+	{"Namespace", {""}, OBJECT_NAMESPACE, sizeof(struct object), true, NULL, NULL},
 	{"NetworkPolicy", {"networking.k8s.io", "extensions"}, OBJECT_POLICY, sizeof(struct policy), false,
-	 network_policy_decode},
-	{"Pod", {""}, OBJECT_POD, sizeof(struct pod), false, pod_decode},
-	{"ReplicaSet", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
-	{"Service", {""}, OBJECT_SERVICE, sizeof(struct service), false, service_decode},
-	{"StatefulSet", {"apps"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode},
+	 network_policy_decode, NULL},
+	{"Pod", {""}, OBJECT_POD, sizeof(struct pod), false, pod_decode, NULL},
+	{"ReplicaSet", {"apps", "extensions"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode,
+	 NULL},
+	{"Service", {""}, OBJECT_SERVICE, sizeof(struct service), false, service_decode, NULL},
+	{"StatefulSet", {"apps"}, OBJECT_CONTROLLER, sizeof(struct controller), false, controller_decode, NULL},
+#define FOREIGN(name, group, cluster_wide, decode, shown) \
+	{name, {group}, OBJECT_FOREIGN_POLICY, sizeof(struct foreign_policy), cluster_wide, decode, shown}
+	FOREIGN("CiliumClusterwideNetworkPolicy", "cilium.io", true, cilium_policy_decode, NULL),
+	FOREIGN("CiliumNetworkPolicy", "cilium.io", false, cilium_policy_decode, NULL),
+	FOREIGN("GlobalNetworkPolicy", "crd.projectcalico.org", true, calico_policy_decode, NULL),
+	FOREIGN("GlobalNetworkPolicy", "projectcalico.org", true, calico_policy_decode, NULL),
+	FOREIGN("NetworkPolicy", "crd.projectcalico.org", false, calico_policy_decode, "NetworkPolicy.projectcalico.org"),
+	FOREIGN("NetworkPolicy", "projectcalico.org", false, calico_policy_decode, "NetworkPolicy.projectcalico.org"),
+	FOREIGN("ClusterNetworkPolicy", "crd.antrea.io", true, antrea_policy_decode, "ClusterNetworkPolicy.crd.antrea.io"),
+	FOREIGN("NetworkPolicy", "crd.antrea.io", false, antrea_policy_decode, "NetworkPolicy.crd.antrea.io"),
+	FOREIGN("EgressFirewall", "k8s.ovn.org", false, namespace_policy_decode, NULL),
+	FOREIGN("EgressNetworkPolicy", "network.openshift.io", false, namespace_policy_decode, NULL),
+	FOREIGN("ApplicationNetworkPolicy", "networking.k8s.aws", false, pod_selector_policy_decode, NULL),
+	FOREIGN("ClusterNetworkPolicy", "networking.k8s.aws", true, subject_policy_decode,
+		"ClusterNetworkPolicy.networking.k8s.aws"),
+	FOREIGN("SecurityGroupPolicy", "vpcresources.k8s.aws", false, pod_selector_policy_decode, NULL),
+	FOREIGN("FQDNNetworkPolicy", "networking.gke.io", false, pod_selector_policy_decode, NULL),
+#undef FOREIGN
 };
-
-static const struct kind *
-find_kind(const char *name, size_t len)
-{
-	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		if (strlen(kinds[i].name) == len && memcmp(kinds[i].name, name, len) == 0)
-			return &kinds[i];
-	return NULL;
-}
-
-/*
- * Items of a typed list ("PodList") do not say what they are; only the API's own kinds come that way, items of custom
- * kinds always say it.
- */
-static const struct kind *
-kind_of_item(const char *list_kind)
-{
-	if (!list_kind || !str_ends(list_kind, "List"))
-		return NULL;
-	return find_kind(list_kind, strlen(list_kind) - strlen("List"));
-}
 
 /* "apps/v1" is version v1 of group apps, "v1" one of the core group. */
 static bool
@@ -80,13 +82,36 @@ in_group(const struct kind *kind, const char *api_version)
 	return false;
 }
 
+/* Without an apiVersion the first of that name, which is Kubernetes' own. */
+static const struct kind *
+find_kind(const char *name, size_t len, const char *api_version)
+{
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (strlen(kinds[i].name) == len && memcmp(kinds[i].name, name, len) == 0 &&
+		    (!api_version || in_group(&kinds[i], api_version)))
+			return &kinds[i];
+	return NULL;
+}
+
+/*
+ * Items of a typed list ("PodList") do not say what they are; only the API's own kinds come that way, items of custom
+ * kinds always say it.
+ */
+static const struct kind *
+kind_of_item(const char *list_kind, const char *api_version)
+{
+	if (!list_kind || !str_ends(list_kind, "List"))
+		return NULL;
+	return find_kind(list_kind, strlen(list_kind) - strlen("List"), api_version);
+}
+
 /* An object with that much room, filled; the caller looks at d->failed. */
 static struct object *
 fill(struct decoder *d, const struct kind *kind, size_t room)
 {
 	struct object *o = object_new_room(kind->size, kind->type, room);
 
-	o->kind = kind->name;
+	o->kind = kind->shown ? kind->shown : kind->name;
 	d->object = o;
 	d->arena = &o->memory;
 	memset(d->kept, 0, sizeof(d->kept));
@@ -134,10 +159,10 @@ decode_object(const struct decode_context *ctx, const char *list_kind, const str
 	const struct kind *kind;
 
 	if (node_str(kind_node))
-		kind = find_kind(kind_node->text, kind_node->len);
+		kind = find_kind(kind_node->text, kind_node->len, node_str(version));
 	else
-		kind = kind_of_item(list_kind);
-	if (!kind || (node_str(version) && !in_group(kind, version->text))) {
+		kind = kind_of_item(list_kind, node_str(version));
+	if (!kind) {
 		*out = NULL;
 		return true;
 	}

@@ -37,4 +37,12 @@ void config_map_decode(struct decoder *d);
 void network_policy_decode(struct decoder *d);
 void admin_policy_decode(struct decoder *d);
 
+/* Policies of other engines (fleet/foreign.h): only whom they may select. */
+void antrea_policy_decode(struct decoder *d);
+void calico_policy_decode(struct decoder *d);
+void cilium_policy_decode(struct decoder *d);
+void namespace_policy_decode(struct decoder *d); /* everything in its namespace */
+void pod_selector_policy_decode(struct decoder *d); /* spec.podSelector */
+void subject_policy_decode(struct decoder *d); /* spec.subject */
+
 #endif

@@ -3,11 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "fleet/image.h"
+#include "fleet/foreign.h"
 
 static const char *const shape_names[SHAPES] = {"open",		     "internet",  "web", "cluster",
 						"companion+scraper", "companion", "none"};
@@ -17,18 +18,52 @@ static const char *const allow_names[] = {
 	[ALLOW_COMPANION] = "companion", [ALLOW_DNS] = "dns",
 };
 
+/* A rule with more blocks than this is one entry, not one a block. */
+#define MANY_BLOCKS 16
+/* A wide rule's worst pod is looked for this far: each pod asked for its policies costs ten, one passed over one. */
+#define PATIENCE 10000
+#define ASKING 10
+
+/* What one peer's blocks cover, or those of a rule with many: then public ones and others apart. */
+struct coverage {
+	struct way way;
+	bool many, public;
+	struct port_set public_ports, private_ports, metadata_ports;
+};
+
+/* The addresses that a list of policies lets out to: the same for all pods that these policies select. */
+struct addresses {
+	UT_hash_handle hh; /* by the list's bytes */
+	const struct coverage *coverage;
+	size_t n;
+	struct port_set public_ports;
+	bool unrestricted; /* to public addresses no policy says no */
+};
+
+/* A rule on more pods than are listed one by one, and the worst pod that it lets out to. */
+struct wide {
+	struct way way;
+	const struct workload *found;
+	bool onward; /* which has public egress of its own */
+	struct port_set ports;
+};
+
 /* What is being found out about one workload. */
 struct survey {
 	struct fleet *fleet;
 	struct reach *reach;
 	struct arena *a; /* the fleet's */
-	struct arena *scratch;
+	struct arena memory; /* until all are done */
+	struct arena scratch; /* for one workload */
+	struct addresses *known; /* hash */
+	signed char *public; /* by class: -1 not asked yet, 0, 1: can reach public addresses on a port besides 53 */
 	struct workload *w;
 	uint32_t class; /* the one looked at */
 	VEC(struct allow) allows;
 	VEC(const struct policy *) policies;
+	VEC(uint32_t) classes; /* to look at */
+	VEC(struct wide) wide;
 	struct port_set public_ports;
-	signed char *onward; /* by class: -1 not asked yet, 0, 1: has public egress */
 	bool open;
 };
 
@@ -36,6 +71,8 @@ static const struct port_range dns_port[] = {{53, 53}};
 static const struct port_set dns_ports = {.at = {dns_port, dns_port, dns_port}, .n = {1, 1, 1}};
 static const struct port_range web_ports_tcp[] = {{80, 80}, {443, 443}};
 const struct port_set egress_web_ports = {.at = {web_ports_tcp}, .n = {2}};
+static const struct port_range web_dns_tcp[] = {{53, 53}, {80, 80}, {443, 443}};
+static const struct port_set web_dns_ports = {.at = {web_dns_tcp, dns_port, dns_port}, .n = {3, 1, 1}};
 
 struct port_set
 egress_less_dns(struct arena *a, const struct port_set *s)
@@ -43,12 +80,16 @@ egress_less_dns(struct arena *a, const struct port_set *s)
 	return ports_minus(a, s, &dns_ports);
 }
 
-static bool
-only_dns(struct survey *s, const struct port_set *ports)
+bool
+egress_only_dns(const struct port_set *s)
 {
-	struct port_set rest = egress_less_dns(s->scratch, ports);
+	return ports_within(s, &dns_ports);
+}
 
-	return ports_empty(&rest);
+bool
+egress_only_web(const struct port_set *s)
+{
+	return ports_within(s, &web_dns_ports);
 }
 
 /* Copies a set out of scratch memory. */
@@ -63,20 +104,10 @@ keep_ports(struct arena *a, const struct port_set *s)
 	return copy;
 }
 
-/* Adds to what the same rule is already known to allow to the same peer, or starts a new entry. */
 static struct allow *
 add_allow(struct survey *s, enum allow_to to, const struct way *way, const struct workload *other, const char *peer,
 	  const struct port_set *ports)
 {
-	for (size_t i = 0; i < s->allows.n; i++) {
-		struct allow *a = &s->allows.at[i];
-
-		if (a->to != to || a->policy != way->policy || a->rule != way->rule || a->workload != other ||
-		    !str_eq(a->peer, peer))
-			continue;
-		a->ports = ports_union(s->scratch, &a->ports, ports);
-		return a;
-	}
 	vec_push(&s->allows, (struct allow){
 				     .to = to,
 				     .workload = other,
@@ -102,17 +133,12 @@ peer_text(struct survey *s, const struct way *way)
 
 /* ---- addresses */
 
-/* What one rule's peer covers, piece by piece; the pieces of both families come together. */
-struct coverage {
-	struct way way;
-	struct port_set public_ports, private_ports;
-	bool metadata;
-};
-
 struct address_survey {
-	struct survey *s;
+	struct arena *scratch;
 	enum ip_family family;
 	VEC(struct coverage) all;
+	struct port_set public_ports;
+	bool unrestricted;
 };
 
 static bool
@@ -125,14 +151,26 @@ has_metadata(enum ip_family family, struct ip_range r)
 	return ip_cmp(r.first, ip) <= 0 && ip_cmp(ip, r.last) <= 0;
 }
 
-static struct coverage *
-coverage_of(struct address_survey *v, const struct way *w)
+static bool
+is_many(const struct way *w)
 {
-	for (size_t i = 0; i < v->all.n; i++)
-		if (v->all.at[i].way.policy == w->policy && v->all.at[i].way.rule == w->rule &&
-		    v->all.at[i].way.peer == w->peer)
-			return &v->all.at[i];
-	vec_push(&v->all, (struct coverage){.way = *w});
+	return w->peer && w->policy->rules[w->direction][w->rule].n_peers > MANY_BLOCKS;
+}
+
+/* Pieces of one block come one behind the other, mostly: the last entry is looked at first. */
+static struct coverage *
+coverage_of(struct address_survey *v, const struct way *w, bool public)
+{
+	bool many = is_many(w);
+
+	for (size_t i = v->all.n; i-- > 0;) {
+		struct coverage *c = &v->all.at[i];
+
+		if (c->way.policy == w->policy && c->way.rule == w->rule &&
+		    (many ? c->public == public : c->way.peer == w->peer))
+			return c;
+	}
+	vec_push(&v->all, (struct coverage){.way = *w, .many = many, .public = public});
 	return &v->all.at[v->all.n - 1];
 }
 
@@ -140,96 +178,157 @@ static void
 survey_range(void *ctx, struct ip_range range, const struct port_set *ports, const struct way *ways, size_t n)
 {
 	struct address_survey *v = ctx;
-	struct survey *s = v->s;
 	const struct ip_set *public = ip_public(v->family);
 	bool some_public = ip_set_overlaps(public, range), all_public = ip_set_covers(public, range);
 
 	if (some_public)
-		s->public_ports = ports_union(s->scratch, &s->public_ports, ports);
+		v->public_ports = ports_union(v->scratch, &v->public_ports, ports);
 	for (size_t i = 0; i < n; i++) {
-		struct coverage *c = coverage_of(v, &ways[i]);
+		struct coverage *c = coverage_of(v, &ways[i], some_public);
 
 		if (some_public)
-			c->public_ports = ports_union(s->scratch, &c->public_ports, &ways[i].ports);
+			c->public_ports = ports_union(v->scratch, &c->public_ports, &ways[i].ports);
 		if (!all_public)
-			c->private_ports = ports_union(s->scratch, &c->private_ports, &ways[i].ports);
-		c->metadata |= has_metadata(v->family, range);
+			c->private_ports = ports_union(v->scratch, &c->private_ports, &ways[i].ports);
+		if (has_metadata(v->family, range))
+			c->metadata_ports = ports_union(v->scratch, &c->metadata_ports, &ways[i].ports);
+		v->unrestricted |= !ways[i].policy && some_public && !egress_only_dns(&ways[i].ports);
 	}
 }
 
-/* Only the companion's own ClusterIP: the Service the agent is to use, named by its address. */
-static bool
-is_own_cluster_ip(const struct survey *s, const struct policy_peer *peer)
+static void
+keep_addresses(struct survey *s, struct address_survey *v, struct addresses *out)
 {
-	const struct service *service = s->w->service;
+	for (size_t i = 0; i < v->all.n; i++) {
+		struct coverage *c = &v->all.at[i];
 
-	if (!service || ip_cmp(peer->block.first, peer->block.last) != 0)
-		return false;
-	for (size_t i = 0; i < service->n_cluster_ips; i++) {
-		enum ip_family family;
-		struct ip ip;
-
-		if (ip_parse(service->cluster_ips[i], &family, &ip) && family == peer->family &&
-		    ip_cmp(ip, peer->block.first) == 0)
-			return true;
+		c->public_ports = keep_ports(&s->memory, &c->public_ports);
+		c->private_ports = keep_ports(&s->memory, &c->private_ports);
+		c->metadata_ports = keep_ports(&s->memory, &c->metadata_ports);
 	}
-	return false;
+	out->coverage = arena_copy(&s->memory, v->all.at, v->all.n * sizeof(v->all.at[0]));
+	out->n = v->all.n;
+	out->public_ports = keep_ports(&s->memory, &v->public_ports);
+	out->unrestricted = v->unrestricted;
+}
+
+static const struct addresses *
+addresses_of(struct survey *s, size_t class)
+{
+	struct address_survey v = {.scratch = &s->scratch};
+	const struct policy *const *key;
+	size_t len = reach_policies(s->reach, DIRECTION_EGRESS, class, &key) * sizeof(key[0]);
+	struct addresses *found;
+
+	HASH_FIND(hh, s->known, key, len, found);
+	if (found)
+		return found;
+	v.family = IP_V4;
+	reach_each_range(s->reach, DIRECTION_EGRESS, class, v.family, &s->scratch, survey_range, &v);
+	v.family = IP_V6;
+	reach_each_range(s->reach, DIRECTION_EGRESS, class, v.family, &s->scratch, survey_range, &v);
+	found = ARENA_NEW(&s->memory, struct addresses);
+	keep_addresses(s, &v, found);
+	HASH_ADD_KEYPTR(hh, s->known, key, len, found);
+	vec_free(&v.all);
+	return found;
+}
+
+static bool
+leads_where_it_should(void *ctx, struct workload *w)
+{
+	struct survey *s = ctx;
+
+	return w == s->w->companion || w->role == ROLE_SCRAPER;
+}
+
+struct service_check {
+	struct survey *s;
+	bool any, all;
+};
+
+static bool
+check_selected(void *ctx, struct workload *w)
+{
+	struct service_check *c = ctx;
+
+	c->any = true;
+	c->all &= leads_where_it_should(c->s, w);
+	return c->all;
+}
+
+/* Only the address of its companion's Service: what a pod dials, whatever policies are asked about behind it. */
+static bool
+is_own_cluster_ip(struct survey *s, const struct policy_peer *peer)
+{
+	struct service_check c = {.s = s, .all = true};
+	const struct service *service;
+	char text[46];
+
+	if (ip_cmp(peer->block.first, peer->block.last) != 0)
+		return false;
+	ip_format(peer->family, peer->block.first, text);
+	service = fleet_service_by_ip(s->fleet, text);
+	if (!service)
+		return false;
+	fleet_selected(s->fleet, service, check_selected, &c);
+	return c.any && c.all;
+}
+
+static const char *
+blocks_text(struct survey *s, const struct coverage *c)
+{
+	const char *first = peer_text(s, &c->way);
+
+	if (!c->many)
+		return first;
+	return arena_printf(s->a, "%zu blocks, among them %s",
+			    c->way.policy->rules[c->way.direction][c->way.rule].n_peers, first);
 }
 
 /* One cause, one finding: a rule that covers public addresses is about them, whatever else it covers. */
 static void
-survey_addresses(struct survey *s)
+survey_addresses(struct survey *s, const struct addresses *known)
 {
-	static const enum ip_family families[] = {IP_V4, IP_V6};
-	struct address_survey v = {.s = s};
-
-	for (size_t i = 0; i < COUNT_OF(families); i++) {
-		v.family = families[i];
-		reach_each_range(s->reach, DIRECTION_EGRESS, s->class, v.family, s->scratch, survey_range, &v);
-	}
-	for (size_t i = 0; i < v.all.n; i++) {
-		const struct coverage *c = &v.all.at[i];
+	s->public_ports = ports_union(&s->scratch, &s->public_ports, &known->public_ports);
+	for (size_t i = 0; i < known->n; i++) {
+		const struct coverage *c = &known->coverage[i];
 		const struct policy_peer *peer = c->way.peer;
 		struct allow *a;
 
 		if (!ports_empty(&c->public_ports)) {
-			add_allow(s, ALLOW_INTERNET, &c->way, NULL, peer_text(s, &c->way), &c->public_ports);
-		} else if (peer && peer->type == PEER_BLOCK) {
-			a = add_allow(s, ALLOW_PRIVATE, &c->way, NULL, peer_text(s, &c->way), &c->private_ports);
-			a->metadata |= c->metadata;
-			a->exempt = is_own_cluster_ip(s, peer);
+			add_allow(s, ALLOW_INTERNET, &c->way, NULL, blocks_text(s, c), &c->public_ports);
+			continue;
 		}
+		if (!c->way.policy) /* nobody forbids it; what that means for pods is asked below */
+			continue;
+		a = add_allow(s, ALLOW_PRIVATE, &c->way, NULL, blocks_text(s, c), &c->private_ports);
+		a->metadata = !egress_only_dns(&c->metadata_ports);
+		a->exempt = peer && peer->type == PEER_BLOCK && !c->many && is_own_cluster_ip(s, peer);
 	}
-	vec_free(&v.all);
 }
 
 /* ---- pods */
 
-static void
-found_public(void *ctx, struct ip_range range, const struct port_set *ports UNUSED, const struct way *ways UNUSED,
-	     size_t n UNUSED)
+/* Was anything of this namespace not read that its pods' policies hang on? */
+static bool
+has_gap(const struct fleet *f, const char *namespace)
 {
-	struct address_survey *v = ctx;
-
-	if (ip_set_overlaps(ip_public(v->family), range))
-		v->s->public_ports = ports_union(v->s->scratch, &v->s->public_ports, ports);
+	for (size_t i = 0; i < f->n_gaps; i++)
+		if (f->gaps[i].fact & (FACT_POLICIES | FACT_WORKLOADS | FACT_NAMESPACES) &&
+		    strcmp(f->gaps[i].namespace, namespace) == 0)
+			return true;
+	return false;
 }
 
-/* Can pods of the class reach a public address on a port that is not DNS? Asked once a class. */
+/* Can pods of the class reach a public address on a port that is not DNS, as far as is known? Asked once a class. */
 static bool
 has_public_egress(struct survey *s, size_t class)
 {
-	struct survey probe = {.scratch = s->scratch};
-	struct address_survey v = {.s = &probe};
-
-	if (s->onward[class] < 0) {
-		v.family = IP_V4;
-		reach_each_range(s->reach, DIRECTION_EGRESS, class, v.family, s->scratch, found_public, &v);
-		v.family = IP_V6;
-		reach_each_range(s->reach, DIRECTION_EGRESS, class, v.family, s->scratch, found_public, &v);
-		s->onward[class] = !only_dns(s, &probe.public_ports);
-	}
-	return s->onward[class];
+	if (s->public[class] < 0)
+		s->public[class] = !has_gap(s->fleet, reach_class(s->reach, class)->namespace) &&
+				   !egress_only_dns(&addresses_of(s, class)->public_ports);
+	return s->public[class];
 }
 
 static bool
@@ -250,6 +349,13 @@ workload_text(struct survey *s, const struct workload *w)
 	return arena_printf(s->a, "%s/%s", w->namespace, w->name);
 }
 
+/* A rule without peers, or one on blocks, is known by the addresses that it covers. */
+static bool
+is_about_pods(const struct way *way)
+{
+	return way->peer && way->peer->type == PEER_PODS;
+}
+
 /* A way to pods of one workload: whose it is says what it is for. */
 static void
 add_pod(struct survey *s, const struct way *way, size_t class, const struct workload *other, const struct port_set *ports)
@@ -261,130 +367,192 @@ add_pod(struct survey *s, const struct way *way, size_t class, const struct work
 	struct allow *a;
 
 	if (to == ALLOW_POD && is_dns_class(s, class)) {
-		struct port_set dns = ports_intersect(s->scratch, ports, &dns_ports);
+		struct port_set dns = ports_intersect(&s->scratch, ports, &dns_ports);
 
 		if (!ports_empty(&dns))
 			add_allow(s, ALLOW_DNS, way, other, workload_text(s, other), &dns);
-		rest = egress_less_dns(s->scratch, ports);
+		rest = egress_less_dns(&s->scratch, ports);
 		if (ports_empty(&rest))
 			return;
 	}
-	/* A rule without peers is about addresses, and listed for them; only what is the agent's own is named again. */
-	if (to == ALLOW_POD && !way->peer)
+	if (to == ALLOW_POD && !is_about_pods(way))
 		return;
 	a = add_allow(s, to, way, other, workload_text(s, other), &rest);
-	if (to == ALLOW_POD && !only_dns(s, &rest) && has_public_egress(s, class))
+	if (to == ALLOW_POD && !egress_only_dns(&rest) && has_public_egress(s, class))
 		a->onward = other;
 }
 
-/* The ways to a class, narrowed to what its ingress takes in. */
-static bool
-survey_class(void *ctx, size_t class)
+/* The DNS pods that the source does not show. */
+static void
+add_assumed_dns(struct survey *s, const struct way *way, const struct port_set *ports)
 {
-	struct survey *s = ctx;
-	struct port_set in = reach_end(s->reach, DIRECTION_INGRESS, s->class, class, s->scratch);
+	struct port_set dns = ports_intersect(&s->scratch, ports, &dns_ports);
+
+	if (!ports_empty(&dns))
+		add_allow(s, ALLOW_DNS, way, NULL, "cluster DNS", &dns);
+}
+
+/* The ways to a class, narrowed to what its ingress takes in. */
+static void
+survey_class(struct survey *s, size_t class)
+{
+	struct port_set in = reach_end(s->reach, DIRECTION_INGRESS, s->class, class, &s->scratch);
 	struct way *ways;
-	size_t n_ways = reach_ways(s->reach, DIRECTION_EGRESS, s->class, class, s->scratch, &ways), n;
+	size_t n_ways = reach_ways(s->reach, DIRECTION_EGRESS, s->class, class, &s->scratch, &ways), n;
 	const struct workload *const *others = reach_class_workloads(s->reach, class, &n);
 
 	for (size_t i = 0; i < n_ways; i++) {
-		struct port_set ports = ports_intersect(s->scratch, &ways[i].ports, &in);
+		struct port_set ports = ports_intersect(&s->scratch, &ways[i].ports, &in);
 
 		if (ports_empty(&ports))
 			continue;
-		if (!n) /* the DNS pods that the source does not show */
-			add_allow(s, ALLOW_DNS, &ways[i], NULL, "cluster DNS", &ports);
+		if (!n)
+			add_assumed_dns(s, &ways[i], &ports);
 		for (size_t k = 0; k < n; k++)
 			if (others[k] != s->w)
 				add_pod(s, &ways[i], class, others[k], &ports);
 	}
+}
+
+static bool
+add_class(void *ctx, size_t class)
+{
+	struct survey *s = ctx;
+
+	vec_push(&s->classes, (uint32_t)class);
 	return true;
 }
 
-/* For rules that let in every pod of the cluster: one that is neither companion, scraper nor DNS, the worst of two. */
-struct broad_search {
+static void
+add_classes(struct survey *s, const uint32_t *at, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		vec_push(&s->classes, at[i]);
+}
+
+static int
+u32_cmp(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Those that rules name, and what any rule may be meant for: its companion and DNS. */
+static void
+survey_named(struct survey *s)
+{
+	size_t n;
+	const uint32_t *at = reach_dns(s->reach, &n);
+
+	s->classes.n = 0;
+	add_classes(s, at, n);
+	if (s->w->companion) {
+		at = reach_classes(s->reach, s->w->companion, &n);
+		add_classes(s, at, n);
+	}
+	reach_each_named(s->reach, DIRECTION_EGRESS, s->class, add_class, s);
+	qsort(s->classes.at, s->classes.n, sizeof(uint32_t), u32_cmp);
+	for (size_t i = 0; i < s->classes.n; i++)
+		if (!i || s->classes.at[i] != s->classes.at[i - 1])
+			survey_class(s, s->classes.at[i]);
+}
+
+/* ---- rules on every pod, and the like */
+
+struct wide_search {
 	struct survey *s;
-	const struct workload *found;
-	bool onward;
-	struct port_set ports;
-	struct way way;
-	size_t looked_at;
+	size_t spent;
 };
 
-#define ENOUGH 1000 /* pods without public egress, after which nobody looks on for one with it */
-
-static bool
-search_broad(void *ctx, size_t class, const struct port_set *ports)
+/* One that a rule may be too much for: neither itself nor what it is meant to talk to. */
+static const struct workload *
+bystander(const struct survey *s, size_t class)
 {
-	struct broad_search *b = ctx;
-	struct survey *s = b->s;
-	size_t n, n_ways;
+	size_t n;
 	const struct workload *const *others = reach_class_workloads(s->reach, class, &n);
-	struct way *ways;
-	bool onward;
 
-	if (!n || others[0] == s->w || others[0] == s->w->companion || others[0]->role == ROLE_SCRAPER || only_dns(s, ports))
-		return true;
-	onward = has_public_egress(s, class);
-	if (b->found && !onward)
-		return ++b->looked_at < ENOUGH;
-	n_ways = reach_ways(s->reach, DIRECTION_EGRESS, s->class, class, s->scratch, &ways);
-	for (size_t i = 0; i < n_ways; i++) {
-		if (!ways[i].peer || ways[i].peer->type != PEER_PODS)
-			continue;
-		b->found = others[0];
-		b->onward = onward;
-		b->ports = *ports;
-		b->way = ways[i];
-		return !onward;
-	}
-	return true;
+	for (size_t i = 0; i < n; i++)
+		if (others[i] != s->w && others[i] != s->w->companion && others[i]->role != ROLE_SCRAPER)
+			return others[i];
+	return NULL;
 }
 
-/* Is there a rule for every pod that says nothing of addresses? (One without peers is about the internet.) */
-static bool
-names_every_pod(const struct survey *s)
+static void
+try_wide(struct survey *s, struct wide *wide, size_t class, const struct workload *other, bool onward)
 {
-	const struct policy *const *policies;
-	size_t n = reach_policies(s->reach, DIRECTION_EGRESS, s->class, &policies);
+	struct port_set in = reach_end(s->reach, DIRECTION_INGRESS, s->class, class, &s->scratch);
+	struct way *ways;
+	size_t n = reach_ways(s->reach, DIRECTION_EGRESS, s->class, class, &s->scratch, &ways);
 
 	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < policies[i]->n_rules[DIRECTION_EGRESS]; k++) {
-			const struct policy_rule *rule = &policies[i]->rules[DIRECTION_EGRESS][k];
+		struct port_set ports = ports_intersect(&s->scratch, &ways[i].ports, &in);
 
-			for (size_t j = 0; j < rule->n_peers; j++)
-				if (rule->peers[j].type == PEER_PODS && rule->peers[j].namespaces.present &&
-				    !rule->peers[j].namespaces.n && !rule->peers[j].pods.n)
-					return true;
+		if (ways[i].policy != wide->way.policy || ways[i].rule != wide->way.rule || egress_only_dns(&ports))
+			continue;
+		wide->found = other;
+		wide->onward = onward;
+		wide->ports = ports;
+		return;
+	}
+}
+
+static bool
+search_wide(void *ctx, size_t class)
+{
+	struct wide_search *search = ctx;
+	struct survey *s = search->s;
+	const struct workload *other = bystander(s, class);
+	bool onward = other && has_public_egress(s, class), more = false;
+
+	search->spent++;
+	for (size_t i = 0; other && i < s->wide.n; i++) {
+		struct wide *wide = &s->wide.at[i];
+
+		if (!wide->found || (onward && !wide->onward)) {
+			try_wide(s, wide, class, other, onward);
+			search->spent += ASKING;
 		}
+	}
+	for (size_t i = 0; i < s->wide.n; i++)
+		more |= !s->wide.at[i].onward;
+	return more && search->spent < PATIENCE;
+}
+
+/* Is the rule known already for the public addresses that it covers, besides DNS? */
+static bool
+is_public(const struct addresses *known, const struct way *way)
+{
+	for (size_t i = 0; i < known->n; i++) {
+		const struct coverage *c = &known->coverage[i];
+
+		if (c->way.policy == way->policy && c->way.rule == way->rule && !egress_only_dns(&c->public_ports))
+			return true;
 	}
 	return false;
 }
 
 static void
-survey_pods(struct survey *s)
+survey_wide(struct survey *s, const struct addresses *known)
 {
-	struct broad_search b = {.s = s};
-	bool broad;
-	size_t n;
-	const uint32_t *at;
+	struct wide_search search = {.s = s};
+	struct way *ways;
+	size_t n = reach_wide(s->reach, DIRECTION_EGRESS, s->class, &s->scratch, &ways);
 
-	reach_each_named(s->reach, DIRECTION_EGRESS, s->class, &broad, survey_class, s);
-	if (!broad)
-		return;
-	/* What a broad rule lets it reach of its own: companion and DNS. The rest of the cluster is one entry. */
-	at = s->w->companion ? reach_classes(s->reach, s->w->companion, &n) : NULL;
-	for (size_t i = 0; at && i < n; i++)
-		survey_class(s, at[i]);
-	at = reach_dns(s->reach, &n);
+	s->wide.n = 0;
 	for (size_t i = 0; i < n; i++)
-		survey_class(s, at[i]);
-	if (!names_every_pod(s))
+		if (!egress_only_dns(&ways[i].ports) && (ways[i].peer || !is_public(known, &ways[i])))
+			vec_push(&s->wide, (struct wide){.way = ways[i]});
+	if (!s->wide.n)
 		return;
-	reach_each(s->reach, DIRECTION_EGRESS, s->class, s->scratch, search_broad, &b);
-	if (b.found)
-		add_allow(s, ALLOW_PODS, &b.way, b.found, peer_text(s, &b.way), &b.ports)->onward =
-			b.onward ? b.found : NULL;
+	reach_each_candidate(s->reach, DIRECTION_EGRESS, s->class, search_wide, &search);
+	for (size_t i = 0; i < s->wide.n; i++) {
+		const struct wide *w = &s->wide.at[i];
+
+		if (w->found)
+			add_allow(s, ALLOW_PODS, &w->way, w->found, peer_text(s, &w->way), &w->ports)->onward =
+				w->onward ? w->found : NULL;
+	}
 }
 
 /* ---- the whole */
@@ -400,21 +568,46 @@ allow_cmp(const void *x, const void *y)
 		return !a->policy ? -1 : !b->policy ? 1 : object_cmp(&a->policy->object, &b->policy->object);
 	if (a->rule != b->rule)
 		return a->rule < b->rule ? -1 : 1;
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
 	return str_cmp(a->peer, b->peer);
+}
+
+/* In order; what the same rule lets out to the same peer from several classes of pods is one entry. */
+static void
+sort_allows(struct survey *s)
+{
+	size_t n = 0;
+
+	if (s->allows.n > 1)
+		qsort(s->allows.at, s->allows.n, sizeof(s->allows.at[0]), allow_cmp);
+	for (size_t i = 0; i < s->allows.n; i++) {
+		struct allow *a = &s->allows.at[i], *last = n ? &s->allows.at[n - 1] : NULL;
+
+		if (!last || allow_cmp(last, a) != 0) {
+			s->allows.at[n++] = *a;
+			continue;
+		}
+		last->ports = ports_union(&s->scratch, &last->ports, &a->ports);
+		last->metadata |= a->metadata;
+		if (!last->onward)
+			last->onward = a->onward;
+	}
+	s->allows.n = n;
 }
 
 static enum egress_shape
 shape_of(struct survey *s)
 {
 	bool has[ALLOW_DNS + 1] = {false};
-	struct port_set public_ports = egress_less_dns(s->scratch, &s->public_ports);
+	struct port_set public_ports = egress_less_dns(&s->scratch, &s->public_ports);
 
 	if (s->open)
 		return SHAPE_OPEN;
 	if (!ports_empty(&public_ports))
 		return ports_within(&public_ports, &egress_web_ports) ? SHAPE_WEB : SHAPE_INTERNET;
 	for (size_t i = 0; i < s->allows.n; i++)
-		if (!s->allows.at[i].exempt && !only_dns(s, &s->allows.at[i].ports))
+		if (!s->allows.at[i].exempt && !egress_only_dns(&s->allows.at[i].ports))
 			has[s->allows.at[i].to] = true;
 	if (has[ALLOW_PRIVATE] || has[ALLOW_PODS] || has[ALLOW_POD] || (has[ALLOW_SCRAPER] && !has[ALLOW_COMPANION]))
 		return SHAPE_CLUSTER;
@@ -423,37 +616,65 @@ shape_of(struct survey *s)
 	return SHAPE_NONE;
 }
 
-static void
-add_policies(struct survey *s)
+static int
+policy_cmp(const void *a, const void *b)
 {
-	const struct policy *const *p;
-	size_t n = reach_policies(s->reach, DIRECTION_EGRESS, s->class, &p);
-
-	for (size_t i = 0; i < n; i++) {
-		size_t k = 0;
-
-		while (k < s->policies.n && s->policies.at[k] != p[i])
-			k++;
-		if (k == s->policies.n)
-			vec_push(&s->policies, p[i]);
-	}
-	s->open |= !n;
+	return object_cmp(&(*(const struct policy *const *)a)->object, &(*(const struct policy *const *)b)->object);
 }
 
-/* Port 53 of some DNS pod, by UDP or TCP, from every class of the workload. */
-static bool
-reaches_dns(struct survey *s, uint32_t class)
+static void
+sort_policies(struct survey *s)
 {
-	size_t n;
-	const uint32_t *dns = reach_dns(s->reach, &n);
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		struct port_set ports = reach_pods(s->reach, class, dns[i], s->scratch);
+	if (s->policies.n > 1)
+		qsort(s->policies.at, s->policies.n, sizeof(s->policies.at[0]), policy_cmp);
+	for (size_t i = 0; i < s->policies.n; i++)
+		if (!n || s->policies.at[i] != s->policies.at[n - 1])
+			s->policies.at[n++] = s->policies.at[i];
+	s->policies.n = n;
+}
 
-		if (ports_has(&ports, PROTOCOL_UDP, 53) || ports_has(&ports, PROTOCOL_TCP, 53))
-			return true;
+static void
+survey_class_of(struct survey *s, uint32_t class)
+{
+	const struct policy *const *p;
+	size_t n = reach_policies(s->reach, DIRECTION_EGRESS, class, &p);
+	const struct addresses *known = addresses_of(s, class);
+
+	s->class = class;
+	for (size_t i = 0; i < n; i++)
+		vec_push(&s->policies, p[i]);
+	s->open |= known->unrestricted;
+	if (s->open)
+		return;
+	survey_addresses(s, known);
+	survey_named(s);
+	survey_wide(s, known);
+}
+
+static void
+close_survey(struct survey *s, struct egress *e)
+{
+	const struct way nothing = {0};
+
+	if (s->open) {
+		s->allows.n = 0;
+		add_allow(s, ALLOW_ANYWHERE, &nothing, NULL, "everywhere", &ports_all);
+		s->public_ports = ports_all;
 	}
-	return false;
+	sort_allows(s);
+	sort_policies(s);
+	e->isolated = !s->open;
+	e->shape = shape_of(s);
+	e->internet = !egress_only_dns(&s->public_ports);
+	e->public_ports = keep_ports(s->a, &s->public_ports);
+	for (size_t i = 0; i < s->allows.n; i++)
+		s->allows.at[i].ports = keep_ports(s->a, &s->allows.at[i].ports);
+	e->n_allows = s->allows.n;
+	e->allows = arena_copy(s->a, s->allows.at, s->allows.n * sizeof(s->allows.at[0]));
+	e->n_policies = s->policies.n;
+	e->policies = arena_copy(s->a, s->policies.at, s->policies.n * sizeof(s->policies.at[0]));
 }
 
 static const struct egress *
@@ -462,60 +683,43 @@ survey_workload(struct survey *s)
 	struct egress *e = ARENA_NEW(s->a, struct egress);
 	size_t n;
 	const uint32_t *classes = reach_classes(s->reach, s->w, &n);
-	struct way nothing = {0};
 
 	s->allows.n = s->policies.n = 0;
 	s->public_ports = ports_none;
 	s->open = false;
-	e->dns = true;
 	for (size_t i = 0; i < n; i++) {
-		s->class = classes[i];
-		e->host_network |= reach_class(s->reach, s->class)->host_network;
-		add_policies(s);
-		if (!s->open) {
-			survey_addresses(s);
-			survey_pods(s);
-		}
-		e->dns &= reaches_dns(s, s->class);
+		e->host_network |= reach_class(s->reach, classes[i])->host_network;
+		survey_class_of(s, classes[i]);
 	}
-	if (s->open) {
-		s->allows.n = 0;
-		add_allow(s, ALLOW_ANYWHERE, &nothing, NULL, "everywhere", &ports_all);
-		s->public_ports = ports_all;
-	}
-	if (s->allows.n > 1)
-		qsort(s->allows.at, s->allows.n, sizeof(s->allows.at[0]), allow_cmp);
-	e->isolated = !s->open;
-	e->shape = shape_of(s);
-	e->internet = !only_dns(s, &s->public_ports);
-	e->public_ports = keep_ports(s->a, &s->public_ports);
-	for (size_t i = 0; i < s->allows.n; i++)
-		s->allows.at[i].ports = keep_ports(s->a, &s->allows.at[i].ports);
-	e->n_allows = s->allows.n;
-	e->allows = arena_copy(s->a, s->allows.at, s->allows.n * sizeof(s->allows.at[0]));
-	e->n_policies = s->policies.n;
-	e->policies = arena_copy(s->a, s->policies.at, s->policies.n * sizeof(s->policies.at[0]));
+	e->dns = path_to_dns(s->fleet, s->w);
+	close_survey(s, e);
 	return e;
 }
 
 void
 egress_evaluate(struct fleet *f)
 {
-	AUTO(arena) struct arena scratch = {0};
-	struct survey s = {.fleet = f, .reach = f->reach, .a = &f->arena, .scratch = &scratch};
+	struct survey s = {.fleet = f, .reach = f->reach, .a = &f->arena};
 
-	s.onward = mem_alloc(reach_n_classes(f->reach));
-	memset(s.onward, -1, reach_n_classes(f->reach));
+	s.public = mem_alloc(reach_n_classes(f->reach));
+	memset(s.public, -1, reach_n_classes(f->reach));
 	for (size_t i = 0; i < f->n_workloads; i++) {
-		if (f->workloads[i].role == ROLE_NONE)
-			continue;
 		s.w = &f->workloads[i];
-		s.w->egress = survey_workload(&s);
-		arena_reset(&scratch);
+		if (s.w->role == ROLE_NONE || has_gap(f, s.w->namespace))
+			continue;
+		s.w->foreign = foreign_first(f, s.w);
+		if (!s.w->foreign)
+			s.w->egress = survey_workload(&s);
+		arena_reset(&s.scratch);
 	}
-	free(s.onward);
+	free(s.public);
+	HASH_CLEAR(hh, s.known);
+	arena_free(&s.memory);
+	arena_free(&s.scratch);
 	vec_free(&s.allows);
 	vec_free(&s.policies);
+	vec_free(&s.classes);
+	vec_free(&s.wide);
 }
 
 const char *

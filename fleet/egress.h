@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fleet/path.h"
 #include "fleet/reach.h"
 
 /* Widest first. DNS (port 53) is left out of the shape. */
@@ -26,8 +27,8 @@ enum egress_shape {
 enum allow_to {
 	ALLOW_ANYWHERE, /* no policy restricts it */
 	ALLOW_INTERNET, /* a rule that covers public addresses */
-	ALLOW_PRIVATE, /* a block without public addresses */
-	ALLOW_PODS, /* a rule for every pod of the cluster, and there is one besides those below */
+	ALLOW_PRIVATE, /* a rule on addresses without public ones */
+	ALLOW_PODS, /* a rule for more pods than are listed, and there is one besides those below */
 	ALLOW_POD, /* a workload that is none of those below */
 	ALLOW_SCRAPER,
 	ALLOW_COMPANION,
@@ -39,12 +40,12 @@ struct allow {
 	enum allow_to to;
 	const struct workload *workload; /* the pod's; for ALLOW_PODS one of them; NULL for addresses and assumed DNS pods */
 	const char *peer; /* words for it: "a/pipelock-companion", "0.0.0.0/0", "every pod in every namespace" */
-	struct port_set ports;
+	struct port_set ports; /* never empty */
 	const struct policy *policy; /* NULL: nothing restricts it */
 	uint32_t rule; /* of the policy, from 0 */
 	unsigned line; /* of the peer or rule; 0 unknown */
-	bool metadata; /* ALLOW_PRIVATE: the block has the cloud metadata address */
-	bool exempt; /* ALLOW_PRIVATE: only the companion's own ClusterIP */
+	bool metadata; /* ALLOW_PRIVATE: the cloud metadata address is in it, on a port besides 53 */
+	bool exempt; /* ALLOW_PRIVATE: only the ClusterIP of its companion's Service, or of its scraper's */
 	const struct workload *onward; /* ALLOW_POD, ALLOW_PODS: a pod with public egress of its own; else NULL */
 };
 
@@ -52,23 +53,29 @@ struct egress {
 	enum egress_shape shape;
 	bool internet; /* a public address on a port besides 53 */
 	bool host_network;
-	bool isolated; /* a policy with Egress selects every pod of it */
+	bool isolated; /* policies with Egress hold every pod of it; false is SHAPE_OPEN */
 	const struct policy *const *policies; /* with Egress, that select it */
 	size_t n_policies;
 	const struct allow *allows; /* by kind, policy and rule */
 	size_t n_allows;
 	struct port_set public_ports; /* what some public address can be reached on */
-	bool dns; /* port 53 of a DNS pod can be reached, UDP or TCP */
+	struct path dns; /* to port 53 of a DNS pod, UDP or TCP */
 };
 
-/* Fills w->egress of agents, companions and scrapers. Needs f->reach. */
+/*
+ * Fills w->egress of agents, companions and scrapers; it stays NULL where what decides it was not read, and where a policy
+ * of another engine may have its say (w->foreign). Needs f->reach.
+ */
 void egress_evaluate(struct fleet *f);
 
 const char *egress_shape_name(enum egress_shape s); /* "companion+scraper" */
 const char *allow_to_name(enum allow_to t); /* "internet" */
 
 extern const struct port_set egress_web_ports; /* TCP 80 and 443 */
-/* Ports besides 53, which is DNS wherever it goes. */
+/* Ports besides 53, which is DNS wherever it goes; and is there none? */
 struct port_set egress_less_dns(struct arena *a, const struct port_set *s);
+bool egress_only_dns(const struct port_set *s);
+/* None besides TCP 443 and 80, and 53. */
+bool egress_only_web(const struct port_set *s);
 
 #endif

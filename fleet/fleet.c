@@ -6,9 +6,9 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "fleet/egress.h"
 #include "fleet/fleet_index.h"
 #include "fleet/gather.h"
-#include "fleet/egress.h"
 #include "fleet/pair.h"
 #include "fleet/reach.h"
 #include "fleet/role.h"
@@ -109,19 +109,25 @@ empty_set(struct fleet *f, struct object_set *set)
 	object_set_free(set);
 }
 
-/* Without the policies, the pods' labels or the namespaces' nothing can be said: then f->reach stays NULL. */
+/*
+ * Without the policies, or without the pods' labels, nothing can be said of them: then f->reach stays NULL. Where only
+ * some namespaces could not be read the rest is evaluated; rules say nothing of what a gap touches.
+ */
 static void
 evaluate(struct fleet *f)
 {
-	enum fact_state *egress = &f->facts[fact_place(FACT_EGRESS)];
+	const unsigned needs = FACT_POLICIES | FACT_WORKLOADS | FACT_NAMESPACES;
+	enum fact_state *evaluated = &f->facts[fact_place(FACT_EGRESS)];
 
-	if (fleet_missing_facts(f, FACT_POLICIES | FACT_WORKLOADS | FACT_NAMESPACES, FACT_UNREADABLE))
-		*egress = FACT_UNREADABLE;
-	if (*egress == FACT_UNREADABLE)
+	for (size_t i = 0; i < f->n_gaps; i++)
+		if (f->gaps[i].fact & needs && !*f->gaps[i].namespace)
+			*evaluated = FACT_UNREADABLE;
+	if (*evaluated == FACT_UNREADABLE)
 		return;
 	f->reach = reach_new(f);
+	role_assign_scrapers(f);
 	egress_evaluate(f);
-	*egress = FACT_READ;
+	*evaluated = FACT_READ;
 }
 
 struct fleet *
@@ -211,6 +217,7 @@ role_reason_text(enum role_reason r)
 		[ROLE_BY_CONTAINERS] = "runs Pipelock",
 		[ROLE_BY_PROXY] = "proxy variables name a companion",
 		[ROLE_BY_COMPONENT] = "label app.kubernetes.io/component",
+		[ROLE_BY_POLICY] = "browsers that an agent's policy allows",
 	};
 
 	return NAME_OF(texts, r);

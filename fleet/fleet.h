@@ -29,6 +29,7 @@ enum role_reason {
 	ROLE_BY_CONTAINERS, /* Pipelock runs in it */
 	ROLE_BY_PROXY, /* its proxy variables name a companion's Service */
 	ROLE_BY_COMPONENT, /* app.kubernetes.io/component: agent */
+	ROLE_BY_POLICY, /* browsers that an agent's policy allows */
 };
 
 enum state { STATE_UNGUARDED, STATE_LEGACY, STATE_MIGRATING, STATE_MIGRATED, STATE_VERIFIED, STATES };
@@ -102,6 +103,7 @@ struct workload {
 	bool restartable; /* Deployment, StatefulSet, DaemonSet */
 
 	const struct egress *egress; /* agents, companions, scrapers; NULL: not evaluated (egress.h) */
+	const struct foreign_policy *foreign; /* the first of another engine that may select its pods; NULL */
 	const struct pipelock *pipelock; /* companions and agents with a sidecar; else NULL */
 
 	/* agents */
@@ -171,6 +173,8 @@ struct fleet {
 	size_t n_config_maps;
 	const struct object **policies, **namespaces;
 	size_t n_policies, n_namespaces;
+	const struct object **foreign; /* policies of other engines */
+	size_t n_foreign;
 
 	enum fact_state facts[FACTS];
 	const struct gap *gaps;

@@ -458,6 +458,7 @@ gather_objects(struct fleet *f, struct object_set *set)
 
 	f->objects = ARENA_ARRAY(&f->arena, struct object *, set->n);
 	f->policies = list_kind(f, set, OBJECT_POLICY, &f->n_policies);
+	f->foreign = list_kind(f, set, OBJECT_FOREIGN_POLICY, &f->n_foreign);
 	f->namespaces = list_kind(f, set, OBJECT_NAMESPACE, &f->n_namespaces);
 	f->services = (const struct service **)list_kind(f, set, OBJECT_SERVICE, &f->n_services);
 	f->config_maps = (const struct config_map **)list_kind(f, set, OBJECT_CONFIG_MAP, &f->n_config_maps);

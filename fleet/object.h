@@ -20,6 +20,7 @@ enum object_kind {
 	OBJECT_SERVICE, /* struct service */
 	OBJECT_CONFIG_MAP, /* struct config_map */
 	OBJECT_POLICY, /* NetworkPolicy and the admin kinds: struct policy (policy.h) */
+	OBJECT_FOREIGN_POLICY, /* of an engine that moat does not evaluate: struct foreign_policy (foreign.h) */
 	OBJECT_KINDS,
 };
 

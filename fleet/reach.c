@@ -38,6 +38,19 @@ reach_class_workloads(const struct reach *r, size_t class, size_t *n)
 }
 
 size_t
+reach_n_policies(const struct reach *r)
+{
+	return r->n_policies;
+}
+
+const struct policy *
+reach_policy(const struct reach *r, size_t i, size_t *n_classes)
+{
+	*n_classes = r->policies[i].n_classes;
+	return r->policies[i].policy;
+}
+
+size_t
 reach_policies(const struct reach *r, enum direction d, size_t class, const struct policy *const **out)
 {
 	const struct rows *rows = &r->selected[d];
@@ -124,12 +137,10 @@ reach_rule_ports(const struct reach *r, const struct compiled_rule *c, size_t to
 static bool
 admin_block_matches(const struct policy_rule *rule, const struct policy_peer *peer)
 {
-	struct ip_range every = {{0, 0}, {UINT64_MAX, UINT64_MAX}};
+	struct ip_range every = ip_range_all(peer->family);
 
 	if (rule->action == ACTION_ACCEPT)
 		return true;
-	if (peer->family == IP_V4)
-		every.last = (struct ip){0, UINT32_MAX};
 	return !peer->n_except && ip_cmp(peer->block.first, every.first) == 0 && ip_cmp(peer->block.last, every.last) == 0;
 }
 
@@ -162,7 +173,7 @@ rule_matches(const struct reach *r, const struct compiled_policy *p, const struc
 	*peer = NULL;
 	if (!c->rule->n_peers)
 		return true;
-	for (size_t i = 0; i < c->rule->n_peers; i++) {
+	for (size_t i = 0; c->pods && i < c->rule->n_peers; i++) {
 		if (peer_matches(r, p, c, i, other)) {
 			*peer = &c->rule->peers[i];
 			return true;
@@ -200,6 +211,8 @@ ask_admin_rule(struct verdict *v, const struct way *w, enum policy_action action
 		ways_add(a, out, &effective);
 	} else if (action == ACTION_PASS) {
 		v->passed = ports_union(a, &v->passed, &effective.ports);
+	} else {
+		ways_add(a, v->denials, &effective);
 	}
 }
 
@@ -242,12 +255,13 @@ verdict_end(struct verdict *v, enum direction d, struct arena *a, struct ways *o
 	return ports_union(a, &v->allowed, &open.ports);
 }
 
-struct port_set
-reach_ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches, const void *ctx,
-	  struct arena *a, struct ways *out)
+/* Lists in `denials`, unless it is NULL, what admin policies forbid. */
+static struct port_set
+ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches, const void *ctx, struct arena *a,
+    struct ways *out, struct ways *denials)
 {
 	const struct rows *rows = &r->selected[d];
-	struct verdict v = {.undecided = ports_all};
+	struct verdict v = {.undecided = ports_all, .denials = denials};
 	enum policy_tier tier = TIER_ADMIN;
 	bool isolated = false;
 
@@ -269,6 +283,13 @@ reach_ask(const struct reach *r, enum direction d, size_t subject, reach_matches
 	for (; tier < TIER_BASELINE; tier++)
 		verdict_tier(&v, tier + 1, isolated, a);
 	return verdict_end(&v, d, a, out);
+}
+
+struct port_set
+reach_ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches, const void *ctx,
+	  struct arena *a, struct ways *out)
+{
+	return ask(r, d, subject, matches, ctx, a, out, NULL);
 }
 
 bool
@@ -307,6 +328,17 @@ reach_ways(const struct reach *r, enum direction d, size_t from, size_t to, stru
 	return ways.n;
 }
 
+size_t
+reach_denials(const struct reach *r, enum direction d, size_t from, size_t to, struct arena *a, struct way **out)
+{
+	size_t subject = d == DIRECTION_EGRESS ? from : to, other = d == DIRECTION_EGRESS ? to : from;
+	struct ways denials = {0};
+
+	ask(r, d, subject, reach_match_pods, &(struct pod_question){r, other, to}, a, NULL, &denials);
+	*out = denials.at;
+	return denials.n;
+}
+
 struct port_set
 reach_pods(const struct reach *r, size_t from, size_t to, struct arena *a)
 {
@@ -327,14 +359,15 @@ way_is_broad(const struct way *w)
 
 /*
  * Who can be at the other end: looked for from both ends, so that "every pod" at one end costs only those whose other end
- * lets it in. For each direction: the classes that let in (or out) broadly, and for each set the classes whose rules
+ * lets it in. Of each direction: the classes that let in (or out) broadly, and for each set the classes whose rules
  * name it.
  */
 struct reach_reverse {
-	uint32_t *broad;
-	size_t n_broad;
-	struct rows users; /* of a set */
+	bool *is_broad; /* by class */
+	struct list broad;
+	struct rows users; /* of a set: classes that are not broad */
 	struct rows sets; /* of a class: the sets it is in */
+	struct list *large; /* of a large set: its members that are broad; made when first needed */
 };
 
 typedef VEC(uint32_t) list_u32;
@@ -353,19 +386,17 @@ is_broad(const struct reach *r, enum direction d, size_t class, list_u32 *sets)
 		for (size_t k = 0; k < p->policy->n_rules[d]; k++) {
 			const struct compiled_rule *c = &p->rules[d][k];
 
-			if (c->rule->action == ACTION_DENY)
-				continue;
-			/* Pass only hands on, and a broad Accept or a block of an admin policy may meet any pod. */
-			if (c->rule->action == ACTION_PASS)
+			if (c->rule->action != ACTION_ACCEPT) /* Pass only hands on */
 				continue;
 			if (!c->rule->n_peers)
 				return true;
-			for (size_t j = 0; j < c->rule->n_peers; j++) {
+			for (size_t j = 0; c->pods && j < c->rule->n_peers; j++) {
+				/* a block of an admin policy may meet any pod */
 				if (!c->sets[j] && p->policy->tier != TIER_NETWORK)
 					return true;
 				if (c->sets[j] && c->sets[j]->all)
 					return true;
-				if (c->sets[j] && sets)
+				if (c->sets[j])
 					vec_push(sets, (uint32_t)c->sets[j]->id);
 			}
 		}
@@ -411,15 +442,30 @@ make_rows(struct arena *a, size_t n_rows, const list_u32 *pairs)
 	return rows;
 }
 
+static struct list
+row(const struct rows *rows, size_t i)
+{
+	return (struct list){rows->at + rows->first[i], rows->first[i + 1] - rows->first[i]};
+}
+
+static struct list
+keep_list(struct arena *a, const list_u32 *l)
+{
+	return (struct list){arena_copy(a, l->at, l->n * sizeof(uint32_t)), l->n};
+}
+
 static struct reach_reverse *
 reverse_new(const struct reach *r, enum direction d)
 {
 	struct reach_reverse *v = ARENA_NEW(r->arena, struct reach_reverse);
 	list_u32 broad = {0}, users = {0}, members = {0}, sets = {0};
 
+	v->is_broad = ARENA_ARRAY(r->arena, bool, r->n_classes);
+	v->large = ARENA_ARRAY(r->arena, struct list, r->n_sets);
 	for (size_t c = 0; c < r->n_classes; c++) {
 		sets.n = 0;
-		if (is_broad(r, d, c, &sets)) {
+		v->is_broad[c] = is_broad(r, d, c, &sets);
+		if (v->is_broad[c]) {
 			vec_push(&broad, (uint32_t)c);
 			continue;
 		}
@@ -435,8 +481,7 @@ reverse_new(const struct reach *r, enum direction d)
 			vec_push(&members, (uint32_t)s);
 		}
 	}
-	v->n_broad = broad.n;
-	v->broad = arena_copy(r->arena, broad.at, broad.n * sizeof(uint32_t));
+	v->broad = keep_list(r->arena, &broad);
 	v->users = make_rows(r->arena, r->n_sets, &users);
 	v->sets = make_rows(r->arena, r->n_classes, &members);
 	vec_free(&broad);
@@ -446,79 +491,178 @@ reverse_new(const struct reach *r, enum direction d)
 	return v;
 }
 
+/* The members of a large set that take anybody in: each set is gone through once. */
+static struct list
+large_broad(const struct reach *r, struct reach_reverse *v, size_t set)
+{
+	list_u32 found = {0};
+
+	if (!v->large[set].at) {
+		for (size_t i = 0; i < r->sets[set]->n; i++)
+			if (v->is_broad[r->sets[set]->at[i]])
+				vec_push(&found, r->sets[set]->at[i]);
+		v->large[set] = keep_list(r->arena, &found);
+		vec_free(&found);
+	}
+	return v->large[set];
+}
+
+/* Sorted lists, gone through together. */
+struct merge {
+	VEC(struct list) lists;
+	list_u32 small; /* one of them */
+};
+
+static bool
+merge_next(struct merge *m, uint32_t *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < m->lists.n; i++) {
+		if (m->lists.at[i].n && (!any || m->lists.at[i].at[0] < *out)) {
+			*out = m->lists.at[i].at[0];
+			any = true;
+		}
+	}
+	for (size_t i = 0; any && i < m->lists.n; i++) {
+		struct list *l = &m->lists.at[i];
+
+		if (l->n && l->at[0] == *out)
+			*l = (struct list){l->at + 1, l->n - 1};
+	}
+	return any;
+}
+
 /* The classes that may be at the other end; a superset of those that are. */
 static void
-candidates(const struct reach *r, enum direction d, size_t class, list_u32 *out)
+candidates(const struct reach *r, enum direction d, size_t class, struct merge *m)
 {
-	const struct reach_reverse *v = r->reverse[d == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS];
+	struct reach_reverse *v = r->reverse[d == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS];
 	list_u32 sets = {0};
+	bool broad = is_broad(r, d, class, &sets), ask_others = broad;
 
-	if (!is_broad(r, d, class, &sets)) {
-		for (size_t i = 0; i < sets.n; i++) {
-			const struct class_set *s = r->sets[sets.at[i]];
+	if (broad)
+		vec_push(&m->lists, v->broad);
+	sort_unique(&sets);
+	for (size_t i = 0; !broad && i < sets.n; i++) {
+		const struct class_set *s = r->sets[sets.at[i]];
 
-			for (size_t k = 0; k < s->n; k++)
-				vec_push(out, s->at[k]);
+		if (s->n > r->large) {
+			vec_push(&m->lists, large_broad(r, v, sets.at[i]));
+			ask_others = true;
+			continue;
 		}
-	} else {
-		for (size_t i = 0; i < v->n_broad; i++)
-			vec_push(out, v->broad[i]);
-		for (size_t i = v->sets.first[class]; i < v->sets.first[class + 1]; i++)
-			for (size_t k = v->users.first[v->sets.at[i]]; k < v->users.first[v->sets.at[i] + 1]; k++)
-				vec_push(out, v->users.at[k]);
+		for (size_t k = 0; k < s->n; k++)
+			vec_push(&m->small, s->at[k]);
 	}
+	sort_unique(&m->small);
+	vec_push(&m->lists, (struct list){m->small.at, m->small.n});
+	for (size_t i = v->sets.first[class]; ask_others && i < v->sets.first[class + 1]; i++)
+		vec_push(&m->lists, row(&v->users, v->sets.at[i]));
 	vec_free(&sets);
-	sort_unique(out);
+}
+
+void
+reach_each_candidate(struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other), void *ctx)
+{
+	enum direction back = d == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS;
+	struct merge m = {0};
+	uint32_t other = 0;
+
+	if (!r->reverse[back])
+		r->reverse[back] = reverse_new(r, back);
+	candidates(r, d, class, &m);
+	while (merge_next(&m, &other))
+		if (other != class && !fn(ctx, other))
+			break;
+	vec_free(&m.lists);
+	vec_free(&m.small);
+}
+
+struct each {
+	const struct reach *r;
+	enum direction direction;
+	size_t class;
+	struct arena *arena;
+	bool (*fn)(void *ctx, size_t other, const struct port_set *ports);
+	void *ctx;
+};
+
+static bool
+each_reached(void *ctx, size_t other)
+{
+	const struct each *e = ctx;
+	bool out = e->direction == DIRECTION_EGRESS;
+	struct port_set ports = reach_pods(e->r, out ? e->class : other, out ? other : e->class, e->arena);
+
+	return ports_empty(&ports) || e->fn(e->ctx, other, &ports);
 }
 
 void
 reach_each(struct reach *r, enum direction d, size_t class, struct arena *a,
 	   bool (*fn)(void *ctx, size_t other, const struct port_set *ports), void *ctx)
 {
-	enum direction back = d == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS;
-	list_u32 found = {0};
-
-	if (!r->reverse[back])
-		r->reverse[back] = reverse_new(r, back);
-	candidates(r, d, class, &found);
-	for (size_t i = 0; i < found.n; i++) {
-		size_t from = d == DIRECTION_EGRESS ? class : found.at[i], to = d == DIRECTION_EGRESS ? found.at[i] : class;
-		struct port_set ports = from == to ? ports_none : reach_pods(r, from, to, a);
-
-		if (!ports_empty(&ports) && !fn(ctx, found.at[i], &ports))
-			break;
-	}
-	vec_free(&found);
+	reach_each_candidate(r, d, class, each_reached, &(struct each){r, d, class, a, fn, ctx});
 }
 
 void
-reach_each_named(const struct reach *r, enum direction d, size_t class, bool *broad, bool (*fn)(void *ctx, size_t other),
-		 void *ctx)
+reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other), void *ctx)
 {
 	const struct rows *rows = &r->selected[d];
 	list_u32 found = {0};
 
-	*broad = rows->first[class] == rows->first[class + 1];
 	for (size_t i = rows->first[class]; i < rows->first[class + 1]; i++) {
 		const struct compiled_policy *p = &r->policies[rows->at[i]];
 
 		for (size_t k = 0; k < p->policy->n_rules[d]; k++) {
 			const struct compiled_rule *c = &p->rules[d][k];
 
-			for (size_t j = 0; j < c->rule->n_peers && c->rule->action == ACTION_ACCEPT; j++) {
-				if (c->sets[j] && c->sets[j]->all)
-					*broad = true;
-				for (size_t m = 0; c->sets[j] && m < c->sets[j]->n; m++)
-					vec_push(&found, c->sets[j]->at[m]);
+			for (size_t j = 0; c->pods && c->rule->action == ACTION_ACCEPT && j < c->rule->n_peers; j++) {
+				const struct class_set *s = c->sets[j];
+
+				for (size_t m = 0; s && s->n <= r->large && m < s->n; m++)
+					vec_push(&found, s->at[m]);
 			}
-			*broad |= !c->rule->n_peers;
 		}
 	}
 	sort_unique(&found);
-	for (size_t i = 0; i < found.n; i++)
-		if (found.at[i] != class && !fn(ctx, found.at[i]))
-			break;
+	for (size_t i = 0; i < found.n && fn(ctx, found.at[i]); i++)
+		;
 	vec_free(&found);
+}
+
+/* Adds a rule, or one of its peers, that is about more pods than are listed one by one. */
+static void
+add_wide(const struct reach *r, enum direction d, const struct compiled_policy *p, size_t rule, struct arena *a,
+	 struct ways *out)
+{
+	const struct compiled_rule *c = &p->rules[d][rule];
+	struct way w = {.policy = p->policy, .direction = d, .rule = (uint32_t)rule, .ports = c->named ? ports_all : c->fixed};
+
+	if (c->rule->action != ACTION_ACCEPT)
+		return;
+	if (!c->rule->n_peers)
+		ways_add(a, out, &w);
+	for (size_t i = 0; c->pods && i < c->rule->n_peers; i++) {
+		w.peer = &c->rule->peers[i];
+		if (c->sets[i] && (c->sets[i]->all || c->sets[i]->n > r->large))
+			ways_add(a, out, &w);
+	}
+}
+
+size_t
+reach_wide(const struct reach *r, enum direction d, size_t class, struct arena *a, struct way **out)
+{
+	const struct rows *rows = &r->selected[d];
+	struct ways ways = {0};
+
+	for (size_t i = rows->first[class]; i < rows->first[class + 1]; i++)
+		for (size_t k = 0; k < r->policies[rows->at[i]].policy->n_rules[d]; k++)
+			add_wide(r, d, &r->policies[rows->at[i]], k, a, &ways);
+	if (!reach_isolated(r, d, class))
+		ways_add(a, &ways, &(struct way){.direction = d, .ports = ports_all});
+	*out = ways.at;
+	return ways.n;
 }
 
 const uint32_t *

@@ -60,6 +60,13 @@ struct port_set reach_end(const struct reach *r, enum direction d, size_t from, 
 /* The ways behind reach_end, in the order of policies and rules. Returns how many; *out is in the arena. */
 size_t reach_ways(const struct reach *r, enum direction d, size_t from, size_t to, struct arena *a, struct way **out);
 
+/* What admin policies forbid between the two at one end, which nothing behind them can allow. */
+size_t reach_denials(const struct reach *r, enum direction d, size_t from, size_t to, struct arena *a, struct way **out);
+
+/* All policies, in the order in which they are asked; with how many classes each selects, in whatever direction. */
+size_t reach_n_policies(const struct reach *r);
+const struct policy *reach_policy(const struct reach *r, size_t i, size_t *n_classes);
+
 /* Is the class restricted in that direction by a NetworkPolicy? */
 bool reach_isolated(const struct reach *r, enum direction d, size_t class);
 /* The policies of all tiers that select it in that direction. */
@@ -72,12 +79,19 @@ size_t reach_policies(const struct reach *r, enum direction d, size_t class, con
 void reach_each(struct reach *r, enum direction d, size_t class, struct arena *a,
 		bool (*fn)(void *ctx, size_t other, const struct port_set *ports), void *ctx);
 
+/* The same without asking: those among whom the others are, and perhaps more. */
+void reach_each_candidate(struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other), void *ctx);
+
 /*
- * Of those, the ones that rules of this class name by a peer which is not every pod of the cluster; with `broad` set to
- * whether there is such a peer or rule besides.
+ * The classes that accepting rules of this class name by a peer, in ascending order, perhaps itself; those named only by
+ * a rule of reach_wide are left out. The other end is not asked.
  */
-void reach_each_named(const struct reach *r, enum direction d, size_t class, bool *broad, bool (*fn)(void *ctx, size_t other),
-		      void *ctx);
+void reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other), void *ctx);
+/*
+ * The accepting rules that are about more pods than are listed one by one: all pods, or a great many; rules without
+ * peers, that are about addresses too; and the absence of a policy. Their ports are as written, all where they have names.
+ */
+size_t reach_wide(const struct reach *r, enum direction d, size_t class, struct arena *a, struct way **out);
 
 /* The classes of DNS pods; where the source has none, one that stands for them. */
 const uint32_t *reach_dns(const struct reach *r, size_t *n);

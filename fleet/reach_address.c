@@ -5,25 +5,23 @@
 #include "base/vec.h"
 #include "fleet/reach_index.h"
 
-static bool
-in_range(struct ip_range range, struct ip ip)
+/* The range that has the address; NULL. */
+static const struct rule_range *
+find_range(const struct compiled_rule *c, enum ip_family family, struct ip ip)
 {
-	return ip_cmp(range.first, ip) <= 0 && ip_cmp(ip, range.last) <= 0;
-}
+	int which = family == IP_V4 ? RANGES_V4 : RANGES_V6;
+	const struct rule_range *at = c->ranges[which];
+	size_t low = 0, high = c->n_ranges[which];
 
-static bool
-peer_has(const struct policy_rule *rule, const struct policy_peer *peer, enum ip_family family, struct ip ip)
-{
-	if (peer->type == PEER_DOMAINS)
-		return rule->action == ACTION_ACCEPT;
-	if (peer->type == PEER_OTHER)
-		return rule->action != ACTION_ACCEPT;
-	if (peer->type != PEER_BLOCK || peer->family != family || !in_range(peer->block, ip))
-		return false;
-	for (size_t i = 0; i < peer->n_except; i++)
-		if (in_range(peer->except[i], ip))
-			return false;
-	return true;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (ip_cmp(at[mid].range.last, ip) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < c->n_ranges[which] && ip_cmp(at[low].range.first, ip) <= 0 ? &at[low] : NULL;
 }
 
 bool
@@ -33,46 +31,17 @@ reach_match_address(const void *ctx, const struct compiled_policy *p UNUSED, con
 	const struct address_question *q = ctx;
 
 	if (c->rule->n_peers) {
-		size_t i = 0;
+		const struct rule_range *range = find_range(c, q->family, q->ip);
 
-		while (i < c->rule->n_peers && !peer_has(c->rule, &c->rule->peers[i], q->family, q->ip))
-			i++;
-		if (i == c->rule->n_peers)
+		if (!range)
 			return false;
-		w->peer = &c->rule->peers[i];
+		w->peer = &c->rule->peers[range->peer];
 	}
 	w->ports = reach_rule_ports(q->r, c, q->to, a);
 	return true;
 }
 
-static struct ip
-next(struct ip ip)
-{
-	return (struct ip){ip.hi + (ip.lo == UINT64_MAX), ip.lo + 1};
-}
-
-static struct ip
-previous(struct ip ip)
-{
-	return (struct ip){ip.hi - (ip.lo == 0), ip.lo - 1};
-}
-
-static struct ip
-last_of(enum ip_family family)
-{
-	return family == IP_V4 ? (struct ip){0, UINT32_MAX} : (struct ip){UINT64_MAX, UINT64_MAX};
-}
-
 typedef VEC(struct ip) bounds;
-
-/* Where an interval starts: at the range's first address, and behind its last one. */
-static void
-add_bounds(bounds *b, struct ip_range range, struct ip last)
-{
-	vec_push(b, range.first);
-	if (ip_cmp(range.last, last) < 0)
-		vec_push(b, next(range.last));
-}
 
 static int
 bound_cmp(const void *a, const void *b)
@@ -85,22 +54,21 @@ static void
 collect_bounds(const struct reach *r, enum direction d, size_t class, enum ip_family family, bounds *b)
 {
 	const struct rows *rows = &r->selected[d];
-	struct ip last = last_of(family);
+	int which = family == IP_V4 ? RANGES_V4 : RANGES_V6;
+	struct ip last = ip_range_all(family).last;
 	size_t n = 0;
 
 	vec_push(b, (struct ip){0, 0});
 	for (size_t i = rows->first[class]; i < rows->first[class + 1]; i++) {
-		const struct policy *p = r->policies[rows->at[i]].policy;
+		const struct compiled_policy *p = &r->policies[rows->at[i]];
 
-		for (size_t k = 0; k < p->n_rules[d]; k++) {
-			for (size_t j = 0; j < p->rules[d][k].n_peers; j++) {
-				const struct policy_peer *peer = &p->rules[d][k].peers[j];
+		for (size_t k = 0; k < p->policy->n_rules[d]; k++) {
+			const struct compiled_rule *c = &p->rules[d][k];
 
-				if (peer->type != PEER_BLOCK || peer->family != family)
-					continue;
-				add_bounds(b, peer->block, last);
-				for (size_t e = 0; e < peer->n_except; e++)
-					add_bounds(b, peer->except[e], last);
+			for (size_t j = 0; j < c->n_ranges[which]; j++) {
+				vec_push(b, c->ranges[which][j].range.first);
+				if (ip_cmp(c->ranges[which][j].range.last, last) < 0)
+					vec_push(b, ip_after(c->ranges[which][j].range.last));
 			}
 		}
 	}
@@ -122,7 +90,7 @@ reach_each_range(const struct reach *r, enum direction d, size_t class, enum ip_
 	collect_bounds(r, d, class, family, &b);
 	for (size_t i = 0; i < b.n; i++) {
 		struct address_question q = {r, family, b.at[i], d == DIRECTION_INGRESS ? class : SIZE_MAX};
-		struct ip_range range = {b.at[i], i + 1 < b.n ? previous(b.at[i + 1]) : last_of(family)};
+		struct ip_range range = {b.at[i], i + 1 < b.n ? ip_before(b.at[i + 1]) : ip_range_all(family).last};
 		struct ways ways = {0};
 		struct port_set ports = reach_ask(r, d, class, reach_match_address, &q, a, &ways);
 
@@ -142,7 +110,7 @@ add_range(void *ctx, struct ip_range range, const struct port_set *ports, const 
 	struct range_list *l = ctx;
 	struct reach_range *before = l->list.n ? &l->list.at[l->list.n - 1] : NULL;
 
-	if (before && ports_equal(&before->ports, ports) && ip_cmp(next(before->range.last), range.first) == 0)
+	if (before && ports_equal(&before->ports, ports) && ip_cmp(ip_after(before->range.last), range.first) == 0)
 		before->range.last = range.last;
 	else
 		vec_push(&l->list, (struct reach_range){range, *ports});

@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "fleet/reach_index.h"
 
+#define LARGE_SET 64
 #define NAMESPACE_KEY "\001namespace" /* no label can have this key: the class's namespace, for the index */
 #define NAMESPACE_NAME "kubernetes.io/metadata.name"
 
@@ -40,6 +41,7 @@ struct build {
 	VEC(uint32_t) members; /* class of each (workload, class) pair, by workload */
 	VEC(const struct class_set *) all_sets;
 	VEC(uint32_t) found; /* scratch of one selection */
+	VEC(struct rule_range) pieces; /* scratch of one rule */
 };
 
 static struct entry *
@@ -421,6 +423,12 @@ list_dns(struct build *b)
 
 /* ---- peers and rules */
 
+static int
+range_cmp(const void *a, const void *b)
+{
+	return ip_cmp(((const struct ip_range *)a)->first, ((const struct ip_range *)b)->first);
+}
+
 static const struct class_set *
 set_of(struct build *b, const char *own, const struct policy_peer *peer)
 {
@@ -449,6 +457,70 @@ set_of(struct build *b, const char *own, const struct policy_peer *peer)
 	return set;
 }
 
+/* A block less its exceptions, and other peers that mean addresses, piece by piece. */
+static void
+add_pieces(struct build *b, const struct policy_rule *rule, size_t peer, enum ip_family family)
+{
+	const struct policy_peer *p = &rule->peers[peer];
+	struct ip_range rest = ip_range_all(family);
+	struct ip_range *except;
+
+	if (p->type == PEER_BLOCK ? p->family != family
+				  : !(p->type == PEER_DOMAINS && rule->action == ACTION_ACCEPT) &&
+					    !(p->type == PEER_OTHER && rule->action != ACTION_ACCEPT))
+		return;
+	if (p->type == PEER_BLOCK)
+		rest = p->block;
+	except = arena_copy(&b->scratch, p->except, p->n_except * sizeof(*except));
+	if (p->n_except)
+		qsort(except, p->n_except, sizeof(*except), range_cmp);
+	for (size_t i = 0; i < p->n_except; i++) {
+		if (ip_cmp(except[i].last, rest.first) < 0)
+			continue;
+		if (ip_cmp(rest.first, except[i].first) < 0)
+			vec_push(&b->pieces, (struct rule_range){{rest.first, ip_before(except[i].first)}, (uint32_t)peer});
+		if (ip_cmp(except[i].last, rest.last) >= 0)
+			return;
+		rest.first = ip_after(except[i].last);
+	}
+	vec_push(&b->pieces, (struct rule_range){rest, (uint32_t)peer});
+}
+
+/* By start; of those with one start the widest first. */
+static int
+piece_cmp(const void *a, const void *b)
+{
+	const struct rule_range *x = a, *y = b;
+	int order = ip_cmp(x->range.first, y->range.first);
+
+	if (!order)
+		order = ip_cmp(y->range.last, x->range.last);
+	return order ? order : (x->peer > y->peer) - (x->peer < y->peer);
+}
+
+static void
+compile_ranges(struct build *b, const struct policy_rule *rule, enum ip_family family, int which, struct compiled_rule *out)
+{
+	uint32_t n = 0;
+
+	b->pieces.n = 0;
+	for (size_t i = 0; i < rule->n_peers; i++)
+		add_pieces(b, rule, i, family);
+	if (b->pieces.n > 1)
+		qsort(b->pieces.at, b->pieces.n, sizeof(b->pieces.at[0]), piece_cmp);
+	for (size_t i = 0; i < b->pieces.n; i++) {
+		struct rule_range piece = b->pieces.at[i];
+
+		if (n && ip_cmp(piece.range.last, b->pieces.at[n - 1].range.last) <= 0)
+			continue;
+		if (n && ip_cmp(piece.range.first, b->pieces.at[n - 1].range.last) <= 0)
+			piece.range.first = ip_after(b->pieces.at[n - 1].range.last);
+		b->pieces.at[n++] = piece;
+	}
+	out->ranges[which] = arena_copy(b->a, b->pieces.at, n * sizeof(b->pieces.at[0]));
+	out->n_ranges[which] = n;
+}
+
 static void
 compile_rule(struct build *b, const struct policy *p, const struct policy_rule *rule, struct compiled_rule *out)
 {
@@ -466,9 +538,15 @@ compile_rule(struct build *b, const struct policy *p, const struct policy_rule *
 		out->fixed = ports_union(b->a, &out->fixed, &one);
 	}
 	out->sets = ARENA_ARRAY(b->a, const struct class_set *, rule->n_peers);
-	for (size_t i = 0; i < rule->n_peers; i++)
-		if (rule->peers[i].type == PEER_PODS)
-			out->sets[i] = set_of(b, p->object.namespace, &rule->peers[i]);
+	out->pods = p->tier != TIER_NETWORK; /* whose blocks may meet pods too */
+	for (size_t i = 0; i < rule->n_peers; i++) {
+		if (rule->peers[i].type != PEER_PODS)
+			continue;
+		out->sets[i] = set_of(b, p->object.namespace, &rule->peers[i]);
+		out->pods = true;
+	}
+	compile_ranges(b, rule, IP_V4, RANGES_V4, out);
+	compile_ranges(b, rule, IP_V6, RANGES_V6, out);
 }
 
 /* In the order in which they are asked: by tier, by priority, by name. */
@@ -517,6 +595,7 @@ list_selected(struct build *b)
 		const struct policy *p = r->policies[i].policy;
 
 		select_by(b, p->object.namespace, &p->namespaces, &p->pods);
+		r->policies[i].n_classes = b->found.n;
 		for (size_t k = 0; k < b->found.n; k++) {
 			for (int d = 0; d < DIRECTIONS; d++) {
 				if (!p->isolates[d])
@@ -562,6 +641,7 @@ reach_new(struct fleet *f)
 	b.r = ARENA_NEW(b.a, struct reach);
 	b.r->arena = b.a;
 	b.r->fleet = f;
+	b.r->large = LARGE_SET;
 	collect_namespaces(&b);
 	collect_classes(&b);
 	list_class_workloads(&b);
@@ -578,6 +658,7 @@ reach_new(struct fleet *f)
 	vec_free(&b.all);
 	vec_free(&b.members);
 	vec_free(&b.found);
+	vec_free(&b.pieces);
 	arena_free(&b.scratch);
 	return b.r;
 }

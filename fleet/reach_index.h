@@ -13,9 +13,21 @@ struct class_set {
 	size_t id; /* position in reach.sets */
 };
 
+/* Addresses that one of a rule's peers means. */
+struct rule_range {
+	struct ip_range range;
+	uint32_t peer; /* its place in the rule */
+};
+
+enum { RANGES_V4, RANGES_V6, RANGES };
+
 struct compiled_rule {
 	const struct policy_rule *rule;
 	const struct class_set **sets; /* one a peer; NULL for a peer that is no pod */
+	/* Sorted and disjoint: of peers that overlap the one that starts first counts, of those the widest. */
+	const struct rule_range *ranges[RANGES];
+	uint32_t n_ranges[RANGES];
+	bool pods; /* some peer may mean pods */
 	struct port_set fixed; /* its ports less the named ones */
 	bool named; /* some ports are named: reach_rule_ports adds them */
 };
@@ -23,12 +35,19 @@ struct compiled_rule {
 struct compiled_policy {
 	const struct policy *policy;
 	struct compiled_rule *rules[DIRECTIONS];
+	size_t n_classes; /* that it selects, in whatever direction */
 };
 
 /* Rows of a sparse table: those of class i are at[first[i]] to at[first[i + 1] - 1], in order. */
 struct rows {
 	uint32_t *first; /* n classes + 1 */
 	uint32_t *at;
+};
+
+/* Numbers in ascending order, borrowed. */
+struct list {
+	const uint32_t *at;
+	size_t n;
 };
 
 struct reach {
@@ -51,6 +70,7 @@ struct reach {
 
 	const struct class_set **sets; /* by id */
 	size_t n_sets;
+	size_t large; /* a set of more classes is not gone through for each pod whose policies name it */
 	struct reach_reverse *reverse[DIRECTIONS]; /* made when first needed */
 };
 
@@ -66,6 +86,7 @@ void ways_add(struct arena *a, struct ways *out, const struct way *w);
 /* The state of one question while tier after tier is asked. */
 struct verdict {
 	struct port_set undecided, passed, allowed, network;
+	struct ways *denials; /* NULL: nobody asks */
 };
 
 /*

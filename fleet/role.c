@@ -8,6 +8,7 @@
 #include "fleet/fleet_index.h"
 #include "fleet/image.h"
 #include "fleet/pair.h"
+#include "fleet/reach.h"
 
 #define ROLE_LABEL "moat.dev/role"
 #define TOPOLOGY "pipelock.dev/topology"
@@ -171,5 +172,66 @@ role_assign(struct fleet *f, struct object_set *set)
 	assign_by_others(f);
 	f->agents = list_role(f, ROLE_AGENT, &f->n_agents);
 	f->companions = list_role(f, ROLE_COMPANION, &f->n_companions);
+	f->scrapers = list_role(f, ROLE_SCRAPER, &f->n_scrapers);
+}
+
+static bool
+is_browser(const struct workload *w)
+{
+	const struct pod_spec *spec = &w->template->spec;
+	bool browser = false;
+
+	for (size_t i = 0; i < spec->n_containers; i++) {
+		const struct container *c = &spec->containers[i];
+
+		if (c->class != CONTAINER_MAIN || known_find(KNOWN_HELPER, c))
+			continue;
+		if (!known_find(KNOWN_BROWSER, c))
+			return false;
+		browser = true;
+	}
+	return browser;
+}
+
+struct client_search {
+	const struct reach *reach;
+	bool found;
+};
+
+/* An agent without a policy may go anywhere: that says nothing of what it goes to. */
+static bool
+stop_at_agent(void *ctx, size_t class, const struct port_set *ports UNUSED)
+{
+	struct client_search *search = ctx;
+	size_t n;
+	const struct workload *const *at = reach_class_workloads(search->reach, class, &n);
+
+	for (size_t i = 0; i < n; i++)
+		search->found |= at[i]->role == ROLE_AGENT && reach_isolated(search->reach, DIRECTION_EGRESS, class);
+	return !search->found;
+}
+
+static bool
+has_client(struct fleet *f, const struct workload *w)
+{
+	AUTO(arena) struct arena scratch = {0};
+	struct client_search search = {.reach = f->reach};
+	size_t n;
+	const uint32_t *classes = reach_classes(f->reach, w, &n);
+
+	for (size_t i = 0; i < n && !search.found; i++)
+		reach_each(f->reach, DIRECTION_INGRESS, classes[i], &scratch, stop_at_agent, &search);
+	return search.found;
+}
+
+void
+role_assign_scrapers(struct fleet *f)
+{
+	for (size_t i = 0; i < f->n_workloads; i++) {
+		struct workload *w = &f->workloads[i];
+
+		if (w->role_reason == ROLE_BY_NOTHING && is_browser(w) && has_client(f, w))
+			give(w, ROLE_SCRAPER, ROLE_BY_POLICY);
+	}
 	f->scrapers = list_role(f, ROLE_SCRAPER, &f->n_scrapers);
 }

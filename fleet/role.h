@@ -10,5 +10,7 @@
  * calls fleet_index_companions. A role label that names no role is passed over, with a warning in the set.
  */
 void role_assign(struct fleet *f, struct object_set *set);
+/* The last line of the list, which asks policies: wants f->reach. Adds to scrapers. */
+void role_assign_scrapers(struct fleet *f);
 
 #endif
