@@ -152,15 +152,27 @@ print_list(const struct cli *cli, const struct fleet *f, const workload_list *so
 
 /* ---- one pair */
 
+/* An address of a pod means the pod: a block matches none. One of a Service means nothing to a policy. */
+static bool
+resolve_address(const struct fleet *f, const char *option, const char *text, struct connect_end *out, struct err *e)
+{
+	const struct service *service = fleet_service_by_ip(f, text);
+
+	if (service)
+		return err_set(e, ERR_USAGE, 0, "--%s %s is Service %s/%s: policies see the pods behind it, so name their workload",
+			       option, text, service->object.namespace, service->object.name);
+	out->range.last = out->range.first;
+	out->workload = connect_at(f, out->family, out->range.first);
+	return true;
+}
+
 static bool
 parse_end(const struct cli *cli, const struct fleet *f, const char *option, const char *text, struct connect_end *out,
 	  struct err *e)
 {
 	*out = (struct connect_end){0};
-	if (ip_parse(text, &out->family, &out->range.first)) {
-		out->range.last = out->range.first;
-		return true;
-	}
+	if (ip_parse(text, &out->family, &out->range.first))
+		return resolve_address(f, option, text, out, e);
 	out->workload = cli_find_workload(cli, f, text, e);
 	return out->workload || err_wrap(e, "--%s", option);
 }

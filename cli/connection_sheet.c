@@ -95,11 +95,12 @@ start_table(struct sheet *s)
 
 /* ---- JSON, and YAML whose strings are JSON's */
 
+/* In ASCII: names of objects are, and what is not shall not act on a terminal. */
 static void
 quote_json(struct buf *out, const struct buf *raw)
 {
 	json_t *value = json_stringn(raw->data, raw->len);
-	AUTO(free) char *text = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+	AUTO(free) char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
 
 	/* Bytes that are no UTF-8 are no JSON either. */
 	if (!text) {
@@ -108,7 +109,7 @@ quote_json(struct buf *out, const struct buf *raw)
 		text_safe(&safe, raw->data, raw->len);
 		json_decref(value);
 		value = json_stringn(safe.data, safe.len);
-		text = json_dumps(value, JSON_ENCODE_ANY);
+		text = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 	}
 	json_decref(value);
 	if (!text)

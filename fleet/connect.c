@@ -87,6 +87,33 @@ connect_has_ipv6(const struct fleet *f)
 	return false;
 }
 
+static bool
+has_address(const struct pod *p, enum ip_family family, struct ip ip)
+{
+	for (size_t i = 0; i < p->n_ips; i++) {
+		enum ip_family own_family;
+		struct ip own;
+
+		if (ip_parse(p->ips[i], &own_family, &own) && own_family == family && ip_cmp(own, ip) == 0)
+			return true;
+	}
+	return false;
+}
+
+const struct workload *
+connect_at(const struct fleet *f, enum ip_family family, struct ip ip)
+{
+	for (size_t i = 0; i < f->n_workloads; i++) {
+		for (size_t k = 0; k < f->workloads[i].n_pods; k++) {
+			const struct pod *p = f->workloads[i].pods[k];
+
+			if (!p->finished && !p->template.spec.host_network && has_address(p, family, ip))
+				return &f->workloads[i];
+		}
+	}
+	return NULL;
+}
+
 /* ---- addresses */
 
 static struct ip
@@ -248,7 +275,8 @@ tell_workloads(struct connect *c, connect_fn *fn, void *ctx)
 {
 	bool more = true;
 
-	qsort(c->found.at, c->found.n, sizeof(uint32_t), u32_cmp);
+	if (c->found.n > 1)
+		qsort(c->found.at, c->found.n, sizeof(uint32_t), u32_cmp);
 	for (size_t i = 0; i < c->found.n; i++) {
 		uint32_t w = c->found.at[i];
 

@@ -209,6 +209,37 @@ class Command(unittest.TestCase):
         self.assertIn("denies every port", text)
         self.assertIn("baseline tier: not asked", self.explained("baseline", "api", "web"))
 
+    def test_address_of_a_pod_is_the_pod(self):
+        case = os.path.join(FOLDER, "finished-pods.yaml")
+        run = moat("reach", "-f", case, "--from", "shop/web", "--to", "10.0.0.4", "-o", "json")
+        self.assertEqual(json.loads(run.stdout),
+                         [{"src": "shop/web[Pod]", "dst": "shop/api[Pod]", "conns": "All Connections"}])
+
+    def test_address_of_a_service(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+            f.write(read(self.CASE) + "---\napiVersion: v1\nkind: Service\nmetadata: {name: db, namespace: data}\n"
+                    "spec: {clusterIP: 10.96.0.7, selector: {role: db}, ports: [{port: 6379}]}\n")
+            f.flush()
+            run = moat("reach", "-f", f.name, "--from", "data/front", "--to", "10.96.0.7")
+            self.assertEqual(run.returncode, 2)
+            self.assertIn("Service data/db", run.stderr)
+
+    def test_hostile_names(self):
+        name, namespace = 'a"b\x1b[31m\n,c\\', "n\u202ex"
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+            for metadata in ({"name": name, "namespace": namespace}, {"name": "q", "namespace": "n"}):
+                json.dump({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
+                           "spec": {"containers": [{"name": "c", "image": "i"}]}}, f)
+            f.flush()
+            for form in ("table", "json", "yaml", "csv", "dot"):
+                run = moat("reach", "-f", f.name, "-o", form)
+                self.assertEqual((run.returncode, run.stderr), (0, ""), form)
+                self.assertNotRegex(run.stdout, r"[^\t\n -~]", form)
+            self.assertIn(f"{namespace}/{name}[Pod]", [r["dst"] for r in rows(f.name)])
+            run = moat("reach", "-f", f.name, "--from", "n/q", "--to", name, "--explain")
+            self.assertTrue(run.stdout.startswith("ALLOWED: n/q[Pod] may talk to"), run.stdout)
+            self.assertNotRegex(run.stdout, r"[^\n -~]")
+
     def test_wrong_usage(self):
         for args in (["--from", "db"], ["--port", "1"], ["--explain"], ["--from", "db", "--to", "front", "--port", "x"],
                      ["--from", "1.2.3.4", "--to", "1.2.3.5"], ["-o", "html"], ["--from", "db", "--to", "db", "db"]):
