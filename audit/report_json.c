@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/json_write.h"
 #include "audit/loaded.h"
 #include "audit/baseline.h"
 #include "audit/report_agents.h"
@@ -100,25 +101,10 @@ mode_string(int mode)
  * Text
  */
 
-/* Outside ASCII all is escaped already; DEL is the one control character that jansson leaves. */
-static int
-add_json(const char *text, size_t len, void *out)
-{
-	const char *end = text + len, *del;
-
-	for (; (del = memchr(text, 0x7f, (size_t)(end - text))); text = del + 1) {
-		buf_add(out, text, (size_t)(del - text));
-		buf_adds(out, "\\u007f");
-	}
-	buf_add(out, text, (size_t)(end - text));
-	return 0;
-}
-
 static void
 write_value(struct buf *out, json_t *value)
 {
-	if (json_dump_callback(need(value), add_json, out, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) != 0)
-		die("out of memory");
+	json_write(out, need(value));
 	json_decref(value);
 }
 
