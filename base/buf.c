@@ -8,6 +8,8 @@
 
 #include "base/mem.h"
 
+#define ROOM_FOR_FORMAT 64 /* most texts of a format fit, and are made once */
+
 char *
 buf_reserve(struct buf *b, size_t more)
 {
@@ -59,15 +61,18 @@ buf_fill(struct buf *b, char c, size_t count)
 void
 buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
+	char *at = buf_reserve(b, ROOM_FOR_FORMAT);
+	size_t room = b->cap - b->len;
 	va_list again;
 	int len;
 
 	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, again);
+	len = vsnprintf(at, room, fmt, again);
 	va_end(again);
 	if (len < 0)
 		die("bad format: %s", fmt);
-	vsnprintf(buf_reserve(b, (size_t)len), (size_t)len + 1, fmt, ap);
+	if ((size_t)len >= room)
+		vsnprintf(buf_reserve(b, (size_t)len), (size_t)len + 1, fmt, ap);
 	b->len += (size_t)len;
 }
 
