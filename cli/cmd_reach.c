@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* moat reach: who may talk to what, and why. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +12,7 @@
 #include "cli/connection_sheet.h"
 #include "fleet/connect.h"
 #include "fleet/explain.h"
+#include "fleet/foreign.h"
 
 typedef VEC(const struct workload *) workload_list;
 
@@ -150,6 +152,52 @@ print_list(const struct cli *cli, const struct fleet *f, const workload_list *so
 	return sheet_end(sheet, e);
 }
 
+/* ---- what the answer does not know */
+
+static void
+warn_foreign(const struct foreign_policy *p, const struct workload *w)
+{
+	struct err text;
+
+	/* Made safe to show on the way. */
+	err_set(&text, ERR_INCOMPLETE, 0, "%s %s%s%s, which moat does not evaluate, may select %s/%s", p->object.kind,
+		p->object.namespace, *p->object.namespace ? "/" : "", p->object.name, w->namespace, w->name);
+	fprintf(stderr, "moat: warning: %s: the answer is incomplete\n", text.msg);
+}
+
+/* Says so when an engine that is not evaluated may have its say about one of these, once: the first will do. */
+static bool
+is_complete(const struct fleet *f, const struct workload *const *at, size_t n)
+{
+	if (fleet_missing_facts(f, FACT_PODS, FACT_UNREADABLE)) {
+		fprintf(stderr, "moat: warning: pods could not be read, so templates stand for them: the answer is incomplete\n");
+		return false;
+	}
+	for (size_t i = 0; i < n && f->n_foreign; i++) {
+		const struct foreign_policy *p = at[i] ? foreign_first(f, at[i]) : NULL;
+
+		if (!p)
+			continue;
+		warn_foreign(p, at[i]);
+		return false;
+	}
+	return true;
+}
+
+/* Any workload may be at the other end of a row. */
+static bool
+list_is_complete(const struct fleet *f)
+{
+	workload_list all = {0};
+	bool complete;
+
+	for (size_t i = 0; i < f->n_workloads; i++)
+		vec_push(&all, &f->workloads[i]);
+	complete = is_complete(f, all.at, all.n);
+	vec_free(&all);
+	return complete;
+}
+
 /* ---- one pair */
 
 /* An address of a pod means the pod: a block matches none. One of a Service means nothing to a policy. */
@@ -235,7 +283,7 @@ print_pair(const struct cli *cli, const struct fleet *f, const struct connection
 	return sheet_end(sheet, e);
 }
 
-/* 0: something is allowed, 1: nothing is. */
+/* 0: something is allowed, 1: nothing is; 4 when an engine that is not evaluated may say otherwise. */
 static int
 answer_pair(struct cli *cli, const struct fleet *f, const struct sheet_format *format)
 {
@@ -250,6 +298,8 @@ answer_pair(struct cli *cli, const struct fleet *f, const struct sheet_format *f
 	c.ports = ports_intersect(&a, &c.ports, &pair.wanted);
 	if (cli->explain ? !explain(f, &pair, &e) : !print_pair(cli, f, &c, format, &e))
 		return cli_fail(&e);
+	if (!is_complete(f, (const struct workload *[]){pair.from.workload, pair.to.workload}, 2))
+		return err_exit_status(ERR_INCOMPLETE);
 	return ports_empty(&c.ports);
 }
 
@@ -294,7 +344,9 @@ answer(struct cli *cli, const struct fleet *f, const struct sheet_format *format
 		return answer_pair(cli, f, format);
 	ok = choose_sources(cli, f, &sources, &e) && print_list(cli, f, &sources, format, &e);
 	vec_free(&sources);
-	return ok ? 0 : cli_fail(&e);
+	if (!ok)
+		return cli_fail(&e);
+	return list_is_complete(f) ? 0 : err_exit_status(ERR_INCOMPLETE);
 }
 
 int

@@ -106,10 +106,12 @@ why_not_pods(const struct policy *p, const struct policy_peer *peer, const struc
 }
 
 static const char *
-why_not_block(const struct policy_peer *peer, const struct pod_class *c, const struct connect_end *outside)
+why_not_block(const struct policy *p, const struct policy_peer *peer, const struct pod_class *c,
+	      const struct connect_end *outside)
 {
 	if (c)
-		return "a block stands for addresses outside the cluster";
+		return p->tier == TIER_NETWORK ? "a block stands for addresses outside the cluster"
+					       : "the pods' addresses are not known, and only all of a family means them for sure";
 	if (peer->family != outside->family)
 		return "the address is of the other family";
 	for (size_t i = 0; i < peer->n_except; i++)
@@ -126,7 +128,7 @@ why_not(const struct policy *p, const struct policy_peer *peer, const struct pod
 	case PEER_PODS:
 		return why_not_pods(p, peer, c);
 	case PEER_BLOCK:
-		return why_not_block(peer, c, outside);
+		return why_not_block(p, peer, c, outside);
 	case PEER_NODES:
 		return "neither pods nor addresses outside are nodes";
 	case PEER_DOMAINS:

@@ -224,6 +224,17 @@ class Command(unittest.TestCase):
             self.assertEqual(run.returncode, 2)
             self.assertIn("Service data/db", run.stderr)
 
+    def test_other_engines_make_it_incomplete(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+            f.write(read(self.CASE) + "---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n"
+                    "metadata: {name: other, namespace: data}\nspec: {endpointSelector: {matchLabels: {role: db}}}\n")
+            f.flush()
+            run = moat("reach", "-f", f.name, "-o", "json", "--external-sources")
+            self.assertEqual((run.returncode, json.loads(run.stdout)), (4, rows(self.CASE)))
+            self.assertIn("CiliumNetworkPolicy data/other, which moat does not evaluate, may select data/db", run.stderr)
+            self.assertEqual(moat("reach", "-f", f.name, "--from", "data/batch", "--to", "db").returncode, 4)
+            self.assertEqual(moat("reach", "-f", f.name, "--from", "data/batch", "--to", "data/front").returncode, 0)
+
     def test_hostile_names(self):
         name, namespace = 'a"b\x1b[31m\n,c\\', "n\u202ex"
         with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
