@@ -216,6 +216,17 @@ cidr_parse(const char *s, enum ip_family *family, struct ip_range *out)
 	return true;
 }
 
+void
+cidr_format(enum ip_family family, struct ip_range r, char out[50])
+{
+	/* the bits in which the ends differ are those that the block leaves free */
+	int host = __builtin_popcountll(r.first.hi ^ r.last.hi) + __builtin_popcountll(r.first.lo ^ r.last.lo);
+	char ip[46];
+
+	ip_format(family, r.first, ip);
+	snprintf(out, 50, "%s/%d", ip, (family == IP_V4 ? 32 : 128) - host);
+}
+
 /* Index of the first range that ends at ip or behind it; n when none does. */
 static size_t
 find(const struct ip_set *set, struct ip ip)

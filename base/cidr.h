@@ -39,6 +39,8 @@ bool ip_parse(const char *s, enum ip_family *family, struct ip *out) MUST_USE;
 void ip_format(enum ip_family family, struct ip ip, char out[46]);
 /* "10.0.0.0/8"; host bits are allowed and cut off, as Kubernetes does. */
 bool cidr_parse(const char *s, enum ip_family *family, struct ip_range *out) MUST_USE;
+/* The range of one block, as cidr_parse gives it, written so again: at most 50 bytes with the NUL. */
+void cidr_format(enum ip_family family, struct ip_range r, char out[50]);
 
 void ip_set_add(struct ip_set *set, struct ip_range r);
 void ip_set_remove(struct ip_set *set, struct ip_range r);

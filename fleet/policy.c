@@ -46,11 +46,10 @@ format_block(struct buf *out, const struct policy_peer *peer)
 {
 	buf_adds(out, peer->text);
 	for (size_t i = 0; i < peer->n_except; i++) {
-		char first[46], last[46];
+		char text[50];
 
-		ip_format(peer->family, peer->except[i].first, first);
-		ip_format(peer->family, peer->except[i].last, last);
-		buf_addf(out, "%s%s-%s", i ? "," : " except ", first, last);
+		cidr_format(peer->family, peer->except[i], text);
+		buf_addf(out, "%s%s", i ? ", " : " except ", text);
 	}
 }
 

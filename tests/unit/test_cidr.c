@@ -93,6 +93,31 @@ check_cidr(const char *text, enum ip_family want_family, const char *want)
 }
 
 static void
+blocks_written_again(void **state)
+{
+	static const struct {
+		const char *given, *written;
+	} all[] = {
+		{"0.0.0.0/0", "0.0.0.0/0"},    {"128.0.0.0/1", "128.0.0.0/1"},
+		{"10.1.2.3/8", "10.0.0.0/8"},  {"8.8.8.8/32", "8.8.8.8/32"},
+		{"::/0", "::/0"},	       {"FD00:0:0::1/64", "fd00::/64"},
+		{"fc00::/7", "fc00::/7"},      {"::1/128", "::1/128"},
+		{"2001:db8::ff00/120", "2001:db8::ff00/120"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		enum ip_family family;
+		struct ip_range r;
+		char text[50];
+
+		assert_true(cidr_parse(all[i].given, &family, &r));
+		cidr_format(family, r, text);
+		assert_string_equal(text, all[i].written);
+	}
+}
+
+static void
 blocks(void **state)
 {
 	(void)state;
@@ -304,7 +329,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses),	    cmocka_unit_test(bad_addresses),
-		cmocka_unit_test(blocks),	    cmocka_unit_test(bad_blocks),
+		cmocka_unit_test(blocks),
+		cmocka_unit_test(blocks_written_again),	    cmocka_unit_test(bad_blocks),
 		cmocka_unit_test(sets_merge),	    cmocka_unit_test(sets_remove),
 		cmocka_unit_test(sets_combine),	    cmocka_unit_test(sets_agree_with_a_bitmap),
 		cmocka_unit_test(public_addresses), cmocka_unit_test(loopback_addresses),
