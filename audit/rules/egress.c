@@ -22,13 +22,15 @@ static void
 agent_egress_open(struct audit_run *run, const struct workload *w)
 {
 	const struct egress *e = w->egress;
+	bool some = e && e->n_policies; /* pods of a rollout that hangs, say: not all have the labels */
 
 	if (!e || e->isolated || e->host_network)
 		return;
 	audit_report(run, w, &(struct finding_args){
-		.message = audit_printf(run, "no NetworkPolicy with Egress selects %s: it reaches everything, whatever its "
-			"proxy variables say", rule_workload(run, w)),
-		.evidence = e->n_policies ? "policies with Egress select only some of its pods" : "policies with Egress that select it: none",
+		.message = audit_printf(run, "no NetworkPolicy with Egress selects %s%s: %s everything, whatever %s "
+			"proxy variables say", some ? "some pods of " : "", rule_workload(run, w),
+			some ? "they reach" : "it reaches", some ? "their" : "its"),
+		.evidence = some ? "policies with Egress select only others of its pods" : "policies with Egress that select it: none",
 		.fix = audit_printf(run, "Add a NetworkPolicy in namespace %s that selects the labels of %s, with policyTypes: "
 			"[Egress] and egress: %s; and one rule for port 53 of the cluster's DNS pods.",
 			w->namespace, rule_workload(run, w), ways_companion_rule(run, w)),

@@ -18,10 +18,12 @@ ways_policy(struct audit_run *run, const struct policy *p)
 static void
 add_way(struct buf *out, const struct allow *a)
 {
+	AUTO(buf) struct buf ports = {0};
+
 	if (a->policy)
 		buf_addf(out, "egress rule %u: ", a->rule + 1);
-	buf_addf(out, "%s on ", a->peer);
-	ports_format_list(out, &a->ports);
+	ports_format_list(&ports, &a->ports);
+	buf_addf(out, "%s on %s", a->peer, str_eq(buf_str(&ports), "all") ? "all ports" : buf_str(&ports));
 	if (a->onward && !str_has(a->peer, a->onward->name))
 		buf_addf(out, ", among them %s/%s", a->onward->namespace, a->onward->name);
 }
