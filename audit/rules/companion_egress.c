@@ -13,7 +13,7 @@
 static void
 companion_egress_open(struct audit_run *run, const struct workload *w)
 {
-	const struct egress *e = w->egress;
+	const struct egress *e = ways_egress(run, w);
 
 	if (!e || e->isolated || e->host_network)
 		return;
@@ -83,7 +83,7 @@ const struct rule rule_companion_egress_wide = {
 static void
 companion_egress_blocked(struct audit_run *run, const struct workload *w)
 {
-	const struct egress *e = w->egress;
+	const struct egress *e = ways_egress(run, w);
 
 	if (!e || !e->isolated || ports_has(&e->public_ports, PROTOCOL_TCP, 443))
 		return;

@@ -21,7 +21,7 @@ beyond_dns(struct audit_run *run, const struct allow *a)
 static void
 agent_egress_open(struct audit_run *run, const struct workload *w)
 {
-	const struct egress *e = w->egress;
+	const struct egress *e = ways_egress(run, w);
 	bool some = e && e->n_policies; /* pods of a rollout that hangs, say: not all have the labels */
 
 	if (!e || e->isolated || e->host_network)

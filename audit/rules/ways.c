@@ -4,8 +4,21 @@
 #include "audit/rules/common.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "fleet/foreign.h"
 
 #define SHOWN 5 /* ways of one policy in the evidence */
+
+const struct egress *
+ways_egress(struct audit_run *run, const struct workload *w)
+{
+	const struct object *o = w->foreign ? &w->foreign->object : NULL;
+
+	if (o)
+		audit_unknown(run, w, o->kind,
+			      audit_printf(run, "%s%s%s may select pods whose ways out are judged; moat does not evaluate it",
+					   o->namespace, *o->namespace ? "/" : "", o->name));
+	return w->egress;
+}
 
 const char *
 ways_policy(struct audit_run *run, const struct policy *p)
@@ -61,7 +74,7 @@ report_policy(struct audit_run *run, const struct workload *w, size_t first, way
 void
 ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted, const struct ways_words *words)
 {
-	const struct egress *e = w->egress;
+	const struct egress *e = ways_egress(run, w);
 
 	for (size_t i = 0; e && i < e->n_allows; i++) {
 		size_t before = 0;

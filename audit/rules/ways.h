@@ -15,6 +15,12 @@ struct ways_words {
 };
 
 /*
+ * The ways out of w. NULL where none were evaluated, for a policy of another engine may have its say: the rule is then
+ * unknown for w, and the caller has nothing to add.
+ */
+const struct egress *ways_egress(struct audit_run *run, const struct workload *w);
+
+/*
  * One finding for each policy with such ways, on the policy, at the line of the first one; on the workload for ways that
  * no policy restricts. Evidence is every such way: rule, peer, ports.
  */
