@@ -33,7 +33,9 @@ share(const struct object_set *set)
 int
 main(int argc, char **argv)
 {
-	static const struct gap no_policies = {.fact = FACT_POLICIES, .reason = "left out to measure the rest"};
+	static const struct gap no_policies = {
+		.fact = FACT_POLICIES, .kind = "NetworkPolicy", .namespace = "", .reason = "left out to measure the rest"
+	};
 	static const struct report_options options = {.columns = 80};
 	const char *const *paths = (const char *const *)argv + 1;
 	size_t n_paths = (size_t)argc - 1;
