@@ -324,9 +324,13 @@ selector_format(struct buf *out, const struct selector *s)
 	}
 }
 
-/* One label of one set. Sorted by label, then position: a label's sets stand together, in order. */
+/*
+ * One label of one set. Sorted by the label's hash, then position: a label's sets stand together, in order. The texts
+ * themselves lie all over memory, and comparing them was half of what the index cost; two labels with one hash share
+ * a list, of which the look-up takes what matches.
+ */
 struct posting {
-	struct label label;
+	uint64_t label;
 	size_t pos;
 };
 
@@ -337,19 +341,17 @@ struct labels_index {
 	size_t n_postings;
 };
 
-static int
-label_cmp(const struct label *a, const struct label *b)
+static uint64_t
+label_hash(const char *key, const char *value)
 {
-	int order = strcmp(a->key, b->key);
-
-	return order ? order : strcmp(a->value, b->value);
+	return str_hash(key, strlen(key)) * 31 + str_hash(value, strlen(value));
 }
 
 static int
 posting_cmp(const void *a, const void *b)
 {
 	const struct posting *x = a, *y = b;
-	int order = label_cmp(&x->label, &y->label);
+	int order = (x->label > y->label) - (x->label < y->label);
 
 	return order ? order : (x->pos > y->pos) - (x->pos < y->pos);
 }
@@ -367,7 +369,8 @@ labels_index_new(struct arena *a, const struct labels *const *sets, size_t n)
 	ix->postings = ARENA_ARRAY(a, struct posting, total);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < sets[i]->n; k++)
-			ix->postings[ix->n_postings++] = (struct posting){sets[i]->at[k], i};
+			ix->postings[ix->n_postings++] =
+				(struct posting){label_hash(sets[i]->at[k].key, sets[i]->at[k].value), i};
 	qsort(ix->postings, total, sizeof(ix->postings[0]), posting_cmp);
 	return ix;
 }
@@ -396,7 +399,8 @@ struct span {
 static struct span
 find_postings(const struct labels_index *ix, const struct requirement *r)
 {
-	struct posting from = {{r->key, r->values[0]}, 0}, to = {{r->key, r->values[0]}, SIZE_MAX};
+	uint64_t label = label_hash(r->key, r->values[0]);
+	struct posting from = {label, 0}, to = {label, SIZE_MAX};
 
 	return (struct span){lower_bound(ix, &from), lower_bound(ix, &to)};
 }
