@@ -463,9 +463,12 @@ key(struct builder *b, unsigned depth, const char **out)
 		if (!n)
 			return false;
 	}
-	if (n->type == NODE_LIST || n->type == NODE_MAP || n->type == NODE_NULL)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map is %s", b->name, line,
-			       node_type_name(n));
+	if (n->type == NODE_MAP)
+		return err_set(b->e, ERR_INPUT, 0,
+			       "%s:%zu: the key of a map is a map: a {{ }} of a Helm chart? Pipe helm template into -f -",
+			       b->name, line);
+	if (n->type == NODE_LIST || n->type == NODE_NULL)
+		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map is %s", b->name, line, node_type_name(n));
 	if (n->has_nul)
 		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map has a NUL byte", b->name, line);
 	*out = yaml_key(b->arena, n);

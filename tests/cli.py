@@ -96,6 +96,9 @@ class BadInput(Files):
         self.refused(self.write("x.yaml", "[" * 100000), 2, "x.yaml:")
         self.refused(self.write("x.json", "[" * 100000), 2, "x.json:")
 
+    def test_a_helm_chart(self):
+        self.refused(self.write("x.yaml", "spec:\n  replicas: {{ .Values.replicas }}\n"), 2, "x.yaml:2", "helm template")
+
     def test_binary_noise(self):
         self.refused(self.write("x.yaml", bytes(range(256)) * 10), 2, "x.yaml")
 
@@ -267,6 +270,11 @@ class Config(Files):
                 self.assertEqual((status, out), (2, ""), text)
                 for word in words:
                     self.assertIn(word, err)
+
+    def test_check_looks_at_the_skin(self):
+        status, _, err = run("config", "check", "--config", self.write("config.yaml", "skin: nope\n"))
+        self.assertEqual(status, 2)
+        self.assertIn("nope", err)
 
     def test_check_says_when_it_is_fine(self):
         status, out, _ = run("config", "check", "--config", self.write("config.yaml", "skin: mono\n"))

@@ -49,7 +49,9 @@ static struct {
 	size_t reset_len;
 } rescue;
 
-static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+/* All that end a process by themselves and that the loop does not take. */
+static const int crash_signals[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,	SIGABRT, SIGQUIT, SIGTRAP,   SIGSYS,
+				    SIGXCPU, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGPROF, SIGVTALRM, SIGPOLL};
 static struct sigaction before_us[COUNT_OF(crash_signals)];
 
 /* Async-signal-safe. */
@@ -265,6 +267,11 @@ start_curses(struct term *t, struct err *e)
 		return err_set(e, ERR_USAGE, 0,
 			       "TERM=%s is not known here: set TERM, or install its terminfo entry",
 			       name ? name : "");
+	if (!capability("cup")) {
+		endwin();
+		return err_set(e, ERR_USAGE, 0, "TERM=%s cannot place its cursor, and the console has to: moat audit prints a report",
+			       name ? name : "");
+	}
 	return true;
 }
 
