@@ -361,7 +361,8 @@ static const struct {
 	{"b: {<<: [[{a: 1}]]}\n", "error x.yaml:1: << merges maps, and this is a list\n"},
 	/* damage */
 	{"a: 1\n[x]: 2\n", "error x.yaml:2: the key of a map is a list\n"},
-	{"a: 1\n? {b: c}\n: 2\n", "error x.yaml:2: the key of a map is a map\n"},
+	{"a: 1\n? {b: c}\n: 2\n", "error x.yaml:2: the key of a map is a map: a {{ }} of a "
+					"Helm chart? Pipe helm template into -f -\n"},
 	{"~: 2\n", "error x.yaml:1: the key of a map is null\n"},
 	{"?\n: 2\n", "error x.yaml:1: the key of a map is null\n"},
 	{"a: 1\n\"b\\0\": 2\n", "error x.yaml:2: the key of a map has a NUL byte\n"},
