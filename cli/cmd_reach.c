@@ -60,7 +60,8 @@ choose_sources(const struct cli *cli, const struct fleet *f, workload_list *out,
 		if (!w)
 			return false;
 		if (scope->selector.present && !in_scope(&(struct audit_settings){.selector = scope->selector}, w))
-			return err_set(e, ERR_USAGE, 0, "\"%s\" has not the labels of -l %s", cli->args[i], cli->selector);
+			return err_set(e, ERR_USAGE, 0, "\"%s\" has not the labels of -l %s", cli->args[i],
+				       cli->selector);
 		vec_push(out, w);
 	}
 	for (size_t i = 0; i < f->n_workloads && !cli->n_args; i++)
@@ -137,8 +138,8 @@ print_external(struct connect *c, const workload_list *targets, bool ipv6, struc
 }
 
 static bool
-print_list(const struct cli *cli, const struct fleet *f, const workload_list *sources, const struct sheet_format *format,
-	   struct err *e)
+print_list(const struct cli *cli, const struct fleet *f, const workload_list *sources,
+	   const struct sheet_format *format, struct err *e)
 {
 	struct sheet *sheet = sheet_new(format, f, sources->at, sources->n);
 	struct connect *c = connect_new(f);
@@ -160,8 +161,9 @@ warn_foreign(const struct foreign_policy *p, const struct workload *w)
 	struct err text;
 
 	/* Made safe to show on the way. */
-	err_set(&text, ERR_INCOMPLETE, 0, "%s %s%s%s, which moat does not evaluate, may select %s/%s", p->object.kind,
-		p->object.namespace, *p->object.namespace ? "/" : "", p->object.name, w->namespace, w->name);
+	err_set(&text, ERR_INCOMPLETE, 0, "%s %s%s%s, which moat does not evaluate, may select %s/%s",
+		p->object.kind, p->object.namespace, *p->object.namespace ? "/" : "", p->object.name, w->namespace,
+		w->name);
 	fprintf(stderr, "moat: warning: %s: the answer is incomplete\n", text.msg);
 }
 
@@ -170,7 +172,8 @@ static bool
 is_complete(const struct fleet *f, const struct workload *const *at, size_t n)
 {
 	if (fleet_missing_facts(f, FACT_PODS, FACT_UNREADABLE)) {
-		fprintf(stderr, "moat: warning: pods could not be read, so templates stand for them: the answer is incomplete\n");
+		fprintf(stderr, "moat: warning: pods could not be read, so templates stand for them: the answer is "
+				"incomplete\n");
 		return false;
 	}
 	for (size_t i = 0; i < n && f->n_foreign; i++) {
@@ -207,7 +210,8 @@ resolve_address(const struct fleet *f, const char *option, const char *text, str
 	const struct service *service = fleet_service_by_ip(f, text);
 
 	if (service)
-		return err_set(e, ERR_USAGE, 0, "--%s %s is Service %s/%s: policies see the pods behind it, so name their workload",
+		return err_set(e, ERR_USAGE, 0,
+			       "--%s %s is Service %s/%s: policies see the pods behind it, so name their workload",
 			       option, text, service->object.namespace, service->object.name);
 	out->range.last = out->range.first;
 	out->workload = connect_at(f, out->family, out->range.first);
@@ -215,8 +219,8 @@ resolve_address(const struct fleet *f, const char *option, const char *text, str
 }
 
 static bool
-parse_end(const struct cli *cli, const struct fleet *f, const char *option, const char *text, struct connect_end *out,
-	  struct err *e)
+parse_end(const struct cli *cli, const struct fleet *f, const char *option, const char *text,
+	  struct connect_end *out, struct err *e)
 {
 	*out = (struct connect_end){0};
 	if (ip_parse(text, &out->family, &out->range.first))
@@ -258,7 +262,8 @@ parse_pair(struct cli *cli, const struct fleet *f, struct pair *out, struct err 
 	if (!parse_end(cli, f, "from", cli->from, &out->from, e) || !parse_end(cli, f, "to", cli->to, &out->to, e))
 		return false;
 	if (!out->from.workload && !out->to.workload)
-		return err_set(e, ERR_USAGE, 0, "--from and --to are both addresses: one of them has to be a workload");
+		return err_set(e, ERR_USAGE, 0,
+			       "--from and --to are both addresses: one of them has to be a workload");
 	return !cli->port || parse_port(&cli->arena, cli->port, &out->wanted, e);
 }
 
@@ -273,8 +278,8 @@ explain(const struct fleet *f, const struct pair *pair, struct err *e)
 
 /* As a list of one row or none; a table says "No Connections". */
 static bool
-print_pair(const struct cli *cli, const struct fleet *f, const struct connection *c, const struct sheet_format *format,
-	   struct err *e)
+print_pair(const struct cli *cli, const struct fleet *f, const struct connection *c,
+	   const struct sheet_format *format, struct err *e)
 {
 	struct sheet *sheet = sheet_new(format, f, &c->from.workload, c->from.workload != NULL);
 
@@ -337,7 +342,8 @@ answer(struct cli *cli, const struct fleet *f, const struct sheet_format *format
 		return cli_fail(&e);
 	}
 	if (!f->reach) {
-		err_set(&e, ERR_INCOMPLETE, 0, "policies, namespaces or workloads could not all be read: no answer would be right");
+		err_set(&e, ERR_INCOMPLETE, 0,
+			"policies, namespaces or workloads could not all be read: no answer would be right");
 		return cli_fail(&e);
 	}
 	if (cli->from)

@@ -249,10 +249,8 @@ end_dot(struct sheet *s)
 /* ---- all of them */
 
 static const struct sheet_format formats[] = {
-	{"table", quote_table, start_table, row_table, NULL},
-	{"json", quote_json, start_json, row_json, end_json},
-	{"yaml", quote_json, NULL, row_yaml, end_yaml},
-	{"csv", quote_csv, start_csv, row_csv, NULL},
+	{"table", quote_table, start_table, row_table, NULL}, {"json", quote_json, start_json, row_json, end_json},
+	{"yaml", quote_json, NULL, row_yaml, end_yaml},	      {"csv", quote_csv, start_csv, row_csv, NULL},
 	{"dot", quote_dot, start_dot, row_dot, end_dot},
 };
 
@@ -275,7 +273,8 @@ flush(struct sheet *s)
 }
 
 struct sheet *
-sheet_new(const struct sheet_format *format, const struct fleet *f, const struct workload *const *sources, size_t n_sources)
+sheet_new(const struct sheet_format *format, const struct fleet *f, const struct workload *const *sources,
+	  size_t n_sources)
 {
 	struct sheet *s = mem_alloc(sizeof(*s));
 

@@ -53,7 +53,8 @@ rules_name_ipv6(const struct policy *p)
 	for (int d = 0; d < DIRECTIONS; d++)
 		for (size_t i = 0; i < p->n_rules[d]; i++)
 			for (size_t k = 0; k < p->rules[d][i].n_peers; k++)
-				if (p->rules[d][i].peers[k].type == PEER_BLOCK && p->rules[d][i].peers[k].family == IP_V6)
+				if (p->rules[d][i].peers[k].type == PEER_BLOCK &&
+				    p->rules[d][i].peers[k].family == IP_V6)
 					return true;
 	return false;
 }
@@ -154,7 +155,8 @@ merge_ranges(struct arena *a, const struct reach_range *x, size_t nx, const stru
 
 	while (nx || ny) {
 		bool in_x = nx && ip_cmp(x->range.first, at) <= 0, in_y = ny && ip_cmp(y->range.first, at) <= 0;
-		struct port_set ports = ports_union(a, in_x ? &x->ports : &ports_none, in_y ? &y->ports : &ports_none);
+		struct port_set ports =
+			ports_union(a, in_x ? &x->ports : &ports_none, in_y ? &y->ports : &ports_none);
 		struct ip last = {UINT64_MAX, UINT64_MAX}, bound;
 
 		if (nx && ip_cmp(bound = in_x ? x->range.last : before(x->range.first), last) < 0)
@@ -173,7 +175,8 @@ merge_ranges(struct arena *a, const struct reach_range *x, size_t nx, const stru
 
 /* What any class of the workload may reach, or be reached by. */
 static struct range_list
-workload_ranges(const struct fleet *f, enum direction d, const struct workload *w, enum ip_family family, struct arena *a)
+workload_ranges(const struct fleet *f, enum direction d, const struct workload *w, enum ip_family family,
+		struct arena *a)
 {
 	struct range_list all = {{0}};
 	size_t n_classes;
@@ -191,7 +194,8 @@ workload_ranges(const struct fleet *f, enum direction d, const struct workload *
 }
 
 static bool
-tell_ranges(struct connect *c, enum direction d, const struct workload *w, enum ip_family family, connect_fn *fn, void *ctx)
+tell_ranges(struct connect *c, enum direction d, const struct workload *w, enum ip_family family, connect_fn *fn,
+	    void *ctx)
 {
 	struct range_list ranges = workload_ranges(c->fleet, d, w, family, &c->arena);
 	bool more = true;

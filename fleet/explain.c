@@ -30,7 +30,10 @@ struct question {
 	const void *matches_ctx;
 };
 
-PRINTF(3, 4) static void
+static void say(struct question *q, unsigned indent, const char *fmt, ...) PRINTF(3, 4);
+
+/* A line, made safe to show. */
+static void
 say(struct question *q, unsigned indent, const char *fmt, ...)
 {
 	AUTO(buf) struct buf line = {0};
@@ -110,8 +113,9 @@ why_not_block(const struct policy *p, const struct policy_peer *peer, const stru
 	      const struct connect_end *outside)
 {
 	if (c)
-		return p->tier == TIER_NETWORK ? "a block stands for addresses outside the cluster"
-					       : "the pods' addresses are not known, and only all of a family means them for sure";
+		return p->tier == TIER_NETWORK
+			       ? "a block stands for addresses outside the cluster"
+			       : "the pods' addresses are not known, and only all of a family means them for sure";
 	if (peer->family != outside->family)
 		return "the address is of the other family";
 	for (size_t i = 0; i < peer->n_except; i++)
@@ -122,7 +126,8 @@ why_not_block(const struct policy *p, const struct policy_peer *peer, const stru
 }
 
 static const char *
-why_not(const struct policy *p, const struct policy_peer *peer, const struct pod_class *c, const struct connect_end *outside)
+why_not(const struct policy *p, const struct policy_peer *peer, const struct pod_class *c,
+	const struct connect_end *outside)
 {
 	switch (peer->type) {
 	case PEER_PODS:
@@ -132,7 +137,8 @@ why_not(const struct policy *p, const struct policy_peer *peer, const struct pod
 	case PEER_NODES:
 		return "neither pods nor addresses outside are nodes";
 	case PEER_DOMAINS:
-		return c ? "a domain name stands for addresses outside the cluster" : "only an Accept can be by name";
+		return c ? "a domain name stands for addresses outside the cluster"
+			 : "only an Accept can be by name";
 	case PEER_OTHER:
 		break;
 	}
@@ -183,7 +189,8 @@ say_named_ports(struct question *q, const struct asked *a)
 		if (q->to_class != SIZE_MAX)
 			ports = reach_named_ports(q->fleet->reach, &rule->ports[i], q->to_class, &q->arena);
 		if (ports_empty(&ports))
-			say(q, 4, "port \"%s\" is no port that the destination's containers declare: it matches nothing",
+			say(q, 4,
+			    "port \"%s\" is no port that the destination's containers declare: it matches nothing",
 			    rule->ports[i].name);
 		else
 			say(q, 4, "port \"%s\" is %s there", rule->ports[i].name, ports_of(q, &ports));
@@ -198,7 +205,8 @@ say_match(struct question *q, const struct asked *a, const char *head)
 	AUTO(buf) struct buf peer = {0};
 
 	policy_peer_format(&peer, a->way.policy, a->way.peer);
-	say(q, 3, "%s: matches, %s %s %s %s%s", head, action_text(a), ports_of(q, &a->way.ports), to, buf_str(&peer),
+	say(q, 3, "%s: matches, %s %s %s %s%s", head, action_text(a), ports_of(q, &a->way.ports), to,
+	    buf_str(&peer),
 	    ports_empty(&asked) && !ports_empty(&a->way.ports) ? " (not the port that is asked about)" : "");
 	if (effective_ports(q, a, &effective))
 		say(q, 4, "of these, %s: the others were decided before", ports_of(q, &effective));
@@ -206,7 +214,8 @@ say_match(struct question *q, const struct asked *a, const char *head)
 }
 
 static void
-say_rule(struct question *q, const struct asked *a, const struct pod_class *other, const struct connect_end *outside)
+say_rule(struct question *q, const struct asked *a, const struct pod_class *other,
+	 const struct connect_end *outside)
 {
 	const struct policy_rule *rule = a->rule->rule;
 	AUTO(buf) struct buf head = {0};
@@ -229,7 +238,8 @@ say_rule(struct question *q, const struct asked *a, const struct pod_class *othe
 /* ---- one end */
 
 static bool
-record(const void *ctx, const struct compiled_policy *p, const struct compiled_rule *c, struct way *w, struct arena *a)
+record(const void *ctx, const struct compiled_policy *p, const struct compiled_rule *c, struct way *w,
+       struct arena *a)
 {
 	struct question *q = *(struct question *const *)ctx;
 	struct asked asked = {.rule = c, .matches = q->matches(q->matches_ctx, p, c, w, a)};
@@ -252,7 +262,8 @@ say_policy(struct question *q, const struct policy *p, enum direction d, const s
 	if (p->tier == TIER_NETWORK)
 		say(q, 2, "%s %s/%s%s selects the pods", o->kind, o->namespace, o->name, buf_str(&where));
 	else
-		say(q, 2, "%s %s%s selects the pods, priority %lld", o->kind, o->name, buf_str(&where), (long long)p->priority);
+		say(q, 2, "%s %s%s selects the pods, priority %lld", o->kind, o->name, buf_str(&where),
+		    (long long)p->priority);
 	for (size_t i = 0; i < q->asked.n; i++) {
 		if (q->asked.at[i].way.policy != p)
 			continue;
@@ -291,7 +302,8 @@ say_policies(struct question *q, enum direction d, size_t subject, const struct 
 	if (!n)
 		say(q, 1, "no policy selects the pods for %s: everything is allowed", direction_name(d));
 	else if (!isolated)
-		say(q, 1, "no NetworkPolicy selects the pods for %s: what no rule above denies is allowed", direction_name(d));
+		say(q, 1, "no NetworkPolicy selects the pods for %s: what no rule above denies is allowed",
+		    direction_name(d));
 }
 
 static void
@@ -302,13 +314,14 @@ explain_end(struct question *q, enum direction d)
 	size_t subject = egress ? q->from_class : q->to_class, other = egress ? q->to_class : q->from_class;
 	const struct connect_end *own = egress ? q->from : q->to, *outside = egress ? q->to : q->from;
 	struct pod_question pods = {r, other, q->to_class};
-	struct address_question address = {r, outside->family, outside->range.first, egress ? SIZE_MAX : q->to_class};
+	struct address_question address = {r, outside->family, outside->range.first,
+					   egress ? SIZE_MAX : q->to_class};
 	const struct pod_class *c;
 	struct port_set ports;
 
 	if (subject == SIZE_MAX) {
-		say(q, 0, "%s of %s: an address outside the cluster, which no policy selects", egress ? "Egress" : "Ingress",
-		    name_of(q, own));
+		say(q, 0, "%s of %s: an address outside the cluster, which no policy selects",
+		    egress ? "Egress" : "Ingress", name_of(q, own));
 		return;
 	}
 	c = reach_class(r, subject);
@@ -317,8 +330,8 @@ explain_end(struct question *q, enum direction d)
 	q->matches = other == SIZE_MAX ? reach_match_address : reach_match_pods;
 	q->matches_ctx = other == SIZE_MAX ? (const void *)&address : (const void *)&pods;
 	ports = reach_ask(r, d, subject, record, &(struct question *){q}, &q->arena, &q->ways);
-	say(q, 0, "%s of %s, pods with %s: %s", egress ? "Egress" : "Ingress", name_of(q, own), labels_of(q, c->labels),
-	    ports_of(q, &ports));
+	say(q, 0, "%s of %s, pods with %s: %s", egress ? "Egress" : "Ingress", name_of(q, own),
+	    labels_of(q, c->labels), ports_of(q, &ports));
 	if (c->host_network)
 		say(q, 1, "the pods are on the host's network: no policy applies to them");
 	else
@@ -390,7 +403,8 @@ say_verdict(struct question *q)
 		    ports_is_all(q->wanted) ? "any port" : ports_of(q, q->wanted));
 		say_culprit(q);
 	} else {
-		say(q, 0, "ALLOWED: %s may talk to %s on %s", name_of(q, q->from), name_of(q, q->to), ports_of(q, &allowed));
+		say(q, 0, "ALLOWED: %s may talk to %s on %s", name_of(q, q->from), name_of(q, q->to),
+		    ports_of(q, &allowed));
 	}
 	if (q->from->workload && q->from->workload == q->to->workload)
 		say(q, 0, "A pod may always talk to itself; this is about several pods of one workload.");

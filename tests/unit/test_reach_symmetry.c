@@ -377,7 +377,8 @@ families(void **state UNUSED)
 			compare_families(v4, v6, c, DIRECTION_EGRESS, &a);
 			compare_families(v4, v6, c, DIRECTION_INGRESS, &a);
 			for (size_t k = 0; k < reach_n_classes(v4->reach); k++) {
-				struct port_set x = reach_pods(v4->reach, c, k, &a), y = reach_pods(v6->reach, c, k, &a);
+				struct port_set x = reach_pods(v4->reach, c, k, &a),
+						y = reach_pods(v6->reach, c, k, &a);
 
 				assert_true(ports_equal(&x, &y));
 			}
