@@ -134,7 +134,7 @@ companion_ingress_open(struct audit_run *run, const struct workload *w)
 	const uint32_t *classes;
 	size_t n;
 
-	if (!s.reach || w->template->spec.host_network)
+	if (!s.reach || !ways_egress(run, w) || w->template->spec.host_network)
 		return;
 	s.port = (uint16_t)port;
 	classes = reach_classes(s.reach, w, &n);

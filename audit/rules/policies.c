@@ -41,6 +41,19 @@ selecting(struct audit_run *run, struct reach *r, size_t *n)
 	return all;
 }
 
+/* Pods on the host's network are outside policy, and so in no class that a policy is listed for; selected they are. */
+static bool
+selects_host_network(const struct fleet *f, const struct policy *p)
+{
+	size_t n;
+	const struct workload *w = fleet_namespace(f, p->object.namespace, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (w[i].template->spec.host_network && selector_matches(&p->pods, &w[i].template->labels))
+			return true;
+	return false;
+}
+
 static bool
 has_agent(const struct fleet *f, const char *namespace)
 {
@@ -68,7 +81,7 @@ policy_selects_nothing(struct audit_run *run, const struct workload *w UNUSED)
 		AUTO(buf) struct buf selector = {0};
 
 		if (p->tier != TIER_NETWORK || !has_agent(f, p->object.namespace) ||
-		    (n && bsearch(&p, used, n, sizeof(*used), pointer_cmp)))
+		    (n && bsearch(&p, used, n, sizeof(*used), pointer_cmp)) || selects_host_network(f, p))
 			continue;
 		selector_format(&selector, &p->pods);
 		audit_report(run, NULL, &(struct finding_args){

@@ -14,7 +14,7 @@ beyond_web(struct audit_run *run, const struct allow *a)
 static void
 check(struct audit_run *run, const struct workload *w)
 {
-	const struct egress *e = w->egress;
+	const struct egress *e = ways_egress(run, w);
 
 	if (!e)
 		return;

@@ -15,7 +15,7 @@ ways_egress(struct audit_run *run, const struct workload *w)
 
 	if (o)
 		audit_unknown(run, w, o->kind,
-			      audit_printf(run, "%s%s%s may select pods whose ways out are judged; moat does not evaluate it",
+			      audit_printf(run, "%s%s%s may select pods that are judged; moat does not evaluate it",
 					   o->namespace, *o->namespace ? "/" : "", o->name));
 	return w->egress;
 }
