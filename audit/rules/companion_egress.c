@@ -80,22 +80,44 @@ const struct rule rule_companion_egress_wide = {
  * companion-egress-blocked
  */
 
+/* The policy to add a permission to: not one that selects the whole namespace, agents included, if there is another. */
+static const struct policy *
+policy_to_widen(const struct egress *e)
+{
+	for (size_t i = 0; i < e->n_policies; i++)
+		if (e->policies[i]->pods.n)
+			return e->policies[i];
+	return e->n_policies ? e->policies[0] : NULL;
+}
+
+static const char *
+let_out(struct audit_run *run, const struct workload *w, const struct policy *p)
+{
+	if (p && p->pods.n)
+		return audit_printf(run, "In %s add " OWN_RULES ".", ways_policy(run, p));
+	return audit_printf(run, "%s%sdd a NetworkPolicy in namespace %s that selects the pod labels of %s alone, with policyTypes: "
+			    "[Egress] and " OWN_RULES ".",
+			    p ? ways_policy(run, p) : "", p ? " selects every pod and stays as it is; a" : "A", w->namespace,
+			    rule_workload(run, w));
+}
+
 static void
 companion_egress_blocked(struct audit_run *run, const struct workload *w)
 {
 	const struct egress *e = ways_egress(run, w);
+	const struct policy *p;
 
 	if (!e || !e->isolated || ports_has(&e->public_ports, PROTOCOL_TCP, 443))
 		return;
+	p = policy_to_widen(e);
 	audit_report(run, w, &(struct finding_args){
-		.object = e->n_policies ? &e->policies[0]->object : NULL,
+		.object = p ? &p->object : NULL,
 		.subject = rule_workload(run, w),
 		.message = audit_printf(run, "companion %s cannot reach public addresses on TCP 443: its agents reach nothing",
 			rule_workload(run, w)),
-		.evidence = audit_printf(run, "%zu polic%s with Egress select it, and none allows TCP 443 to a public address",
-			e->n_policies, e->n_policies == 1 ? "y" : "ies"),
-		.fix = audit_printf(run, "%s%s: add " OWN_RULES ".", e->n_policies ? "In " : "",
-			e->n_policies ? ways_policy(run, e->policies[0]) : "Add a policy"),
+		.evidence = audit_printf(run, "%zu polic%s it, and none allows TCP 443 to a public address",
+			e->n_policies, e->n_policies == 1 ? "y with Egress selects" : "ies with Egress select"),
+		.fix = let_out(run, w, p),
 	});
 }
 

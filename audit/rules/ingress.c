@@ -52,9 +52,11 @@ from_addresses(void *ctx, struct ip_range range UNUSED, const struct port_set *p
 
 		if (!ports_has(&ways[i].ports, PROTOCOL_TCP, s->port))
 			continue;
-		if (ways[i].policy)
+		if (!ways[i].peer)
+			buf_adds(&who, "everybody, for it has no from");
+		else
 			policy_peer_format(&who, ways[i].policy, ways[i].peer);
-		add(s, &ways[i], ways[i].policy ? audit_printf(s->run, "%s", buf_str(&who)) : "everything");
+		add(s, &ways[i], audit_printf(s->run, "%s", buf_str(&who)));
 	}
 }
 

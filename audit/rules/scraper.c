@@ -21,7 +21,7 @@ check(struct audit_run *run, const struct workload *w)
 	if (e->isolated) {
 		ways_report(run, w, beyond_web, &(struct ways_words){
 			.message = audit_printf(run, "lets scraper %s reach more than TCP 443 and 80 and DNS", rule_workload(run, w)),
-			.fix = "write ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 80}].",
+			.fix = "allow TCP 443 and 80 alone, and port 53 of the DNS pods in a rule of its own.",
 		});
 		return;
 	}
