@@ -53,7 +53,7 @@ struct finding_args {
 
 /* Strings are copied; they may hold raw names: every report escapes for its own format. */
 void audit_report(struct audit_run *run, const struct workload *w, const struct finding_args *args);
-/* A formatted string that lives as long as the audit, for finding_args. */
+/* A formatted string for finding_args and audit_unknown, which copy it; it is gone when the rule returns. */
 const char *audit_printf(struct audit_run *run, const char *fmt, ...) PRINTF(2, 3);
 /* Scratch memory that is reset after each call of a rule. */
 struct arena *audit_scratch(struct audit_run *run);

@@ -204,7 +204,7 @@ audit_printf(struct audit_run *run, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_addv(&text, fmt, ap);
 	va_end(ap);
-	return arena_strndup(&run->audit->arena, buf_str(&text), text.len);
+	return arena_strndup(&run->scratch, buf_str(&text), text.len);
 }
 
 struct arena *

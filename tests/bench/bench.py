@@ -36,13 +36,17 @@ STAGES = ("read", "model", "evaluate", "judge", "report")
 class Cost:
     """One run of a program: seconds of CPU and of wall, and the most memory it had, in MB.
 
-    Below 12 MB the last is this script's own: the kernel counts what a process had before it became another program.
+    Below 12 MB the last is this script's own: the kernel counts what a process had before it became another program. So
+    of what the program writes only the start is kept.
     """
 
     def __init__(self, argv, accept=(0,)):
         start = time.monotonic()
         with subprocess.Popen(argv, stdout=subprocess.PIPE, env=dict(os.environ, LC_ALL="C.UTF-8")) as child:
-            self.out = child.stdout.read()
+            self.out, self.written = b"", 0
+            for piece in iter(lambda: child.stdout.read(65536), b""):
+                self.out = self.out or piece
+                self.written += len(piece)
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode not in accept:
@@ -119,7 +123,7 @@ def reach(n, folder):
     if n not in REACH_SIZES or "\n  reach" not in help_text:
         return []
     r = cost([MOAT, "reach", "-f", os.path.join(folder, "snapshot.json"), "-o", "json"])
-    print("  moat reach       %8.3f %8.3f %8.1f   %d bytes of JSON" % (r.cpu, r.wall, r.peak, len(r.out)), flush=True)
+    print("  moat reach       %8.3f %8.3f %8.1f   %d bytes of JSON" % (r.cpu, r.wall, r.peak, r.written), flush=True)
     return [("moat reach of 1,000: CPU s", r.cpu, 2)] if n == 1000 else []
 
 
