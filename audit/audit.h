@@ -66,6 +66,13 @@ struct finding {
 	enum novelty novelty;
 };
 
+/* A rule that a source of this kind cannot judge for one workload. */
+struct inapplicable {
+	const struct rule *rule;
+	const struct workload *workload;
+	const char *reason; /* "its config /etc/x.yaml is in its image" */
+};
+
 struct audit {
 	struct arena arena;
 	int refs;
@@ -80,11 +87,15 @@ struct audit {
 	bool complete;
 	const struct gap *gaps; /* what was not read, by the source or by a rule; sorted, each once */
 	size_t n_gaps;
-	const struct rule **not_applicable; /* rules without the facts this kind of source has */
+	/* Rules that ask for what this kind of source cannot have, of every workload or of some; in the order of rules[]. */
+	const struct rule **not_applicable;
 	size_t n_not_applicable;
+	/* Those of some workloads: by workload in the fleet's order, then by reason, then in the order of rules[]. */
+	const struct inapplicable *inapplicable;
+	size_t n_inapplicable;
 	const struct rule **unknown; /* rules that could not be judged everywhere */
 	size_t n_unknown;
-	size_t n_judged; /* rules that were, wherever they apply */
+	size_t n_judged; /* rules that were, for every workload that they are about */
 	/* Set on objects in scope, trusted or not; exemptions_from_objects counts them. Sorted by object. */
 	const struct object_exemption *exemptions;
 	size_t exemptions_from_objects, exemptions_from_config;

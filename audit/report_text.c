@@ -585,6 +585,89 @@ write_shapes(const struct page *p)
 		item(p, &text);
 }
 
+/* Is the rule judged of no workload, as opposed to not of some? */
+static bool
+applies_nowhere(const struct audit *a, const struct rule *r)
+{
+	for (size_t i = 0; i < a->n_inapplicable; i++) {
+		if (a->inapplicable[i].rule == r)
+			return false;
+	}
+	return true;
+}
+
+static void
+write_not_applicable(const struct page *p)
+{
+	const struct audit *a = p->audit;
+	AUTO(arena) struct arena memory = {0};
+	const struct rule **nowhere = ARENA_ARRAY(&memory, const struct rule *, a->n_not_applicable);
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_not_applicable; i++) {
+		if (applies_nowhere(a, a->not_applicable[i]))
+			nowhere[n++] = a->not_applicable[i];
+	}
+	write_rules(p, "not applicable, this source cannot tell:", nowhere, n);
+}
+
+/* The places behind the rules of one workload that share a reason. */
+static size_t
+end_of_reason(const struct audit *a, size_t i)
+{
+	const struct inapplicable *first = &a->inapplicable[i];
+
+	while (i < a->n_inapplicable && a->inapplicable[i].workload == first->workload &&
+	       strcmp(a->inapplicable[i].reason, first->reason) == 0)
+		i++;
+	return i;
+}
+
+/* "Deployment a/x: its config is in its image; not judged by config-invalid, identity-missing" */
+static void
+write_inapplicable(const struct page *p, size_t i, size_t end)
+{
+	const struct inapplicable *at = p->audit->inapplicable;
+	const struct workload *w = at[i].workload;
+	AUTO(buf) struct buf text = {0};
+
+	buf_addf(&text, "%s ", w->kind);
+	add_safe(p, &text, w->namespace);
+	buf_addc(&text, '/');
+	add_safe(p, &text, w->name);
+	buf_adds(&text, ": ");
+	add_value(p, &text, at[i].reason);
+	buf_adds(&text, "; not judged by");
+	for (const char *separator = " "; i < end; i++, separator = ", ")
+		buf_addf(&text, "%s%s", separator, at[i].rule->id);
+	item(p, &text);
+}
+
+static void
+write_undecided(const struct page *p)
+{
+	const struct audit *a = p->audit;
+	const struct workload *last = NULL;
+	AUTO(buf) struct buf title = {0};
+	size_t workloads = 0, reasons = 0, end;
+
+	for (size_t i = 0; i < a->n_inapplicable; i = end_of_reason(a, i)) {
+		workloads += a->inapplicable[i].workload != last;
+		last = a->inapplicable[i].workload;
+	}
+	if (!workloads)
+		return;
+	buf_addf(&title, "Not applicable to %zu workload%s, neither passed nor failed:", workloads, plural(workloads));
+	heading(p, INK_BOLD, buf_str(&title));
+	for (size_t i = 0; i < a->n_inapplicable; i = end) {
+		end = end_of_reason(a, i);
+		if (reasons++ < MAX_LISTED)
+			write_inapplicable(p, i, end);
+	}
+	if (reasons > MAX_LISTED)
+		buf_addf(p->out, "  and %zu more\n", reasons - MAX_LISTED);
+}
+
 static void
 write_judged(const struct page *p)
 {
@@ -595,7 +678,7 @@ write_judged(const struct page *p)
 	buf_addf(&text, "%zu rules on %zu agent%s and %zu companion%s", a->n_judged, a->n_agents, plural(a->n_agents),
 		 a->n_companions, plural(a->n_companions));
 	item(p, &text);
-	write_rules(p, "not applicable, this source cannot tell:", a->not_applicable, a->n_not_applicable);
+	write_not_applicable(p);
 	write_shapes(p);
 }
 
@@ -622,6 +705,7 @@ report_text(const struct audit *a, const struct report_options *opt, struct buf 
 	write_findings(&p);
 	write_suppressed(&p);
 	write_incomplete(&p);
+	write_undecided(&p);
 	write_exemptions(&p);
 	write_judged(&p);
 }

@@ -60,6 +60,11 @@ struct arena *audit_scratch(struct audit_run *run);
 const struct fleet *audit_fleet(const struct audit_run *run);
 /* This rule cannot be judged for this workload, as a fact of its own is missing: the audit becomes incomplete. */
 void audit_unknown(struct audit_run *run, const struct workload *w, const char *kind, const char *reason);
+/*
+ * Of this workload such a source cannot tell what this rule asks for: neither a pass nor a gap. `reason` is a phrase
+ * behind its name: "its config /etc/x.yaml is in its image". w is not NULL.
+ */
+void audit_not_applicable(struct audit_run *run, const struct workload *w, const char *reason);
 
 extern const struct rule *const rules[];
 extern const size_t n_rules;

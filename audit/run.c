@@ -39,6 +39,7 @@ struct audit_run {
 	VEC(struct gap) gaps;
 	VEC(const struct rule *) unknown;
 	VEC(const struct rule *) not_applicable;
+	VEC(struct inapplicable) inapplicable;
 };
 
 /*
@@ -220,10 +221,16 @@ audit_fleet(const struct audit_run *run)
 }
 
 static void
-mark_unknown(struct audit_run *run)
+mark_partly(struct audit_run *run)
 {
 	if (run->judged[run->order] == JUDGED)
 		run->judged[run->order] = JUDGED_PARTLY;
+}
+
+static void
+mark_unknown(struct audit_run *run)
+{
+	mark_partly(run);
 	if (!run->unknown.n || run->unknown.at[run->unknown.n - 1] != run->rule)
 		vec_push(&run->unknown, run->rule);
 }
@@ -246,6 +253,19 @@ audit_unknown(struct audit_run *run, const struct workload *w, const char *kind,
 		return;
 	mark_unknown(run);
 	add_gap(run, 0, kind, namespace, reason);
+}
+
+void
+audit_not_applicable(struct audit_run *run, const struct workload *w, const char *reason)
+{
+	struct inapplicable entry = {run->rule, w, arena_strdup(&run->audit->arena, reason)};
+
+	if (!object_in_scope(run, w->namespace, w))
+		return;
+	mark_partly(run);
+	if (!run->not_applicable.n || run->not_applicable.at[run->not_applicable.n - 1] != run->rule)
+		vec_push(&run->not_applicable, run->rule);
+	vec_push(&run->inapplicable, entry);
 }
 
 /*
@@ -544,6 +564,53 @@ by_gap(const void *a, const void *b)
 	return order ? order : strcmp(p->reason, q->reason);
 }
 
+static size_t
+rule_place(const struct rule *r)
+{
+	size_t i = 0;
+
+	while (i < n_rules && rules[i] != r)
+		i++;
+	return i;
+}
+
+static int
+by_workload(const void *a, const void *b)
+{
+	const struct inapplicable *p = a, *q = b;
+	size_t i, j;
+	int order;
+
+	if (p->workload != q->workload) /* both are in one array, in order */
+		return p->workload < q->workload ? -1 : 1;
+	order = strcmp(p->reason, q->reason);
+	if (order)
+		return order;
+	i = rule_place(p->rule);
+	j = rule_place(q->rule);
+	return (i > j) - (i < j);
+}
+
+static void
+close_inapplicable(struct audit_run *run)
+{
+	struct audit *a = run->audit;
+	struct inapplicable *at = run->inapplicable.at;
+	size_t n = 0;
+
+	if (run->inapplicable.n)
+		qsort(at, run->inapplicable.n, sizeof(*at), by_workload);
+	for (size_t i = 0; i < run->inapplicable.n; i++) {
+		if (!n || by_workload(&at[n - 1], &at[i]) != 0)
+			at[n++] = at[i];
+	}
+	a->inapplicable = arena_copy(&a->arena, at, n * sizeof(*at));
+	a->n_inapplicable = n;
+	a->not_applicable = arena_copy(&a->arena, run->not_applicable.at,
+				       run->not_applicable.n * sizeof(*run->not_applicable.at));
+	a->n_not_applicable = run->not_applicable.n;
+}
+
 static void
 close_gaps(struct audit_run *run)
 {
@@ -560,9 +627,6 @@ close_gaps(struct audit_run *run)
 	a->n_gaps = n;
 	a->unknown = arena_copy(&a->arena, run->unknown.at, run->unknown.n * sizeof(*run->unknown.at));
 	a->n_unknown = run->unknown.n;
-	a->not_applicable = arena_copy(&a->arena, run->not_applicable.at,
-				       run->not_applicable.n * sizeof(*run->not_applicable.at));
-	a->n_not_applicable = run->not_applicable.n;
 	for (size_t i = 0; i < n_rules; i++)
 		a->n_judged += run->judged[i] == JUDGED;
 	a->complete = !a->n_gaps && !a->n_unknown;
@@ -588,6 +652,7 @@ judge(struct audit_run *run)
 	report_inert(run);
 	close_findings(run);
 	close_gaps(run);
+	close_inapplicable(run);
 	run->audit->fail_on_new = run->settings->fail_on_new;
 	run->audit->restricted = run->settings->namespace || run->settings->selector.present;
 	if (run->settings->baseline)
@@ -611,6 +676,7 @@ audit_new(struct fleet *f, const struct audit_settings *s, int64_t started_at)
 	vec_free(&run.gaps);
 	vec_free(&run.unknown);
 	vec_free(&run.not_applicable);
+	vec_free(&run.inapplicable);
 	arena_free(&run.scratch);
 	a->duration_ms = clock_ms() - start;
 	return a;

@@ -79,6 +79,8 @@ struct pipelock {
 	/* Config files are mounted, but `pipelock run` is given no --config and reads none: its defaults hold. */
 	bool config_unused;
 	bool config_known; /* the text was read: config speaks. false: ConfigMap missing, image, env of a Secret */
+	/* Why no source of objects has the text, "its config ... is in its image"; NULL: it was, or should have been, read. */
+	const char *config_hidden;
 	const char *config_hash; /* sha256 of the ConfigMap's bytes, hex; NULL when not known */
 	const char *mode_option; /* --mode: it holds over the config's until a reload. NULL when not given or not known */
 	const char *listen; /* --listen, else fetch_proxy.listen, else 127.0.0.1:8888 */

@@ -59,6 +59,71 @@ set_hash(struct builder *b, const struct config_sources *s)
 	b->out->config_hash = arena_strdup(&b->fleet->arena, hash);
 }
 
+/* A file that some other kind of volume holds. */
+static const char *
+volume_words(struct arena *a, const struct volume *v)
+{
+	static const char *const kinds[] = {
+		[VOLUME_EMPTY_DIR] = "an emptyDir, written when the pod starts",
+		[VOLUME_HOST_PATH] = "a folder of the node",
+		[VOLUME_PVC] = "a persistent volume",
+	};
+
+	for (size_t i = 0; i < v->n_sources; i++)
+		if (v->sources[i].type == VOLUME_SECRET)
+			return arena_printf(a, "Secret %s, which is never read",
+					    v->sources[i].name ? v->sources[i].name : "?");
+	if ((size_t)v->type < COUNT_OF(kinds) && kinds[v->type])
+		return arena_printf(a, "volume %s, %s", v->name, kinds[v->type]);
+	return arena_printf(a, "volume %s, which no object holds", v->name);
+}
+
+/* The text that is wanted of a ConfigMap and is not there, though nothing is missing. */
+static const char *
+map_words(struct builder *b, const struct config_source *s)
+{
+	struct arena *a = &b->fleet->arena;
+	const struct config_map *map;
+
+	switch (config_map_find(b->fleet, b->workload->namespace, s->config_map, &map)) {
+	case PRESENCE_UNKNOWN:
+		return NULL;
+	case PRESENCE_MISSING:
+		return arena_printf(a, "its config is to come from ConfigMap %s, which is optional and not there",
+				    s->config_map);
+	case PRESENCE_THERE:
+		break;
+	}
+	if (s->key && config_map_key(map, s->key))
+		return arena_printf(a, "key %s of ConfigMap %s, its config, is no text", s->key, s->config_map);
+	if (s->mount && s->mount->sub_path_expr)
+		return arena_printf(a, "which key of ConfigMap %s is its config depends on its subPathExpr",
+				    s->config_map);
+	return arena_printf(a, "ConfigMap %s, which is optional, has no key for its config", s->config_map);
+}
+
+static const char *
+hidden_config(struct builder *b, const struct config_sources *s)
+{
+	const struct config_source *main = s->at;
+	struct arena *a = &b->fleet->arena;
+
+	if (s->text || s->missing || (!s->has_main && !s->unknown))
+		return NULL;
+	if (!s->has_main)
+		return "which config it reads cannot be told from its command line";
+	if (main->config_map)
+		return map_words(b, main);
+	if (main->env)
+		return "its config comes out of its environment, from where it is not read";
+	if (!main->mount)
+		return arena_printf(a, "its config %s is in its image", main->path);
+	if (!main->volume)
+		return arena_printf(a, "its config %s is in volume %s, which no object holds", main->path,
+				    main->mount->volume);
+	return arena_printf(a, "its config %s is in %s", main->path, volume_words(a, main->volume));
+}
+
 static void
 set_config(struct builder *b, const struct config_sources *s)
 {
@@ -68,6 +133,7 @@ set_config(struct builder *b, const struct config_sources *s)
 	p->config_known = s->text || (!s->has_main && !s->unknown);
 	p->config_unused = !s->has_main && !s->unknown && s->n;
 	p->config_map_missing = s->missing;
+	p->config_hidden = hidden_config(b, s);
 	if (s->has_main && s->at[0].config_map)
 		config_map_find(b->fleet, b->workload->namespace, s->at[0].config_map, &p->config_map);
 	set_hash(b, s);

@@ -58,6 +58,14 @@ rule_config_speaks(const struct pipelock *p)
 	return setup_config_speaks(p);
 }
 
+bool
+rule_config_judged(struct audit_run *run, const struct workload *w)
+{
+	if (w->pipelock->config_hidden)
+		audit_not_applicable(run, w, w->pipelock->config_hidden);
+	return setup_config_speaks(w->pipelock);
+}
+
 const struct object *
 rule_config_object(const struct pipelock *p)
 {

@@ -24,6 +24,8 @@ void rule_env_unknown(struct audit_run *run, const struct workload *w, const str
  * nor when its text is in an image or a Secret. Without any config Pipelock runs with its defaults, and they speak.
  */
 bool rule_config_speaks(const struct pipelock *p);
+/* The same for the rule that runs, which becomes not applicable to w where no source can have its config's text. */
+bool rule_config_judged(struct audit_run *run, const struct workload *w);
 /* For finding_args: the ConfigMap of the config; NULL (the workload) when there is none. */
 const struct object *rule_config_object(const struct pipelock *p);
 /* "ConfigMap research/pipelock-config (key pipelock.yaml)", or "the defaults of Deployment research/pipelock". */

@@ -12,9 +12,9 @@
  * only what is written counts: the rest could not be read, and config-invalid says so.
  */
 static bool
-field_speaks(const struct pipelock *p, unsigned line)
+field_speaks(struct audit_run *run, const struct workload *w, unsigned line)
 {
-	return rule_config_speaks(p) && (p->config.valid || line);
+	return rule_config_judged(run, w) && (w->pipelock->config.valid || line);
 }
 
 /* "the agent" or "its agents", for messages. */
@@ -48,7 +48,7 @@ companion_no_forward_proxy(struct audit_run *run, const struct workload *w)
 	const struct pipelock *p = w->pipelock;
 	bool written;
 
-	if (!p || p->config.forward_proxy || !field_speaks(p, p->config.forward_proxy_line))
+	if (!p || p->config.forward_proxy || !field_speaks(run, w, p->config.forward_proxy_line))
 		return;
 	written = p->config.forward_proxy_line != 0;
 	audit_report(run, w, &(struct finding_args){
@@ -268,7 +268,7 @@ kill_switch_exposed(struct audit_run *run, const struct workload *w)
 	const char *source;
 	bool unknown;
 
-	if (p->config.kill_switch_listen || !field_speaks(p, p->config.kill_switch_line))
+	if (p->config.kill_switch_listen || !field_speaks(run, w, p->config.kill_switch_line))
 		return;
 	source = token_source(run, w, &unknown);
 	if (unknown)
@@ -361,7 +361,7 @@ companion_not_enforcing(struct audit_run *run, const struct workload *w)
 	if (!p)
 		return;
 	mode_by_flag(run, w);
-	if (!rule_config_speaks(p))
+	if (!rule_config_judged(run, w))
 		return;
 	if (str_eq(p->config.mode, "audit"))
 		report_not_enforcing(run, w, "mode: audit", p->config.mode_line, mode_evidence(run, p),

@@ -685,6 +685,8 @@ config_invalid(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 
+	if (p->config_hidden)
+		audit_not_applicable(run, w, p->config_hidden);
 	if (!p->config_known || !p->config.problem)
 		return;
 	audit_report(

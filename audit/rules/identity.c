@@ -52,7 +52,7 @@ identity_missing(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 
-	if (!p || !rule_config_speaks(p) || p->config.default_identity || has_profile(&p->config))
+	if (!p || !rule_config_judged(run, w) || p->config.default_identity || has_profile(&p->config))
 		return;
 	audit_report(
 		run, w,
@@ -102,7 +102,7 @@ identity_spoofable(struct audit_run *run, const struct workload *w)
 	const char *name;
 	unsigned line;
 
-	if (!p || !rule_config_speaks(p) || p->config.bind_identity)
+	if (!p || !rule_config_judged(run, w) || p->config.bind_identity)
 		return;
 	name = p->config.default_identity;
 	line = p->config.bind_line ? p->config.bind_line : p->config.identity_line;
@@ -243,7 +243,7 @@ identity_shared(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 
-	if (!p || w->n_agents < 2 || !rule_config_speaks(p) || !p->config.default_identity ||
+	if (!p || w->n_agents < 2 || !rule_config_judged(run, w) || !p->config.default_identity ||
 	    profiles_suffice(run, w))
 		return;
 	audit_report(
@@ -304,15 +304,16 @@ by_identity(const void *a, const void *b)
 }
 
 static size_t
-collect_bound(const struct fleet *f, struct bound *out)
+collect_bound(struct audit_run *run, struct bound *out)
 {
+	const struct fleet *f = audit_fleet(run);
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->n_companions; i++) {
-		const struct pipelock *p = f->companions[i]->pipelock;
+		const struct workload *w = f->companions[i];
 
-		if (p && p->config_known && p->config.default_identity)
-			out[n++] = (struct bound){p->config.default_identity, f->companions[i], i};
+		if (w->pipelock && rule_config_judged(run, w) && w->pipelock->config.default_identity)
+			out[n++] = (struct bound){w->pipelock->config.default_identity, w, i};
 	}
 	if (n)
 		qsort(out, n, sizeof(*out), by_identity);
@@ -391,7 +392,7 @@ identity_duplicate(struct audit_run *run, const struct workload *none)
 {
 	const struct fleet *f = audit_fleet(run);
 	struct bound *all = ARENA_ARRAY(audit_scratch(run), struct bound, f->n_companions);
-	size_t n = collect_bound(f, all), end;
+	size_t n = collect_bound(run, all), end;
 
 	(void)none;
 	for (size_t i = 0; i < n; i = end) {

@@ -126,6 +126,44 @@ unknown_expected(const char *path)
 	return str_has(text, "# unknown\n");
 }
 
+static bool
+is_listed(const struct rule *const *at, size_t n, const struct rule *r)
+{
+	for (size_t i = 0; i < n; i++)
+		if (at[i] == r)
+			return true;
+	return false;
+}
+
+/* A good case may say "# not applicable: WORDS", of the reason: then the rule cannot be judged for a workload of it. */
+static void
+check_applies(const struct audit *a, const struct rule_case *c)
+{
+	static const char mark[] = "# not applicable: ";
+	AUTO(free) char *text = read_text(c->path);
+	char *words = text ? strstr(text, mark) : NULL;
+	size_t n = 0, hits = 0;
+
+	if (words) {
+		words += strlen(mark);
+		words[strcspn(words, "\n")] = '\0';
+	}
+	for (size_t i = 0; i < a->n_inapplicable; i++) {
+		if (a->inapplicable[i].rule != c->rule)
+			continue;
+		fprintf(stderr, "  not applicable to %s: %s\n", a->inapplicable[i].workload->name,
+			a->inapplicable[i].reason);
+		n++;
+		hits += words && str_has(a->inapplicable[i].reason, words);
+	}
+	assert_int_equal(n, hits);
+	assert_int_equal(hits > 0, words != NULL);
+	if (words) {
+		assert_true(is_listed(a->not_applicable, a->n_not_applicable, c->rule));
+		assert_true(a->complete);
+	}
+}
+
 /* The lines that a case marks with "# <--" are those of its findings. */
 static size_t
 marked_lines(const char *path, unsigned *out, size_t max)
@@ -270,15 +308,6 @@ check_lines(const struct finding *const *found, size_t n, const unsigned *lines,
 	}
 }
 
-static bool
-is_listed(const struct rule *const *at, size_t n, const struct rule *r)
-{
-	for (size_t i = 0; i < n; i++)
-		if (at[i] == r)
-			return true;
-	return false;
-}
-
 static void
 run_case(void **state)
 {
@@ -306,6 +335,7 @@ run_case(void **state)
 	} else {
 		assert_int_equal(n, 0);
 		assert_int_equal(is_listed(a->unknown, a->n_unknown, c->rule), unknown);
+		check_applies(a, c);
 	}
 	audit_unref(a);
 }

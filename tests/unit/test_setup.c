@@ -223,6 +223,7 @@ missing_ones(void **state)
 		buf_addf(&spec, "containers: [{" RUN MOUNT "}], volumes: [{name: config, %s}]", cases[i].volume);
 		p = set_up(buf_str(&spec));
 		assert_int_equal(p->config_map_missing, cases[i].missing);
+		assert_int_equal(p->config_hidden == NULL, cases[i].missing);
 		assert_false(p->config_known);
 		assert_null(p->config_hash);
 		assert_false(p->listen_known);
@@ -241,6 +242,7 @@ config_maps_that_were_not_read(void **state)
 	(void)state;
 	assert_false(p->config_known);
 	assert_false(p->config_map_missing);
+	assert_null(p->config_hidden);
 	assert_false(p->listen_known);
 	assert_string_equal(p->sources[0].config_map, "config");
 	assert_string_equal(p->sources[0].key, "pipelock.yaml");
@@ -347,6 +349,7 @@ in_the_image(void **state)
 
 	(void)state;
 	assert_int_equal(p->mount, MOUNT_IMAGE);
+	assert_string_equal(p->config_hidden, "its config /etc/pipelock/pipelock.yaml is in its image");
 	assert_false(p->config_known);
 	assert_false(p->config_map_missing);
 	assert_int_equal(p->n_sources, 1);
