@@ -199,13 +199,13 @@ audit_report(struct audit_run *run, const struct workload *w, const struct findi
 const char *
 audit_printf(struct audit_run *run, const char *fmt, ...)
 {
-	AUTO(buf) struct buf text = {0};
+	const char *text;
 	va_list ap;
 
 	va_start(ap, fmt);
-	buf_addv(&text, fmt, ap);
+	text = arena_vprintf(&run->scratch, fmt, ap);
 	va_end(ap);
-	return arena_strndup(&run->scratch, buf_str(&text), text.len);
+	return text;
 }
 
 struct arena *

@@ -96,23 +96,35 @@ arena_copy(struct arena *a, const void *p, size_t size)
 }
 
 char *
-arena_printf(struct arena *a, const char *fmt, ...)
+arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
-	char most[256]; /* made once if it fits, else once more */
-	va_list ap;
+	char most[512]; /* made once if it fits, else once more */
+	va_list again;
 	char *text;
 	int len;
 
-	va_start(ap, fmt);
+	va_copy(again, ap);
 	len = vsnprintf(most, sizeof(most), fmt, ap);
-	va_end(ap);
 	if (len < 0)
 		die("bad format: %s", fmt);
-	if ((size_t)len < sizeof(most))
-		return arena_strndup(a, most, (size_t)len);
-	text = raw(a, (size_t)len + 1, 1);
+	if ((size_t)len < sizeof(most)) {
+		text = arena_strndup(a, most, (size_t)len);
+	} else {
+		text = raw(a, (size_t)len + 1, 1);
+		vsnprintf(text, (size_t)len + 1, fmt, again);
+	}
+	va_end(again);
+	return text;
+}
+
+char *
+arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
 	va_start(ap, fmt);
-	vsnprintf(text, (size_t)len + 1, fmt, ap);
+	text = arena_vprintf(a, fmt, ap);
 	va_end(ap);
 	return text;
 }

@@ -3,6 +3,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -20,6 +21,7 @@ void *arena_array(struct arena *a, size_t count, size_t size); /* dies on overfl
 char *arena_strdup(struct arena *a, const char *s); /* NULL stays NULL */
 char *arena_strndup(struct arena *a, const char *s, size_t len); /* always NUL-terminated */
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
 void *arena_copy(struct arena *a, const void *p, size_t size);
 
 /* Bytes taken from the system. */

@@ -256,6 +256,13 @@ known_group_name(enum known_group group)
 	return names[group];
 }
 
+/* Most differ in their first byte: the call is what costs. */
+static bool
+fits(const char *glob, const char *name)
+{
+	return (*glob == *name || *glob == '*' || *glob == '?') && str_glob(glob, name);
+}
+
 const struct known *
 known_find(enum known_group group, const struct container *c)
 {
@@ -265,7 +272,7 @@ known_find(enum known_group group, const struct container *c)
 	if (ref.name_len < sizeof(name))
 		memcpy(name, ref.name, ref.name_len);
 	for (size_t i = 0; i < COUNT_OF(list); i++) {
-		if (list[i].group == group && (str_glob(list[i].glob, name) || str_glob(list[i].glob, c->name)))
+		if (list[i].group == group && (fits(list[i].glob, name) || fits(list[i].glob, c->name)))
 			return &list[i];
 	}
 	return NULL;
