@@ -396,6 +396,20 @@ note_unrecognised(struct audit_run *run)
 	}
 }
 
+/* An agent that nobody sees would be a clean report: what may be one is said. */
+static void
+note_unsure(struct audit_run *run)
+{
+	const struct fleet *f = run->fleet;
+
+	for (size_t i = 0; i < f->n_workloads; i++) {
+		const struct workload *w = &f->workloads[i];
+
+		if (w->unsure.reason && w->role == ROLE_NONE && object_in_scope(run, w->namespace, w))
+			add_gap(run, 0, w->unsure.kind, w->namespace, w->unsure.reason);
+	}
+}
+
 /*
  * Exemptions
  */
@@ -646,6 +660,7 @@ judge(struct audit_run *run)
 	for (size_t i = 0; i < f->n_gaps; i++)
 		add_gap(run, f->gaps[i].fact, f->gaps[i].kind, f->gaps[i].namespace, f->gaps[i].reason);
 	note_unrecognised(run);
+	note_unsure(run);
 	for (size_t i = 0; i < n_rules; i++)
 		run_rule(run, i);
 	suppress(run);

@@ -33,9 +33,21 @@ struct lookup {
 static struct env_value variable(struct lookup *l, const char *name, size_t before);
 
 static struct env_value
-with_state(enum env_state state, unsigned line)
+absent(void)
 {
-	return (struct env_value){.state = state, .line = line};
+	return (struct env_value){.state = ENV_ABSENT};
+}
+
+static struct env_value
+unread(enum env_state state, unsigned line, const char *kind, const char *cause)
+{
+	return (struct env_value){.state = state, .line = line, .kind = kind, .cause = cause};
+}
+
+static struct env_value
+too_much(unsigned line)
+{
+	return unread(ENV_UNKNOWN, line, NULL, "more $(NAME) references than are followed");
 }
 
 static struct env_value
@@ -56,20 +68,22 @@ reference(struct lookup *l, const char *s, size_t *used)
 	return arena_strndup(l->arena, s + 1, (size_t)(close - s) - 1);
 }
 
-/* Appends what a reference stands for: an unresolved one stays as it is written. */
-static enum env_state
-append_variable(struct lookup *l, const char *name, size_t before, struct buf *out)
+/* Appends what a reference stands for: an unresolved one stays as it is written. *worst becomes the least known. */
+static void
+append_variable(struct lookup *l, const char *name, size_t before, struct buf *out, struct env_value *worst)
 {
-	struct env_value v;
+	struct env_value v = variable(l, name, before);
 
-	if (++l->steps > MAX_STEPS)
-		return ENV_UNKNOWN;
-	v = variable(l, name, before);
 	if (v.state == ENV_SET)
 		buf_adds(out, v.value);
 	else if (v.state == ENV_ABSENT)
 		buf_addf(out, "$(%s)", name);
-	return out->len > MAX_VALUE ? ENV_UNKNOWN : v.state;
+	else if (v.known)
+		buf_adds(out, v.known);
+	else
+		buf_addc(out, ENV_MASK);
+	if (v.state > worst->state)
+		*worst = v;
 }
 
 /* "$$" is a dollar, "$(NAME)" a reference, any other dollar itself. */
@@ -77,7 +91,8 @@ static struct env_value
 expand(struct lookup *l, const char *text, size_t before, unsigned line)
 {
 	AUTO(buf) struct buf out = {0};
-	enum env_state hidden = ENV_SET;
+	struct env_value worst = {.state = ENV_SET};
+	const char *whole;
 
 	while (*text) {
 		size_t plain = strcspn(text, "$"), used = 0;
@@ -89,21 +104,39 @@ expand(struct lookup *l, const char *text, size_t before, unsigned line)
 			break;
 		name = reference(l, text + 1, &used);
 		if (name) {
-			enum env_state state = append_variable(l, name, before, &out);
-
-			if (state == ENV_UNKNOWN)
-				return with_state(ENV_UNKNOWN, line);
-			if (state == ENV_HIDDEN)
-				hidden = ENV_HIDDEN;
+			if (++l->steps > MAX_STEPS)
+				return too_much(line);
+			append_variable(l, name, before, &out, &worst);
 			text += 1 + used;
 		} else {
 			buf_addc(&out, '$');
 			text += text[1] == '$' ? 2 : 1;
 		}
+		if (out.len > MAX_VALUE)
+			return too_much(line);
 	}
-	if (hidden == ENV_HIDDEN || out.len > MAX_VALUE)
-		return with_state(hidden == ENV_HIDDEN ? ENV_HIDDEN : ENV_UNKNOWN, line);
-	return set_to(arena_strndup(l->arena, buf_str(&out), out.len), line);
+	if (out.len > MAX_VALUE)
+		return too_much(line);
+	whole = arena_strndup(l->arena, buf_str(&out), out.len);
+	if (worst.state == ENV_SET)
+		return set_to(whole, line);
+	worst.line = line;
+	worst.known = whole;
+	return worst;
+}
+
+/* Why a ConfigMap, or one of its keys, says nothing. */
+static struct env_value
+unread_map(struct lookup *l, enum presence presence, const char *map, const char *key, unsigned line)
+{
+	const char *what = presence == PRESENCE_UNKNOWN ? "not read" : "not found";
+
+	if (presence == PRESENCE_THERE)
+		return unread(ENV_UNKNOWN, line, "ConfigMap",
+			      arena_printf(l->arena, "ConfigMap %s/%s, which has no text under key %s", l->namespace, map,
+					   key));
+	return unread(ENV_UNKNOWN, line, "ConfigMap",
+		      arena_printf(l->arena, "ConfigMap %s/%s, which was %s", l->namespace, map ? map : "(unnamed)", what));
 }
 
 /* A ConfigMap that is missing though it must not be keeps the container from starting: nobody sees a value. */
@@ -117,8 +150,8 @@ from_config_map(struct lookup *l, const struct env_var *e)
 	if (key && key->text)
 		return set_to(key->text, e->line);
 	if (presence == PRESENCE_UNKNOWN || !e->optional)
-		return with_state(ENV_UNKNOWN, e->line);
-	return with_state(ENV_ABSENT, 0);
+		return unread_map(l, presence, e->ref, e->key, e->line);
+	return absent();
 }
 
 static struct env_value
@@ -136,13 +169,17 @@ entry(struct lookup *l, size_t i)
 	case ENV_FIELD:
 		if (str_eq(e->key, "metadata.namespace"))
 			return set_to(l->namespace, e->line);
-		break;
+		return unread(ENV_HIDDEN, e->line, NULL,
+			      arena_printf(l->arena, "field %s of the pod, which is not known here", e->key ? e->key : ""));
 	case ENV_SECRET:
+		return unread(ENV_HIDDEN, e->line, "Secret",
+			      arena_printf(l->arena, "Secret %s/%s, which moat does not read", l->namespace,
+					   e->ref ? e->ref : "(unnamed)"));
 	case ENV_RESOURCE:
 	case ENV_OTHER:
 		break;
 	}
-	return with_state(ENV_HIDDEN, e->line);
+	return unread(ENV_HIDDEN, e->line, NULL, "a field of its container, which is not known here");
 }
 
 /* envFrom backwards, since a later source wins. Its values are taken as they are: no $(VAR) in them. */
@@ -160,13 +197,17 @@ from_sources(struct lookup *l, const char *name)
 		if (!from->config_map || !str_starts(name, from->prefix))
 			continue;
 		presence = config_map_find(l->fleet, l->namespace, from->config_map, &map);
-		if (presence == PRESENCE_UNKNOWN || (presence == PRESENCE_MISSING && !from->optional))
-			return with_state(ENV_UNKNOWN, from->line);
+		if (presence == PRESENCE_UNKNOWN || (presence == PRESENCE_MISSING && !from->optional)) {
+			struct env_value v = unread_map(l, presence, from->config_map, NULL, from->line);
+
+			v.perhaps = true;
+			return v;
+		}
 		key = presence == PRESENCE_THERE ? config_map_key(map, name + strlen(from->prefix)) : NULL;
 		if (key && key->text)
 			return set_to(key->text, from->line);
 	}
-	return with_state(ENV_ABSENT, 0);
+	return absent();
 }
 
 /* Does text begin with name in capitals, dashes as underscores? What follows, or NULL. */
@@ -236,16 +277,21 @@ service_variable(struct lookup *l, const struct service *s, const char *text)
 {
 	const struct service_port *port = port_by_variable(s, text);
 	const char *ip = s->n_cluster_ips ? s->cluster_ips[0] : NULL;
-	bool host = strcmp(text, "SERVICE_HOST") == 0;
-	const char *link = link_variable(l, s, text, ip ? ip : "");
+	const char *host = ip ? ip : arena_printf(l->arena, "%s.%s.svc", s->object.name, s->object.namespace);
+	struct env_value v = set_to(link_variable(l, s, text, host), 0);
 
-	if ((!port && !host && !link) || strcmp(s->type, "ExternalName") == 0)
-		return with_state(ENV_ABSENT, 0);
-	if (!ip)
-		return with_state(s->object.uid ? ENV_ABSENT : ENV_UNKNOWN, 0);
-	if (link)
-		return set_to(link, 0);
-	return set_to(port ? arena_printf(l->arena, "%d", port->port) : ip, 0);
+	if (!v.value && port)
+		v.value = arena_printf(l->arena, "%d", port->port);
+	if (!v.value && strcmp(text, "SERVICE_HOST") == 0)
+		v.value = host;
+	if (!v.value || strcmp(s->type, "ExternalName") == 0 || (!ip && s->object.uid))
+		return absent();
+	if (ip)
+		return v;
+	v = (struct env_value){.known = v.value, .state = ENV_UNKNOWN, .kind = "Service"};
+	v.cause = arena_printf(l->arena, "Service %s/%s, which has no clusterIP here", s->object.namespace,
+			       s->object.name);
+	return v;
 }
 
 /* The variable as this Service makes it. */
@@ -254,7 +300,7 @@ from_service(struct lookup *l, const struct service *s, const char *name)
 {
 	const char *rest = s ? behind_name(name, s->object.name) : NULL;
 
-	return rest && *rest == '_' ? service_variable(l, s, rest + 1) : with_state(ENV_ABSENT, 0);
+	return rest && *rest == '_' ? service_variable(l, s, rest + 1) : absent();
 }
 
 /* The first Service of a namespace, or where it would stand: they are sorted. */
@@ -284,7 +330,7 @@ from_services(struct lookup *l, const char *name)
 	const struct fleet *f = l->fleet;
 
 	if (!strstr(name, "_SERVICE_") && !strstr(name, "_PORT"))
-		return with_state(ENV_ABSENT, 0);
+		return absent();
 	for (size_t i = first_service(f, l->namespace); i < f->n_services; i++) {
 		struct env_value v;
 
@@ -330,4 +376,13 @@ env_expand(const struct fleet *f, const char *namespace, const struct container 
 	struct lookup l = {.fleet = f, .namespace = namespace, .container = c, .arena = a};
 
 	return expand(&l, text, c->n_env, 0);
+}
+
+const char *
+env_secret_source(const struct container *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_env_from; i++)
+		if (c->env_from[i].secret && str_starts(name, c->env_from[i].prefix))
+			return c->env_from[i].secret;
+	return NULL;
 }

@@ -146,6 +146,7 @@ fleet_new(struct fleet_input *in)
 	role_assign(f, in->objects);
 	set_up_pipelocks(f);
 	pair_assign(f);
+	role_note_unsure(f);
 	evaluate(f);
 	steps_assign_states(f);
 	take_warnings(f, in->objects);

@@ -103,6 +103,10 @@ struct workload {
 	/* A valid moat.dev/role on workload or template, followed or not (settings.trust_objects); NULL for none. */
 	const char *role_label;
 	bool restartable; /* Deployment, StatefulSet, DaemonSet */
+	/* What has no role, though a proxy variable that was not read could make it an agent; reason NULL: it is not so. */
+	struct {
+		const char *kind, *reason; /* of the object that would tell; words */
+	} unsure;
 
 	const struct egress *egress; /* agents, companions, scrapers; NULL: not evaluated (egress.h) */
 	const struct foreign_policy *foreign; /* the first of another engine that may select its pods; NULL */

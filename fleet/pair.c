@@ -9,7 +9,6 @@
 #include "base/str.h"
 #include "fleet/fleet_index.h"
 #include "fleet/image.h"
-#include "fleet/proxy.h"
 
 #define PROXY_NAME "pipelock.dev/proxy-name"
 #define PROXY_SERVICE "pipelock.dev/proxy-service"
@@ -37,11 +36,18 @@ looks_like_service(const struct fleet *f, const char *host)
 }
 
 static void
-follow_variable(const struct fleet *f, const struct workload *w, const struct proxy_var *v, struct proxy_target *t)
+follow_variable(const struct fleet *f, const struct workload *w, const struct container *c, const struct proxy_var *v,
+		struct proxy_target *t)
 {
 	const struct service *s;
 	struct workload *companion;
 
+	if (v->env.state == ENV_SET)
+		t->set = true;
+	else if (!t->unread_in) {
+		t->unread_in = c;
+		t->unread = *v;
+	}
 	if (t->companion || v->env.state != ENV_SET || !v->url.valid || v->url.loopback)
 		return;
 	s = fleet_resolve_host(f, w->namespace, v->url.host);
@@ -70,7 +76,7 @@ pair_proxy_target(const struct fleet *f, const struct workload *w, struct arena 
 				continue;
 			n = proxy_vars(f, w->namespace, c, kinds[k], scratch, vars);
 			for (size_t v = 0; v < n; v++)
-				follow_variable(f, w, &vars[v], &target);
+				follow_variable(f, w, c, &vars[v], &target);
 		}
 	}
 	return target;

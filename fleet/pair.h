@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "fleet/fleet.h"
+#include "fleet/proxy.h"
 
 /* Where HTTPS_PROXY and HTTP_PROXY of a workload's main containers lead. */
 struct proxy_target {
@@ -12,6 +13,10 @@ struct proxy_target {
 	const struct service *service; /* through which; else the first Service named, whatever it leads to; NULL */
 	/* The first host named that has the form of a Service's and is none, in scratch; NULL. */
 	const char *missing;
+	/* The first variable that was not read, and its container; NULL when all of them were. */
+	const struct container *unread_in;
+	struct proxy_var unread;
+	bool set; /* one of them is known */
 };
 
 /* Wants companions to be known. */

@@ -200,6 +200,23 @@ static const char *const names[][2] = {
 	[PROXY_NO] = {"NO_PROXY", "no_proxy"},
 };
 
+/* Where a variable leads is judged even if its user and password come from a Secret. */
+static void
+read_url(struct arena *a, struct proxy_var *v)
+{
+	const char *text = v->env.state == ENV_SET ? v->env.value : v->env.known;
+	struct proxy_url url;
+
+	if (!text)
+		return;
+	url = proxy_url_parse(a, text);
+	if (v->env.state != ENV_SET && !url.valid)
+		return;
+	v->url = url;
+	v->env.state = ENV_SET;
+	v->env.value = text;
+}
+
 size_t
 proxy_vars(const struct fleet *f, const char *namespace, const struct container *c, enum proxy_kind kind,
 	   struct arena *a, struct proxy_var out[2])
@@ -213,8 +230,8 @@ proxy_vars(const struct fleet *f, const char *namespace, const struct container 
 		if (v.env.state == ENV_ABSENT ||
 		    (v.env.state == ENV_SET && !v.env.value[strspn(v.env.value, " \t")]))
 			continue;
-		if (v.env.state == ENV_SET && kind != PROXY_NO)
-			v.url = proxy_url_parse(a, v.env.value);
+		if (kind != PROXY_NO)
+			read_url(a, &v);
 		out[n++] = v;
 	}
 	return n;

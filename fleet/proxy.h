@@ -25,6 +25,10 @@ struct proxy_url proxy_url_parse(struct arena *a, const char *url);
 /* One spelling of a variable that is set. */
 struct proxy_var {
 	const char *name; /* "HTTPS_PROXY", "https_proxy" */
+	/*
+	 * A URL of which host and port are known is ENV_SET whatever else is hidden (a password of a Secret): value
+	 * then has ENV_MASK in it.
+	 */
 	struct env_value env;
 	struct proxy_url url; /* when env.state is ENV_SET; not for NO_PROXY */
 };

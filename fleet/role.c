@@ -5,6 +5,7 @@
 
 #include "base/attr.h"
 #include "base/str.h"
+#include "fleet/config_map.h"
 #include "fleet/fleet_index.h"
 #include "fleet/image.h"
 #include "fleet/pair.h"
@@ -173,6 +174,90 @@ role_assign(struct fleet *f, struct object_set *set)
 	f->agents = list_role(f, ROLE_AGENT, &f->n_agents);
 	f->companions = list_role(f, ROLE_COMPANION, &f->n_companions);
 	f->scrapers = list_role(f, ROLE_SCRAPER, &f->n_scrapers);
+}
+
+/* A companion in the workload's namespace; `idle`: one that no agent is paired with. NULL for none. */
+static const struct workload *
+companion_near(const struct fleet *f, const struct workload *w, bool idle)
+{
+	size_t n;
+	const struct workload *near = fleet_namespace(f, w->namespace, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (near[i].role == ROLE_COMPANION && !(idle && near[i].n_agents))
+			return &near[i];
+	return NULL;
+}
+
+static void
+note_unsure(struct fleet *f, struct workload *w, const char *kind, const char *why)
+{
+	w->unsure.kind = arena_strdup(&f->arena, kind ? kind : w->kind);
+	w->unsure.reason = arena_printf(&f->arena,
+					"%s %s/%s may be an agent and is not judged: %s; label it moat.dev/role: agent "
+					"(or none)",
+					w->kind, w->namespace, w->name, why);
+}
+
+/*
+ * Of a variable that is there it has to be said. A ConfigMap under envFrom may hold anything: it counts where a
+ * companion is near, and where ConfigMaps were read at all (else the audit says that, once).
+ */
+static void
+note_unread(struct fleet *f, struct workload *w, const struct proxy_target *t, struct arena *scratch)
+{
+	const struct env_value *v = &t->unread.env;
+
+	if (v->perhaps && (!companion_near(f, w, false) || config_maps_unread(f, w->namespace)))
+		return;
+	note_unsure(f, w, v->kind,
+		    arena_printf(scratch, "%s of container %s %s from %s", t->unread.name, t->unread_in->name,
+				 v->perhaps ? "may come" : "comes", v->cause));
+}
+
+/*
+ * Nearly everything takes a Secret under envFrom: that counts only where a companion without any agent stands beside,
+ * so that somebody here has to be meant.
+ */
+static void
+note_secret(struct fleet *f, struct workload *w, struct arena *scratch)
+{
+	const struct workload *companion = companion_near(f, w, true);
+	const struct pod_spec *spec = &w->template->spec;
+
+	for (size_t i = 0; companion && i < spec->n_containers; i++) {
+		const struct container *c = &spec->containers[i];
+		const char *secret = env_secret_source(c, "HTTPS_PROXY");
+
+		if (!secret || !is_worker(c))
+			continue;
+		note_unsure(f, w, "Secret",
+			    arena_printf(scratch,
+					 "Secret %s under envFrom of container %s, which moat does not read, could set "
+					 "HTTPS_PROXY, and companion %s has no agent",
+					 secret, c->name, companion->name));
+		return;
+	}
+}
+
+void
+role_note_unsure(struct fleet *f)
+{
+	AUTO(arena) struct arena scratch = {0};
+
+	for (size_t i = 0; f->n_companions && i < f->n_workloads; i++) {
+		struct workload *w = &f->workloads[i];
+		struct proxy_target target;
+
+		if (w->role_reason != ROLE_BY_NOTHING)
+			continue;
+		target = pair_proxy_target(f, w, &scratch);
+		if (target.unread_in)
+			note_unread(f, w, &target, &scratch);
+		else if (!target.set)
+			note_secret(f, w, &scratch);
+		arena_reset(&scratch);
+	}
 }
 
 static bool

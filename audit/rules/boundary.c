@@ -88,14 +88,17 @@ const struct rule rule_sidecar_in_pod = {
  * no-companion
  */
 
-enum hint { HINT_NONE, HINT_HIDDEN, HINT_UNKNOWN };
+struct unseen {
+	const struct container *container; /* NULL: all is seen */
+	struct proxy_var var; /* the least known one */
+};
 
 /* Could a proxy variable that moat does not see name a companion? */
-static enum hint
-unseen_proxy(struct audit_run *run, const struct workload *w, const struct container **where)
+static struct unseen
+unseen_proxy(struct audit_run *run, const struct workload *w)
 {
 	const struct pod_spec *s = &w->template->spec;
-	enum hint hint = HINT_NONE;
+	struct unseen least = {.var.env.state = ENV_SET};
 
 	for (size_t i = 0; i < s->n_containers; i++) {
 		const struct container *c = &s->containers[i];
@@ -105,18 +108,11 @@ unseen_proxy(struct audit_run *run, const struct workload *w, const struct conta
 		if (c->class != CONTAINER_MAIN)
 			continue;
 		n = proxy_vars(audit_fleet(run), w->namespace, c, PROXY_HTTPS, audit_scratch(run), vars);
-		for (size_t j = 0; j < n; j++) {
-			enum hint h = vars[j].env.state == ENV_UNKNOWN  ? HINT_UNKNOWN
-				      : vars[j].env.state == ENV_HIDDEN ? HINT_HIDDEN
-									: HINT_NONE;
-
-			if (h > hint) {
-				hint = h;
-				*where = c;
-			}
-		}
+		for (size_t j = 0; j < n; j++)
+			if (vars[j].env.state > least.var.env.state)
+				least = (struct unseen){c, vars[j]};
 	}
-	return hint;
+	return least;
 }
 
 static size_t
@@ -131,18 +127,18 @@ companions_near(const struct audit_run *run, const struct workload *w)
 }
 
 static const char *
-lone_evidence(struct audit_run *run, const struct workload *w, const struct container *hidden)
+lone_evidence(struct audit_run *run, const struct workload *w, const struct unseen *hidden)
 {
 	size_t near = companions_near(run, w);
 
 	if (w->wanted_companion)
 		return audit_printf(run, "it names %s, which is not there or is no companion",
 				    w->wanted_companion);
-	if (hidden)
+	if (hidden->container)
 		return audit_printf(run,
-				    "HTTPS_PROXY of container %s comes from a Secret, which moat never reads: "
+				    "%s of container %s comes from %s: "
 				    "if it names a companion, annotate the workload with pipelock.dev/proxy-name",
-				    hidden->name);
+				    hidden->var.name, hidden->container->name, hidden->var.env.cause);
 	return near ? audit_printf(run, "nothing says which of the %zu companions in namespace %s is its", near,
 				   w->namespace)
 		    : NULL;
@@ -167,20 +163,19 @@ give_companion(struct audit_run *run, const struct workload *w)
 static void
 no_companion(struct audit_run *run, const struct workload *w)
 {
-	const struct container *where = NULL;
-	enum hint hint;
+	struct unseen unseen;
 
 	if (w->companion || w->pipelock)
 		return;
-	hint = unseen_proxy(run, w, &where);
-	if (hint == HINT_UNKNOWN) {
-		rule_env_unknown(run, w, where);
+	unseen = unseen_proxy(run, w);
+	if (unseen.var.env.state == ENV_UNKNOWN) {
+		rule_env_unknown(run, w, unseen.container, unseen.var.name, &unseen.var.env, NULL);
 		return;
 	}
 	audit_report(run, w, &(struct finding_args){
 		.message = audit_printf(run, "%s has neither a companion nor a sidecar: nothing scans or stops "
 			"what this agent sends", rule_workload(run, w)),
-		.evidence = lone_evidence(run, w, where),
+		.evidence = lone_evidence(run, w, &unseen),
 		.fix = give_companion(run, w),
 	});
 }

@@ -45,11 +45,12 @@ rule_proxy_url(struct audit_run *run, const struct workload *agent)
 }
 
 void
-rule_env_unknown(struct audit_run *run, const struct workload *w, const struct container *c)
+rule_env_unknown(struct audit_run *run, const struct workload *w, const struct container *c, const char *name,
+		 const struct env_value *v, const char *hint)
 {
-	audit_unknown(run, w, "ConfigMap",
-		      audit_printf(run, "container %s of %s takes env from a ConfigMap that was not read", c->name,
-				   rule_workload(run, w)));
+	audit_unknown(run, w, v->kind ? v->kind : w->kind,
+		      audit_printf(run, "%s of container %s of %s %s from %s%s%s", name, c->name, rule_workload(run, w),
+				   v->perhaps ? "may come" : "comes", v->cause, hint ? ": " : "", hint ? hint : ""));
 }
 
 bool

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "audit/rule.h"
+#include "fleet/env.h"
 
 /* "Deployment research/scout" */
 const char *rule_workload(struct audit_run *run, const struct workload *w);
@@ -16,8 +17,9 @@ const char *rule_spec_path(const struct workload *w);
  * Service is known. NULL without a companion.
  */
 const char *rule_proxy_url(struct audit_run *run, const struct workload *agent);
-/* For env_lookup's ENV_UNKNOWN: says that the container's env was not all read. */
-void rule_env_unknown(struct audit_run *run, const struct workload *w, const struct container *c);
+/* For a variable that is ENV_UNKNOWN or ENV_HIDDEN: says what was not read. hint follows it; NULL for none. */
+void rule_env_unknown(struct audit_run *run, const struct workload *w, const struct container *c, const char *name,
+		      const struct env_value *v, const char *hint);
 
 /*
  * Do the fields of p->config say how Pipelock runs? Not when its ConfigMap is missing (config-missing says so),

@@ -244,20 +244,17 @@ const struct rule rule_companion_vpn = {
 
 #define TOKEN_VARIABLE "PIPELOCK_KILLSWITCH_API_TOKEN"
 
-/* Where a token comes from, in words; NULL when there is none. *unknown: it may come from what was not read. */
+/* Where a token comes from, in words; NULL when there is none. *v is the variable that could hold one. */
 static const char *
-token_source(struct audit_run *run, const struct workload *w, bool *unknown)
+token_source(struct audit_run *run, const struct workload *w, struct env_value *v)
 {
 	const struct pipelock *p = w->pipelock;
-	struct env_value v;
-
-	*unknown = false;
+	*v = (struct env_value){.state = ENV_ABSENT};
 	if (p->config.has_kill_switch_token)
 		return "kill_switch.api_token is set";
-	v = env_lookup(audit_fleet(run), w->namespace, p->container, TOKEN_VARIABLE, audit_scratch(run));
-	if (v.state == ENV_HIDDEN || (v.state == ENV_SET && *v.value))
+	*v = env_lookup(audit_fleet(run), w->namespace, p->container, TOKEN_VARIABLE, audit_scratch(run));
+	if (v->state == ENV_HIDDEN || (v->state == ENV_SET && *v->value))
 		return "env " TOKEN_VARIABLE " is set";
-	*unknown = v.state == ENV_UNKNOWN;
 	return NULL;
 }
 
@@ -266,13 +263,13 @@ kill_switch_exposed(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 	const char *source;
-	bool unknown;
+	struct env_value token;
 
 	if (p->config.kill_switch_listen || !field_speaks(run, w, p->config.kill_switch_line))
 		return;
-	source = token_source(run, w, &unknown);
-	if (unknown)
-		rule_env_unknown(run, w, p->container);
+	source = token_source(run, w, &token);
+	if (token.state == ENV_UNKNOWN)
+		rule_env_unknown(run, w, p->container, TOKEN_VARIABLE, &token, NULL);
 	if (!source)
 		return;
 	audit_report(run, w, &(struct finding_args){

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Do the agent's clients go to the companion: HTTPS_PROXY and NO_PROXY of each container. */
+#include <strings.h>
+
 #include "audit/rules/common.h"
 #include "base/str.h"
 #include "fleet/proxy.h"
@@ -27,17 +29,12 @@ each_client(struct audit_run *run, const struct workload *w, enum proxy_kind kin
 static bool
 unseen(struct audit_run *run, const struct workload *w, const struct container *c, const struct proxy_var *v)
 {
-	if (v->env.state == ENV_UNKNOWN)
-		rule_env_unknown(run, w, c);
-	else if (v->env.state == ENV_HIDDEN)
-		audit_unknown(run, w, "Secret",
-			      audit_printf(run,
-					   "%s of container %s of %s comes from a Secret or a field, "
-					   "which moat does not read: write it as a plain value, a "
-					   "companion's URL is no secret",
-					   v->name, c->name, rule_workload(run, w)));
-	else
+	static const char hint[] = "write host and port as plain text, and $(NAME) for what is secret (user, password)";
+
+	if (v->env.state == ENV_SET)
 		return false;
+	rule_env_unknown(run, w, c, v->name, &v->env,
+			 v->env.state == ENV_HIDDEN && strcasecmp(v->name, "NO_PROXY") != 0 ? hint : NULL);
 	return true;
 }
 
@@ -60,6 +57,19 @@ set_env(struct audit_run *run, const struct workload *w, const struct container 
  * proxy-env-missing
  */
 
+/* A Secret under envFrom is no proof of a proxy variable; who reads the finding is told to look there. */
+static const char *
+missing_evidence(struct audit_run *run, const struct container *c)
+{
+	const char *secret = env_secret_source(c, "HTTPS_PROXY");
+
+	if (!secret)
+		secret = env_secret_source(c, "https_proxy");
+	return secret ? audit_printf(run, "nothing that moat reads sets it; Secret %s under envFrom, which moat does not "
+				     "read, could: host and port of a companion belong in plain text", secret)
+		      : NULL;
+}
+
 static void
 report_missing(struct audit_run *run, const struct workload *w, const struct container *c)
 {
@@ -69,6 +79,7 @@ report_missing(struct audit_run *run, const struct workload *w, const struct con
 		.message = audit_printf(run, "container %s of %s has no HTTPS_PROXY: its clients dial the "
 			"internet directly instead of companion %s", c->name, rule_workload(run, w),
 			rule_workload(run, w->companion)),
+		.evidence = missing_evidence(run, c),
 		.fix = set_env(run, w, c, "HTTPS_PROXY"),
 	});
 }
@@ -129,7 +140,7 @@ const struct rule rule_proxy_env_missing = {
 	       "later (a tool server, a second worker) are the usual ones: environment is per "
 	       "container. An empty https_proxy counts too: clients that look at it first, "
 	       "curl and Python among them, take it for \"no proxy\".",
-	.evidence = "The container, and the variable that is set to nothing",
+	.evidence = "The container; the variable that is set to nothing; a Secret under envFrom that could set it",
 	.fix = "Set HTTPS_PROXY (and HTTP_PROXY and http_proxy, since curl reads only the lower-case "
 	       "one for http:// URLs) to the companion's Service in each main container. Log and "
 	       "metrics helpers need none.",

@@ -493,6 +493,52 @@ a_proxy_in_a_secret(void **state)
 	assert_int_equal(audit_exit_status(w.audit, SEV_HIGH), 4);
 }
 
+#define BYSTANDER(spec) \
+	"---\napiVersion: v1\nkind: Pod\nmetadata: {name: x, namespace: research}\n" \
+	"spec:\n  containers:\n  - name: c\n    image: app\n    " spec "\n"
+
+/* What may be an agent for all that was read is said; what nobody has reason to take for one is not. */
+static void
+an_agent_nobody_sees(void **state)
+{
+	static const struct {
+		const char *spec, *kind; /* kind NULL: nothing is said */
+		bool busy; /* the companion has an agent already */
+	} cases[] = {
+		{"env: [{name: HTTPS_PROXY, valueFrom: {secretKeyRef: {name: s, key: k}}}]", "Secret", true},
+		{"env: [{name: N, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}, {name: http_proxy, value: "
+		 "'http://$(N):8888'}]", "Pod", true},
+		{"env: [{name: HTTPS_PROXY, valueFrom: {configMapKeyRef: {name: no, key: k}}}]", "ConfigMap", true},
+		{"envFrom: [{configMapRef: {name: no}}]", "ConfigMap", true},
+		{"envFrom: [{configMapRef: {name: no, optional: true}}]", NULL, false},
+		{"envFrom: [{secretRef: {name: s}}]", "Secret", false},
+		{"envFrom: [{secretRef: {name: s}}]", NULL, true},
+		{"envFrom: [{prefix: DB_, secretRef: {name: s}}]", NULL, false},
+		{"env: [{name: HTTPS_PROXY, value: 'http://proxy.corp:3128'}]\n    envFrom: [{secretRef: {name: s}}]", NULL,
+		 false},
+		{"env: [{name: PASSWORD, valueFrom: {secretKeyRef: {name: s, key: k}}}]", NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		WORLD;
+		AUTO(buf) struct buf yaml = {0};
+
+		buf_adds(&yaml, CONFIG("research", GOOD_CONFIG) COMPANION("research", "pipelock", ""));
+		if (cases[i].busy)
+			buf_adds(&yaml, AGENT("research", "scout", "", "hostPID: false", PROXY("pipelock")));
+		buf_addf(&yaml, BYSTANDER("%s"), cases[i].spec);
+		look(&w, buf_str(&yaml));
+		assert_int_equal(w.audit->n_gaps, cases[i].kind ? 1 : 0);
+		if (!cases[i].kind)
+			continue;
+		assert_string_equal(w.audit->gaps[0].kind, cases[i].kind);
+		assert_string_equal(w.audit->gaps[0].namespace, "research");
+		assert_non_null(strstr(w.audit->gaps[0].reason, "Pod research/x may be an agent"));
+		assert_false(w.audit->complete);
+	}
+}
+
 static void
 a_companion_by_label_alone(void **state)
 {
@@ -794,6 +840,7 @@ main(void)
 		cmocka_unit_test(findings_outweigh_gaps),
 		cmocka_unit_test(a_gap_of_one_namespace),
 		cmocka_unit_test(a_proxy_in_a_secret),
+		cmocka_unit_test(an_agent_nobody_sees),
 		cmocka_unit_test(a_companion_by_label_alone),
 		cmocka_unit_test(an_annotation),
 		cmocka_unit_test(objects_not_trusted),

@@ -196,6 +196,63 @@ what_is_not_read(void **state)
 		 "from-one");
 }
 
+/* What is known of A, and why the rest is not. */
+static void
+check_known(const char *env, const char *known, const char *kind, const char *cause)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf yaml = {0};
+	struct fleet *f;
+	struct env_value v;
+
+	buf_addf(&yaml, POD "%s" MAPS SERVICES, env);
+	f = fixture(buf_str(&yaml));
+	v = look(f, "A", &a);
+	assert_true(v.state == ENV_HIDDEN || v.state == ENV_UNKNOWN);
+	assert_true(known ? str_eq(v.known, known) : !v.known);
+	assert_true(kind ? str_eq(v.kind, kind) : !v.kind);
+	assert_string_equal(v.cause, cause);
+	fleet_unref(f);
+}
+
+static void
+what_is_known_of_it(void **state)
+{
+#define SECRET "    env:\n    - {name: S, valueFrom: {secretKeyRef: {name: s, key: k}}}\n"
+#define A_IS(value) "    - {name: A, value: '" value "'}\n"
+	static const char secret[] = "Secret a/s, which moat does not read";
+
+	(void)state;
+	check_known(SECRET A_IS("http://u:$(S)@x:1"), "http://u:\x1a@x:1", "Secret", secret);
+	check_known(SECRET A_IS("$(S)"), "\x1a", "Secret", secret);
+	check_known(SECRET "    - {name: B, value: 'u:$(S)'}\n" A_IS("$(B)@x"), "u:\x1a@x", "Secret", secret);
+	check_known("    env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]\n", NULL, "Secret", secret);
+	check_known("    env: [{name: A, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}]\n", NULL, NULL,
+		    "field status.hostIP of the pod, which is not known here");
+	check_known("    env:\n" A_IS("http://$(NEW_SERVICE_HOST):$(NEW_SERVICE_PORT)"), "http://new.a.svc:1", "Service",
+		    "Service a/new, which has no clusterIP here");
+	check_known("    env: [{name: A, valueFrom: {configMapKeyRef: {name: no, key: k}}}]\n", NULL, "ConfigMap",
+		    "ConfigMap a/no, which was not found");
+	check_known("    env: [{name: A, valueFrom: {configMapKeyRef: {name: one, key: k}}}]\n", NULL, "ConfigMap",
+		    "ConfigMap a/one, which has no text under key k");
+	check_known("    envFrom: [{configMapRef: {name: no}}]\n", NULL, "ConfigMap",
+		    "ConfigMap a/no, which was not found");
+#undef SECRET
+#undef A_IS
+}
+
+static void
+secrets_under_env_from(void **state)
+{
+	struct fleet *f = fixture(POD "    envFrom: [{prefix: X_, secretRef: {name: x}}, {secretRef: {name: s}}]\n");
+	const struct container *c = &fixture_workload(f, "p")->template->spec.containers[0];
+
+	(void)state;
+	assert_string_equal(env_secret_source(c, "A"), "s");
+	assert_string_equal(env_secret_source(c, "X_A"), "x");
+	fleet_unref(f);
+}
+
 static void
 config_maps_that_could_not_be_read(void **state)
 {
@@ -298,6 +355,8 @@ main(void)
 		cmocka_unit_test(config_map_keys),
 		cmocka_unit_test(whole_config_maps),
 		cmocka_unit_test(what_is_not_read),
+		cmocka_unit_test(what_is_known_of_it),
+		cmocka_unit_test(secrets_under_env_from),
 		cmocka_unit_test(config_maps_that_could_not_be_read),
 		cmocka_unit_test(service_variables),
 		cmocka_unit_test(bombs),
