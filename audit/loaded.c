@@ -4,9 +4,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-/* The kubelet brings a change into the pod's files after up to 66 s, and a container may start in between. */
-#define SETTLED INT64_C(120) /* seconds */
-
 static bool
 follows(const struct config_source *s)
 {
@@ -18,7 +15,7 @@ by_start(int64_t started_at, int64_t changed_at, const struct config_source *s)
 {
 	if (started_at == CLOCK_UNKNOWN)
 		return LOADED_UNKNOWN;
-	if (started_at >= changed_at + SETTLED)
+	if (started_at >= changed_at + LOADED_SETTLED)
 		return LOADED_CURRENT;
 	return started_at < changed_at && !follows(s) ? LOADED_STALE : LOADED_UNKNOWN;
 }

@@ -3,7 +3,12 @@
 #ifndef AUDIT_LOADED_H
 #define AUDIT_LOADED_H
 
+#include <stdint.h>
+
 #include "fleet/fleet.h"
+
+/* Seconds: the kubelet brings a change into the pod's files after up to 66 s, and a container may start in between. */
+#define LOADED_SETTLED INT64_C(120)
 
 enum loaded {
 	LOADED_UNKNOWN, /* no running pod, no times, or a mount that follows and a process that may not have looked */

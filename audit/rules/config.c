@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/loaded.h"
 #include "audit/rules/common.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -268,7 +269,7 @@ stalest(const struct workload *w, const char *container, int64_t changed_at, int
 	return worst;
 }
 
-static void
+static bool
 report_stale(struct audit_run *run, const struct workload *w, const struct config_source *s,
 	     const struct config_map *m, const char *how)
 {
@@ -278,7 +279,7 @@ report_stale(struct audit_run *run, const struct workload *w, const struct confi
 	const struct pod *pod = stalest(w, s->container->name, m->data_changed_at, &started_at, &n);
 
 	if (!pod)
-		return;
+		return false;
 	clock_format(m->data_changed_at, changed);
 	clock_format(started_at, started);
 	audit_report(run, w,
@@ -300,6 +301,57 @@ report_stale(struct audit_run *run, const struct workload *w, const struct confi
 						 "the next edit arrives.",
 						 restart_command(run, w), s->config_map),
 		     });
+	return true;
+}
+
+/* Of the running containers of that name the one that started first; CLOCK_UNKNOWN without one. */
+static int64_t
+first_start(const struct workload *w, const char *container)
+{
+	int64_t first = CLOCK_UNKNOWN;
+
+	for (size_t i = 0; i < w->n_pods; i++) {
+		const struct container_status *s = status_of(w->pods[i], container);
+
+		if (w->pods[i]->finished || !s || !s->running || s->started_at == CLOCK_UNKNOWN)
+			continue;
+		if (first == CLOCK_UNKNOWN || s->started_at < first)
+			first = s->started_at;
+	}
+	return first;
+}
+
+/* Are there to be pods of it, whether or not the source shows them? */
+static bool
+is_to_run(const struct workload *w)
+{
+	return w->restartable && w->desired != 0;
+}
+
+/* Times alone cannot say that what runs is current: only Pipelock's log can, and it is not among what was read. */
+static void
+note_undecided(struct audit_run *run, const struct workload *w, const struct config_source *s,
+	       const struct config_map *m)
+{
+	int64_t started_at = first_start(w, s->container->name);
+
+	if (!w->n_pods && is_to_run(w))
+		audit_not_applicable(run, w, "no pod of it was seen: which config it runs, no log was read to say");
+	if (started_at == CLOCK_UNKNOWN)
+		return;
+	if (m->data_changed_at == CLOCK_UNKNOWN)
+		audit_not_applicable(run, w,
+				     audit_printf(run,
+						  "when ConfigMap %s changed is not known (kubectl get "
+						  "--show-managed-fields tells), and no log was read",
+						  s->config_map));
+	else if (started_at < m->data_changed_at + LOADED_SETTLED)
+		audit_not_applicable(run, w,
+				     audit_printf(run,
+						  "ConfigMap %s changed after container %s started, or less than two "
+						  "minutes before: whether it was loaded only its log says, and no log "
+						  "was read",
+						  s->config_map, s->container->name));
 }
 
 /* How a source is held that cannot follow its ConfigMap; NULL: it can. */
@@ -312,23 +364,36 @@ how_held(const struct config_source *s)
 }
 
 static void
+check_stale(struct audit_run *run, const struct workload *w, const struct config_source *s,
+	    const struct config_map *m)
+{
+	const char *how = how_held(s);
+	bool timed = how && m->data_changed_at != CLOCK_UNKNOWN; /* then times tell */
+
+	if (timed && report_stale(run, w, s, m, how))
+		return;
+	if (timed && !w->n_pods && is_to_run(w))
+		audit_unknown(run, w, "Pod",
+			      audit_printf(run, "no pod of %s was seen: which config it runs is not known",
+					   rule_workload(run, w)));
+	else
+		note_undecided(run, w, s, m);
+}
+
+static void
 config_stale(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 
+	if (p->config_hidden)
+		audit_not_applicable(run, w, p->config_hidden);
 	for (size_t i = 0; i < p->n_sources; i++) {
 		const struct config_source *s = &p->sources[i];
-		const char *how = how_held(s);
 		const struct config_map *m =
 			s->config_map ? fleet_config_map(audit_fleet(run), w->namespace, s->config_map) : NULL;
 
-		if (!how || !m || m->data_changed_at == CLOCK_UNKNOWN)
-			continue;
-		report_stale(run, w, s, m, how);
-		if (!w->n_pods && w->restartable && w->desired != 0)
-			audit_unknown(run, w, "Pod",
-				      audit_printf(run, "no pod of %s was seen: which config it runs is not known",
-						   rule_workload(run, w)));
+		if (m)
+			check_stale(run, w, s, m);
 	}
 }
 

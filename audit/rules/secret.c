@@ -102,6 +102,25 @@ note_unread_config(struct audit_run *run, const struct workload *w)
 }
 
 /*
+ * What cannot be told of a key: its mode, as the config names the key and was not read, or who reads it, as the image
+ * decides. Where the config should have been read the audit is incomplete.
+ */
+static void
+note_undecided(struct audit_run *run, const struct workload *w, const struct secret_mount *s)
+{
+	const char *key = audit_printf(run, "Secret %s at %s: %s", s->secret, s->path,
+				       s->reason ? s->reason : "what decides is not known");
+
+	if (s->verdict == SECRET_DEPENDS)
+		audit_not_applicable(run, w,
+				     audit_printf(run, "%s; securityContext.fsGroup on the pod makes it certain", key));
+	else if (fleet_missing_facts(audit_fleet(run), FACT_CONFIG_MAPS, FACT_UNREADABLE))
+		audit_unknown(run, w, "ConfigMap", audit_printf(run, "%s: %s", rule_workload(run, w), key));
+	else
+		audit_not_applicable(run, w, key);
+}
+
+/*
  * secret-mode-exposed
  */
 
@@ -113,6 +132,8 @@ secret_mode_exposed(struct audit_run *run, const struct workload *w)
 	for (size_t i = 0; i < p->n_secrets; i++) {
 		const struct secret_mount *s = &p->secrets[i];
 
+		if (s->verdict == SECRET_UNKNOWN)
+			note_undecided(run, w, s);
 		if (s->verdict != SECRET_EXPOSED)
 			continue;
 		report_secret(run, w, s,
@@ -154,6 +175,8 @@ secret_unreadable(struct audit_run *run, const struct workload *w)
 	for (size_t i = 0; i < p->n_secrets; i++) {
 		const struct secret_mount *s = &p->secrets[i];
 
+		if (s->verdict == SECRET_UNKNOWN || s->verdict == SECRET_DEPENDS)
+			note_undecided(run, w, s);
 		if (s->verdict != SECRET_UNREADABLE)
 			continue;
 		report_secret(run, w, s,
