@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "fleet/endpoint.h"
 #include "fleet/fleet_index.h"
 #include "fleet/image.h"
 
@@ -52,8 +53,10 @@ follow_variable(const struct fleet *f, const struct workload *w, const struct co
 		return;
 	s = fleet_resolve_host(f, w->namespace, v->url.host);
 	companion = s ? fleet_companion_behind(f, s) : NULL;
-	if (companion || !t->service)
+	if (companion || !t->service) {
 		t->service = s;
+		t->port = v->url.port;
+	}
 	t->companion = companion;
 	if (!s && !t->missing && looks_like_service(f, v->url.host))
 		t->missing = v->url.host;
@@ -97,6 +100,7 @@ struct declared {
 	const char *name, *host; /* as written; NULL */
 	struct workload *companion;
 	const struct service *service;
+	int port; /* of the Service */
 };
 
 /* A companion by "name" or "namespace/name". */
@@ -114,15 +118,18 @@ named_companion(const struct fleet *f, const struct workload *w, const char *nam
 static struct declared
 read_annotations(const struct fleet *f, const struct workload *w, struct arena *scratch)
 {
-	const char *url = annotation(w, PROXY_SERVICE);
+	const char *text = annotation(w, PROXY_SERVICE);
 	struct declared d = {.name = annotation(w, PROXY_NAME)};
 	struct workload *behind;
+	struct proxy_url url;
 
 	if (d.name)
 		d.companion = named_companion(f, w, d.name, scratch);
-	if (!url)
+	if (!text)
 		return d;
-	d.host = proxy_url_parse(scratch, url).host;
+	url = proxy_url_parse(scratch, text);
+	d.host = url.host;
+	d.port = url.port;
 	d.service = fleet_resolve_host(f, w->namespace, d.host);
 	behind = d.service ? fleet_companion_behind(f, d.service) : NULL;
 	if (behind && !(d.companion && fleet_selects(d.service, d.companion)))
@@ -171,32 +178,19 @@ is_broken(const struct fleet *f, const struct service *s, const struct workload 
 	return s && strcmp(s->object.namespace, companion->namespace) == 0 && selects_nothing(f, s);
 }
 
-static int
-target_number(const struct service_port *p, const struct pod_spec *spec)
-{
-	if (!p->target_name)
-		return p->target_port;
-	for (size_t i = 0; i < spec->n_containers; i++)
-		for (size_t k = 0; k < spec->containers[i].n_ports; k++)
-			if (str_eq(spec->containers[i].ports[k].name, p->target_name))
-				return spec->containers[i].ports[k].port;
-	return 0;
-}
-
 static bool
 reaches_listener(const struct service *s, const struct workload *companion)
 {
 	int port = companion->pipelock ? companion->pipelock->listen_port : 0;
 
 	for (size_t i = 0; i < s->n_ports; i++)
-		if (port && target_number(&s->ports[i], &companion->template->spec) == port)
+		if (port && endpoint_target(&s->ports[i], companion) == port)
 			return true;
 	return false;
 }
 
-/* Among the Services of its namespace: one that reaches the proxy, of its own name if it can be. */
-static const struct service *
-find_service(const struct fleet *f, const struct workload *companion)
+const struct service *
+pair_service(const struct fleet *f, const struct workload *companion)
 {
 	const struct service *own = fleet_service(f, companion->namespace, companion->name), *best = NULL;
 	const struct service *const *services;
@@ -235,23 +229,28 @@ service_of_companion(struct pairing *p, const struct workload *companion)
 	struct found *found = &p->services[companion - p->f->workloads];
 
 	if (!found->known)
-		*found = (struct found){true, find_service(p->f, companion)};
+		*found = (struct found){true, pair_service(p->f, companion)};
 	return found->service;
 }
 
 /* The agent's own proxy variables first, as its traffic takes them; then what the annotation says. */
-static const struct service *
-choose_service(struct pairing *p, const struct workload *w, const struct declared *d, const struct proxy_target *t)
+static void
+choose_service(struct pairing *p, struct workload *w, const struct declared *d, const struct proxy_target *t)
 {
 	const struct service *const named[] = {t->service, d->service};
+	const int ports[] = {t->port, d->port};
 
-	for (size_t i = 0; i < COUNT_OF(named); i++)
-		if (named[i] && fleet_selects(named[i], w->companion))
-			return named[i];
-	for (size_t i = 0; i < COUNT_OF(named); i++)
+	for (size_t i = 0; i < COUNT_OF(named) && !w->service; i++) {
+		if (named[i] && fleet_selects(named[i], w->companion)) {
+			w->service = named[i];
+			w->service_port = ports[i];
+		}
+	}
+	for (size_t i = 0; i < COUNT_OF(named) && !w->service; i++)
 		if (is_broken(p->f, named[i], w->companion))
-			return named[i];
-	return service_of_companion(p, w->companion);
+			w->service = named[i];
+	if (!w->service)
+		w->service = service_of_companion(p, w->companion);
 }
 
 static const char *
@@ -278,7 +277,7 @@ pair_agent(struct pairing *p, struct workload *w)
 
 	choose_companion(p->f, w, &declared, &target);
 	if (w->companion)
-		w->service = choose_service(p, w, &declared, &target);
+		choose_service(p, w, &declared, &target);
 	w->wanted_companion = arena_strdup(&p->f->arena, missing_companion(&declared, &target));
 	w->state = state_of(w);
 	arena_reset(&p->scratch);

@@ -11,6 +11,7 @@
 struct proxy_target {
 	struct workload *companion; /* of the first variable that leads to one; NULL */
 	const struct service *service; /* through which; else the first Service named, whatever it leads to; NULL */
+	int port; /* of that Service, as the variable has it */
 	/* The first host named that has the form of a Service's and is none, in scratch; NULL. */
 	const char *missing;
 	/* The first variable that was not read, and its container; NULL when all of them were. */
@@ -21,6 +22,9 @@ struct proxy_target {
 
 /* Wants companions to be known. */
 struct proxy_target pair_proxy_target(const struct fleet *f, const struct workload *w, struct arena *scratch);
+
+/* Among the Services of a companion's namespace: one that reaches the proxy, of its own name if it can be. NULL: none. */
+const struct service *pair_service(const struct fleet *f, const struct workload *companion);
 
 /*
  * Pairs every agent with its companion, finds the Service between them, and tells the agents' states as far as

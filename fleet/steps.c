@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fleet/egress.h"
+#include "fleet/endpoint.h"
 #include "fleet/proxy.h"
 
 static const char *const names[STEPS] = {
@@ -28,8 +29,21 @@ ask_companion(const struct fleet *f UNUSED, const struct workload *agent, struct
 {
 	if (!agent->companion)
 		return "it has no companion";
-	if (!agent->service)
+	switch (endpoint_of_agent(agent).fault) {
+	case ENDPOINT_NO_SERVICE:
 		return arena_printf(a, "no Service leads to companion %s", agent->companion->name);
+	case ENDPOINT_SELECTS_NOTHING:
+		return arena_printf(a, "Service %s selects no pod of companion %s", agent->service->object.name,
+				    agent->companion->name);
+	case ENDPOINT_WRONG_PORT:
+		return arena_printf(a, "Service %s leads to no port that companion %s serves", agent->service->object.name,
+				    agent->companion->name);
+	case ENDPOINT_LOOPBACK:
+		return arena_printf(a, "companion %s listens on loopback only", agent->companion->name);
+	case ENDPOINT_OK:
+	case ENDPOINT_UNKNOWN: /* it is there, and nothing speaks against it */
+		break;
+	}
 	return NULL;
 }
 
