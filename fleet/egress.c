@@ -687,8 +687,10 @@ survey_workload(struct survey *s)
 	s->allows.n = s->policies.n = 0;
 	s->public_ports = ports_none;
 	s->open = false;
+	e->https = true;
 	for (size_t i = 0; i < n; i++) {
 		e->host_network |= reach_class(s->reach, classes[i])->host_network;
+		e->https &= ports_has(&addresses_of(s, classes[i])->public_ports, PROTOCOL_TCP, 443);
 		survey_class_of(s, classes[i]);
 	}
 	e->dns = path_to_dns(s->fleet, s->w);

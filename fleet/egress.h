@@ -59,6 +59,7 @@ struct egress {
 	const struct allow *allows; /* by kind, policy and rule */
 	size_t n_allows;
 	struct port_set public_ports; /* what some public address can be reached on */
+	bool https; /* every pod of it can reach TCP 443 of some public address */
 	struct path dns; /* to port 53 of a DNS pod, UDP or TCP */
 };
 

@@ -204,9 +204,8 @@ find_place(const struct fleet *f, const char *namespace)
 	return found ? found : &empty;
 }
 
-/* The workloads of that name: one for each kind that has it. */
-static struct workload *
-find_named(const struct fleet *f, const char *namespace, const char *name, size_t *n)
+struct workload *
+fleet_named(const struct fleet *f, const char *namespace, const char *name, size_t *n)
 {
 	const struct place *p = find_place(f, namespace);
 	size_t low = 0, high = p->n_workloads;
@@ -228,7 +227,7 @@ struct workload *
 fleet_workload(const struct fleet *f, const char *namespace, const char *kind, const char *name)
 {
 	size_t n;
-	struct workload *named = find_named(f, namespace, name, &n);
+	struct workload *named = fleet_named(f, namespace, name, &n);
 
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(named[i].kind, kind) == 0)
@@ -240,7 +239,7 @@ struct workload *
 fleet_companion(const struct fleet *f, const char *namespace, const char *name)
 {
 	size_t n;
-	struct workload *named = find_named(f, namespace, name, &n);
+	struct workload *named = fleet_named(f, namespace, name, &n);
 
 	for (size_t i = 0; i < n; i++)
 		if (named[i].role == ROLE_COMPANION)

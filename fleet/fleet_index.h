@@ -10,6 +10,8 @@ void fleet_index_build(struct fleet *f);
 /* Companions once more by themselves: wants the roles that make companions. */
 void fleet_index_companions(struct fleet *f);
 
+/* The workloads of that name: one for each kind that has it. */
+struct workload *fleet_named(const struct fleet *f, const char *namespace, const char *name, size_t *n);
 /* The companion of that name, of whatever kind; NULL. */
 struct workload *fleet_companion(const struct fleet *f, const char *namespace, const char *name);
 /* The companion of a namespace that has no other one; NULL. */

@@ -60,7 +60,7 @@ ask_companion_egress(const struct fleet *f UNUSED, const struct workload *agent,
 		return "the companion's policies are not known";
 	if (!e->isolated)
 		return "no policy with Egress selects the companion";
-	if (!ports_has(&e->public_ports, PROTOCOL_TCP, 443))
+	if (!e->https)
 		return "the companion cannot reach public addresses on TCP 443";
 	rest = egress_less_dns(a, &e->public_ports);
 	if (ports_within(&rest, &egress_web_ports))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A companion's own way out: TCP 443 and 80 to public addresses, by a policy of its own. */
 #include "audit/rules/common.h"
+#include "audit/rules/patch.h"
 #include "audit/rules/ways.h"
 
 #define REPORT "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, "
-#define OWN_RULES "egress: - to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 80}]"
 
 /*
  * companion-egress-open
@@ -21,8 +21,8 @@ companion_egress_open(struct audit_run *run, const struct workload *w)
 		.message = audit_printf(run, "no NetworkPolicy with Egress selects companion %s: it may dial any port of any address",
 			rule_workload(run, w)),
 		.evidence = "policies with Egress that select every pod of it: none",
-		.fix = audit_printf(run, "Add a NetworkPolicy in namespace %s that selects %s, with policyTypes: [Egress] and " OWN_RULES
-			", and port 53 of the DNS pods.", w->namespace, rule_workload(run, w)),
+		.fix = audit_printf(run, "Add the policy %s", patch_policy(run, w, "egress", audit_printf(run,
+			"policyTypes: [Egress], egress: [%s, %s]", patch_to_web, patch_to_dns(run)))),
 	});
 }
 
@@ -80,25 +80,16 @@ const struct rule rule_companion_egress_wide = {
  * companion-egress-blocked
  */
 
-/* The policy to add a permission to: not one that selects the whole namespace, agents included, if there is another. */
-static const struct policy *
-policy_to_widen(const struct egress *e)
-{
-	for (size_t i = 0; i < e->n_policies; i++)
-		if (e->policies[i]->pods.n)
-			return e->policies[i];
-	return e->n_policies ? e->policies[0] : NULL;
-}
-
+/* A policy of every pod in the namespace, agents included, is not the place for it. */
 static const char *
 let_out(struct audit_run *run, const struct workload *w, const struct policy *p)
 {
-	if (p && p->pods.n)
-		return audit_printf(run, "In %s add " OWN_RULES ".", ways_policy(run, p));
-	return audit_printf(run, "%s%sdd a NetworkPolicy in namespace %s that selects the pod labels of %s alone, with policyTypes: "
-			    "[Egress] and " OWN_RULES ".",
-			    p ? ways_policy(run, p) : "", p ? " selects every pod and stays as it is; a" : "A", w->namespace,
-			    rule_workload(run, w));
+	if (p && p->pods.n && p->tier == TIER_NETWORK)
+		return audit_printf(run, "In %s add to egress: %s", ways_policy(run, p), patch_to_web);
+	return audit_printf(run, "%sAdd the policy %s",
+			    p ? audit_printf(run, "%s is for other pods too and stays as it is. ", ways_policy(run, p)) : "",
+			    patch_policy(run, w, "egress",
+					 audit_printf(run, "policyTypes: [Egress], egress: [%s, %s]", patch_to_web, patch_to_dns(run))));
 }
 
 static void
@@ -106,10 +97,13 @@ companion_egress_blocked(struct audit_run *run, const struct workload *w)
 {
 	const struct egress *e = ways_egress(run, w);
 	const struct policy *p;
+	const uint32_t *classes;
+	size_t n;
 
-	if (!e || !e->isolated || ports_has(&e->public_ports, PROTOCOL_TCP, 443))
+	if (!e || !e->isolated || e->https)
 		return;
-	p = policy_to_widen(e);
+	classes = reach_classes(audit_fleet(run)->reach, w, &n);
+	p = ways_to_edit(run, DIRECTION_EGRESS, classes[0]);
 	audit_report(run, w, &(struct finding_args){
 		.object = p ? &p->object : NULL,
 		.subject = rule_workload(run, w),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where an agent's policies let it go besides its companion, its scrapers and DNS. */
 #include "audit/rules/common.h"
+#include "audit/rules/patch.h"
 #include "audit/rules/ways.h"
 
 #define REPORT "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, "
@@ -31,9 +32,9 @@ agent_egress_open(struct audit_run *run, const struct workload *w)
 			"proxy variables say", some ? "some pods of " : "", rule_workload(run, w),
 			some ? "they reach" : "it reaches", some ? "their" : "its"),
 		.evidence = some ? "policies with Egress select only others of its pods" : "policies with Egress that select it: none",
-		.fix = audit_printf(run, "Add a NetworkPolicy in namespace %s that selects the labels of %s, with policyTypes: "
-			"[Egress] and egress: %s; and one rule for port 53 of the cluster's DNS pods.",
-			w->namespace, rule_workload(run, w), ways_companion_rule(run, w)),
+		.fix = audit_printf(run, "%s %s", some ? "Write a selector that all of its pods have, as in:" : "Add the policy",
+			patch_policy(run, w, "egress", audit_printf(run, "policyTypes: [Egress], egress: [%s, %s]",
+				patch_to_companion(run, w), patch_to_dns(run)))),
 	});
 }
 
@@ -64,14 +65,39 @@ to_internet(struct audit_run *run, const struct allow *a)
 	return a->to == ALLOW_INTERNET && beyond_dns(run, a);
 }
 
+/* Does some other rule let it reach its companion already? */
+static bool
+has_companion(struct audit_run *run, const struct egress *e)
+{
+	for (size_t i = 0; i < e->n_allows; i++) {
+		const struct allow *a = &e->allows[i];
+		bool wide = false;
+
+		for (size_t k = 0; k < e->n_allows; k++)
+			wide |= to_internet(run, &e->allows[k]) && e->allows[k].policy == a->policy && e->allows[k].rule == a->rule;
+		if (a->to == ALLOW_COMPANION && !wide && beyond_dns(run, a))
+			return true;
+	}
+	return false;
+}
+
+static const char *
+close_internet(struct audit_run *run, const struct workload *w)
+{
+	if (!w->companion)
+		return audit_printf(run, "give it a companion, then replace it by %s", patch_to_companion(run, w));
+	if (w->egress && has_companion(run, w->egress))
+		return "delete it: what the agent fetches goes through its companion, which other rules let it reach.";
+	return audit_printf(run, "replace it by %s", patch_to_companion(run, w));
+}
+
 static void
 agent_egress_internet(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, to_internet, &(struct ways_words){
 		.message = audit_printf(run, "lets %s reach public addresses: whatever ignores the proxy is on the internet, "
 			"unscanned", rule_workload(run, w)),
-		.fix = audit_printf(run, "delete it, or replace it by %s; what the agent fetches goes through its companion.",
-			ways_companion_rule(run, w)),
+		.fix = close_internet(run, w),
 	});
 }
 
@@ -214,8 +240,7 @@ dns_unrestricted(struct audit_run *run, const struct workload *w)
 	ways_report(run, w, to_any_dns, &(struct ways_words){
 		.message = audit_printf(run, "lets %s reach port 53 of public addresses: a tunnel for whoever has a server "
 			"there, by UDP or TCP", rule_workload(run, w)),
-		.fix = "add to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: "
-		       "{matchLabels: {k8s-app: kube-dns}}}].",
+		.fix = audit_printf(run, "replace it by %s", patch_to_dns(run)),
 	});
 }
 

@@ -41,6 +41,26 @@ add_way(struct buf *out, const struct allow *a)
 		buf_addf(out, ", among them %s/%s", a->onward->namespace, a->onward->name);
 }
 
+/* "egress rule 2", "egress rules 2 and 4": those of the policy of at[first] that open such ways, which stand together. */
+static void
+add_rules(struct audit_run *run, struct buf *out, const struct egress *e, size_t first, ways_wanted *wanted)
+{
+	const struct policy *p = e->allows[first].policy;
+	bool *opens = ARENA_ARRAY(audit_scratch(run), bool, p->n_rules[DIRECTION_EGRESS]);
+	size_t n = 0;
+
+	for (size_t i = first; i < e->n_allows; i++) {
+		if (e->allows[i].policy != p || !wanted(run, &e->allows[i]) || opens[e->allows[i].rule])
+			continue;
+		opens[e->allows[i].rule] = true;
+		n++;
+	}
+	buf_adds(out, n > 1 ? "egress rules" : "egress rule");
+	for (size_t i = 0, k = 0; i < p->n_rules[DIRECTION_EGRESS]; i++)
+		if (opens[i] && ++k)
+			buf_addf(out, "%s %zu", k == 1 ? "" : k == n ? " and" : ",", i + 1);
+}
+
 /* All ways of the policy of at[first], which comes first among them. */
 static void
 report_policy(struct audit_run *run, const struct workload *w, size_t first, ways_wanted *wanted,
@@ -50,6 +70,7 @@ report_policy(struct audit_run *run, const struct workload *w, size_t first, way
 	const struct policy *p = e->allows[first].policy;
 	const char *subject = p ? ways_policy(run, p) : rule_workload(run, w);
 	AUTO(buf) struct buf evidence = {0};
+	AUTO(buf) struct buf opened = {0};
 	size_t n = 0;
 
 	for (size_t i = first; i < e->n_allows; i++) {
@@ -60,14 +81,15 @@ report_policy(struct audit_run *run, const struct workload *w, size_t first, way
 	}
 	if (n > SHOWN)
 		buf_addf(&evidence, "; and %zu more", n - SHOWN);
+	if (p)
+		add_rules(run, &opened, e, first, wanted);
 	audit_report(run, w, &(struct finding_args){
 		.object = p ? &p->object : NULL,
 		.subject = p ? rule_workload(run, w) : NULL,
 		.line = e->allows[first].line,
 		.message = audit_printf(run, "%s %s", subject, words->message),
-		.evidence = audit_printf(run, "%s", buf_str(&evidence)),
-		.fix = p ? audit_printf(run, "In %s, egress rule %u: %s", subject, e->allows[first].rule + 1, words->fix)
-			 : words->fix,
+		.evidence = buf_str(&evidence),
+		.fix = p ? audit_printf(run, "In %s, %s: %s", subject, buf_str(&opened), words->fix) : words->fix,
 	});
 }
 
@@ -88,26 +110,34 @@ ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted
 	}
 }
 
-const char *
-ways_companion_rule(struct audit_run *run, const struct workload *agent)
+/* Rather the one for this pod than one for every pod, and rather one that has rules already. */
+static int
+aptness(const struct policy *p, enum direction d)
 {
-	const struct workload *c = agent->companion;
-	const struct selector *s = agent->service ? &agent->service->selector : NULL;
-	AUTO(buf) struct buf labels = {0};
+	return (p->tier == TIER_NETWORK ? 4 : 0) + (p->pods.n ? 2 : 0) + (p->n_rules[d] ? 1 : 0);
+}
 
-	if (!c)
-		return "- to: [{podSelector: {matchLabels: LABELS OF THE COMPANION}}]";
-	for (size_t i = 0; s && i < s->n; i++)
-		if (s->at[i].n_values == 1)
-			buf_addf(&labels, "%s%s: %s", labels.len ? ", " : "", s->at[i].key, s->at[i].values[0]);
-	for (size_t i = 0; !labels.len && i < c->template->labels.n; i++)
-		buf_addf(&labels, "%s%s: %s", labels.len ? ", " : "", c->template->labels.at[i].key,
-			 c->template->labels.at[i].value);
-	return audit_printf(run, "- to: [{%s%s%spodSelector: {matchLabels: {%s}}}], ports: [{protocol: TCP, port: %d}]",
-			    str_eq(c->namespace, agent->namespace)
-				    ? ""
-				    : "namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ",
-			    str_eq(c->namespace, agent->namespace) ? "" : c->namespace,
-			    str_eq(c->namespace, agent->namespace) ? "" : "}}, ", buf_str(&labels),
-			    c->pipelock && c->pipelock->listen_port ? c->pipelock->listen_port : 8888);
+const struct policy *
+ways_to_edit(struct audit_run *run, enum direction d, uint32_t class)
+{
+	const struct policy *const *at;
+	const struct policy *best = NULL;
+	size_t n = reach_policies(audit_fleet(run)->reach, d, class, &at);
+
+	for (size_t i = 0; i < n; i++)
+		if (!best || aptness(at[i], d) > aptness(best, d))
+			best = at[i];
+	return best;
+}
+
+const struct policy *
+ways_in_the_way(struct audit_run *run, enum direction d, const struct path *path, enum protocol p, uint16_t port)
+{
+	struct way *denials;
+	size_t n = reach_denials(audit_fleet(run)->reach, d, path->from, path->to, audit_scratch(run), &denials);
+
+	for (size_t i = 0; i < n; i++)
+		if (ports_has(&denials[i].ports, p, port))
+			return denials[i].policy;
+	return ways_to_edit(run, d, d == DIRECTION_EGRESS ? path->from : path->to);
 }

@@ -28,7 +28,10 @@ void ways_report(struct audit_run *run, const struct workload *w, ways_wanted *w
 
 /* "NetworkPolicy a/x-egress" */
 const char *ways_policy(struct audit_run *run, const struct policy *p);
-/* The egress rule that an agent needs for its companion, as YAML in one line. */
-const char *ways_companion_rule(struct audit_run *run, const struct workload *agent);
+/* Of the policies that select the class in that direction the one that is most about it; NULL: none does. */
+const struct policy *ways_to_edit(struct audit_run *run, enum direction d, uint32_t class);
+/* The same where a permission is lacking between two classes at that end: the one that forbids it, if one does. */
+const struct policy *ways_in_the_way(struct audit_run *run, enum direction d, const struct path *path, enum protocol p,
+				     uint16_t port);
 
 #endif

@@ -384,19 +384,6 @@ run_rule(void **state)
 	assert_true(c->rule->evidence && c->rule->fix && c->rule->reference);
 }
 
-/* Rules whose cases are written before them. */
-static const char *const awaited[] = {"agent-companion-blocked", "dns-blocked", "policy-unevaluated",
-				      "scraper-unreachable"};
-
-static bool
-is_awaited(const char *id)
-{
-	for (size_t i = 0; i < COUNT_OF(awaited); i++)
-		if (str_eq(awaited[i], id))
-			return true;
-	return false;
-}
-
 /* A folder whose rule was renamed would be walked by nobody. */
 static void
 run_folders(void **state)
@@ -406,8 +393,7 @@ run_folders(void **state)
 	(void)state;
 	assert_non_null(d);
 	for (const struct dirent *entry = readdir(d); entry; entry = readdir(d))
-		if (entry->d_name[0] != '.' && !strchr(entry->d_name, '.') && !rule_find(entry->d_name) &&
-		    !is_awaited(entry->d_name))
+		if (entry->d_name[0] != '.' && !strchr(entry->d_name, '.') && !rule_find(entry->d_name))
 			fail_msg("tests/rules/%s: no such rule", entry->d_name);
 	closedir(d);
 }
