@@ -380,23 +380,13 @@ secret_list(const struct pipelock *p)
 	return list;
 }
 
-static bool
-told_apart(const struct pipelock_config *c)
-{
-	for (size_t i = 0; i < c->n_agents; i++) {
-		if (c->agents[i].n_source_cidrs || c->agents[i].n_listeners)
-			return true;
-	}
-	return false;
-}
-
 static json_t *
 shared_list(const struct workload *agent)
 {
 	const struct workload *c = agent->companion;
 	json_t *list = need(json_array());
 
-	if (!c || (c->pipelock && told_apart(&c->pipelock->config)))
+	if (!c || c->told_apart)
 		return list;
 	for (size_t i = 0; i < c->n_agents; i++) {
 		char *name = mem_printf("%s/%s", c->agents[i]->namespace, c->agents[i]->name);

@@ -10,6 +10,7 @@
 #include "fleet/fleet_index.h"
 #include "fleet/gather.h"
 #include "fleet/pair.h"
+#include "fleet/profiles.h"
 #include "fleet/reach.h"
 #include "fleet/role.h"
 #include "fleet/setup.h"
@@ -146,6 +147,7 @@ fleet_new(struct fleet_input *in)
 	role_assign(f, in->objects);
 	set_up_pipelocks(f);
 	pair_assign(f);
+	profiles_assign(f);
 	role_note_unsure(f);
 	evaluate(f);
 	steps_assign_states(f);

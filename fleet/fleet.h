@@ -124,6 +124,7 @@ struct workload {
 	/* companions */
 	struct workload *const *agents; /* paired with it, sorted */
 	size_t n_agents;
+	bool told_apart; /* they are one at most, or its config has profiles that tell them apart (profiles.h) */
 };
 
 /* Bits of a fact set: what a rule needs. */

@@ -5,7 +5,6 @@
 
 #include "audit/rules/common.h"
 #include "base/buf.h"
-#include "base/cidr.h"
 #include "base/str.h"
 
 #define NAMED_MAX 3 /* workloads that a message names */
@@ -144,87 +143,6 @@ const struct rule rule_identity_spoofable = {
  * identity-shared
  */
 
-#define PROFILE_NONE (-1)
-#define PROFILE_UNSEEN (-2)
-
-static bool
-in_profile(const struct pipelock_agent *profile, enum ip_family family, struct ip ip)
-{
-	for (size_t i = 0; i < profile->n_source_cidrs; i++) {
-		enum ip_family f;
-		struct ip_range r;
-
-		if (cidr_parse(profile->source_cidrs[i], &f, &r) && f == family && ip_cmp(r.first, ip) <= 0 &&
-		    ip_cmp(ip, r.last) <= 0)
-			return true;
-	}
-	return false;
-}
-
-/* The profile that an agent's running pods fall under by address; PROFILE_UNSEEN without a pod that has one. */
-static int
-profile_of(const struct pipelock_config *c, const struct workload *agent)
-{
-	for (size_t i = 0; i < agent->n_pods; i++) {
-		const struct pod *pod = agent->pods[i];
-		enum ip_family family;
-		struct ip ip;
-
-		if (pod->finished || !pod->n_ips || !ip_parse(pod->ips[0], &family, &ip))
-			continue;
-		for (size_t j = 0; j < c->n_agents; j++)
-			if (in_profile(&c->agents[j], family, ip))
-				return (int)j;
-		return PROFILE_NONE;
-	}
-	return PROFILE_UNSEEN;
-}
-
-/* Two agents whose addresses fall under the same profile, or both under none. */
-static bool
-addresses_collide(struct audit_run *run, const struct workload *w)
-{
-	const struct pipelock_config *c = &w->pipelock->config;
-	bool *taken = ARENA_ARRAY(audit_scratch(run), bool, c->n_agents + 1);
-
-	for (size_t i = 0; i < w->n_agents; i++) {
-		int profile = profile_of(c, w->agents[i]);
-
-		if (profile == PROFILE_UNSEEN)
-			continue;
-		if (taken[profile + 1])
-			return true;
-		taken[profile + 1] = true;
-	}
-	return false;
-}
-
-/* A block of all addresses tells nobody apart. */
-static bool
-tells_apart(const struct pipelock_agent *profile)
-{
-	for (size_t i = 0; i < profile->n_source_cidrs; i++)
-		if (str_ends(profile->source_cidrs[i], "/0"))
-			return false;
-	return profile->n_source_cidrs || profile->n_listeners;
-}
-
-/* All agents but one need a profile; the last has the default. Where pods run, their addresses are looked up. */
-static bool
-profiles_suffice(struct audit_run *run, const struct workload *w)
-{
-	const struct pipelock_config *c = &w->pipelock->config;
-	size_t n = 0, listening = 0;
-
-	for (size_t i = 0; i < c->n_agents; i++) {
-		n += tells_apart(&c->agents[i]);
-		listening += c->agents[i].n_listeners > 0;
-	}
-	if (n + 1 < w->n_agents)
-		return false;
-	return listening > 0 || !addresses_collide(run, w);
-}
-
 /* "Deployment a/x, Deployment a/y and 2 more" */
 static const char *
 list_workloads(struct audit_run *run, struct workload *const *at, size_t n)
@@ -243,8 +161,7 @@ identity_shared(struct audit_run *run, const struct workload *w)
 {
 	const struct pipelock *p = w->pipelock;
 
-	if (!p || w->n_agents < 2 || !rule_config_judged(run, w) || !p->config.default_identity ||
-	    profiles_suffice(run, w))
+	if (!p || w->n_agents < 2 || !rule_config_judged(run, w) || !p->config.default_identity || w->told_apart)
 		return;
 	audit_report(
 		run, w,
