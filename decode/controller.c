@@ -82,6 +82,7 @@ controller_decode(struct decoder *d)
 	if (!d->brief)
 		c->selector = selector_decode(d, spec, "selector");
 	c->replicas = shape->replicas ? field_count(d, spec, "replicas", 1) : -1;
+	c->replicas_written = field_get(spec, "replicas") != NULL;
 	c->paused = field_bool(d, spec, "paused", false);
 	decode_template(d, shape->template, &c->template);
 	decode_status(d, shape, c);

@@ -30,6 +30,7 @@ struct decoder {
 	struct err *e;
 	bool failed;
 	bool brief; /* of a pod template only what pod_template.brief says */
+	const char *pipelock, *pipelock_image; /* of the pod, from when it was read whole; in scratch */
 	struct kept {
 		const char *text;
 		size_t len;

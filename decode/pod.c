@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "decode/kinds.h"
+#include "fleet/image.h"
 
 void
 pod_decode_incomplete(struct decoder *d, const struct node *parent, const char *missing)
@@ -138,6 +139,22 @@ is_ready(struct decoder *d, const struct node *status)
 	return false;
 }
 
+/* Webhooks put containers into pods that the template of their owner does not have. */
+static void
+find_pipelock(struct decoder *d, struct pod *p)
+{
+	const struct pod_spec *s = &p->template.spec;
+
+	for (size_t i = 0; !d->brief && !d->failed && !d->pipelock && i < s->n_containers; i++) {
+		if (!container_is_pipelock(&s->containers[i]))
+			continue;
+		d->pipelock = arena_strdup(d->scratch, s->containers[i].name);
+		d->pipelock_image = arena_strdup(d->scratch, s->containers[i].image);
+	}
+	p->pipelock = arena_strdup(d->arena, d->pipelock);
+	p->pipelock_image = arena_strdup(d->arena, d->pipelock_image);
+}
+
 void
 pod_decode(struct decoder *d)
 {
@@ -146,6 +163,7 @@ pod_decode(struct decoder *d)
 	const char *node = field_str_or(d, field_map(d, d->doc, "spec"), "nodeName", "");
 
 	pod_decode_spec(d, d->doc, &p->template.spec);
+	find_pipelock(d, p);
 	p->template.labels = p->object.labels;
 	p->template.annotations = p->object.annotations;
 	p->template.line = p->template.spec.line;

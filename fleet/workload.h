@@ -142,6 +142,7 @@ struct controller {
 	struct selector selector; /* not present for Job and CronJob as people write them */
 	struct pod_template template;
 	int64_t replicas; /* wanted: spec, 1 when not written. -1 for a CronJob, and without a status DaemonSet and Job */
+	bool replicas_written; /* the manifest has the field */
 	bool paused;
 	bool has_status; /* the counts below were read */
 	int64_t observed_generation, ready, updated, available, desired; /* desired: a DaemonSet's scheduled number */
@@ -169,6 +170,8 @@ struct pod {
 	size_t n_ips;
 	const struct container_status *statuses;
 	size_t n_statuses;
+	/* Name and image of the first container that runs Pipelock, known of pods in brief too; NULL: none does. */
+	const char *pipelock, *pipelock_image;
 };
 
 struct service_port {

@@ -38,6 +38,50 @@ drop_sidecar(struct audit_run *run, const struct workload *w, const struct conta
 			    with_port(run, w));
 }
 
+static bool
+has_container(const struct pod_spec *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_containers; i++) {
+		if (str_eq(s->containers[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* Does the pod run a Pipelock that the template does not have: put in by a webhook, or left of an older template? */
+static bool
+is_injected(const struct workload *w, const struct pod *pod)
+{
+	return pod->has_status && !pod->finished && pod->pipelock && !has_container(&w->template->spec, pod->pipelock);
+}
+
+static void
+injected_sidecar(struct audit_run *run, const struct workload *w)
+{
+	const struct pod *first = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n_pods; i++) {
+		if (!is_injected(w, w->pods[i]))
+			continue;
+		first = first ? first : w->pods[i];
+		n++;
+	}
+	if (!first)
+		return;
+	audit_report(run, w, &(struct finding_args){
+		.container = first->pipelock,
+		.message = audit_printf(run, "pod %s of %s runs Pipelock as container %s, which its template does not "
+			"have: one NetworkPolicy holds for both, so what lets the firewall out lets the agent out",
+			first->object.name, rule_workload(run, w), first->pipelock),
+		.evidence = audit_printf(run, "container %s, image %s, in %zu of %zu pods", first->pipelock,
+			first->pipelock_image, n, w->n_pods),
+		.fix = audit_printf(run, "Find what adds container %s to pods of namespace %s (kubectl get "
+			"mutatingwebhookconfigurations, or an older template), take it away, and let new pods of %s "
+			"replace those that run.", first->pipelock, w->namespace, rule_workload(run, w)),
+	});
+}
+
 static void
 sidecar_in_pod(struct audit_run *run, const struct workload *w)
 {
@@ -59,6 +103,7 @@ sidecar_in_pod(struct audit_run *run, const struct workload *w)
 			.fix = drop_sidecar(run, w, c),
 		});
 	}
+	injected_sidecar(run, w);
 }
 
 const struct rule rule_sidecar_in_pod = {

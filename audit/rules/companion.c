@@ -604,13 +604,16 @@ static void
 companion_single(struct audit_run *run, const struct workload *w)
 {
 	bool pod = str_eq(w->kind, "Pod");
+	bool unwritten = w->object->type == OBJECT_CONTROLLER && !object_controller(w->object)->replicas_written;
 
 	if (w->desired != 1 || str_eq(w->kind, "DaemonSet"))
 		return;
 	audit_report(run, w, &(struct finding_args){
-		.message = audit_printf(run, "%s has one replica: while it restarts, %s %s cut off",
-			rule_workload(run, w), agents_word(w), w->n_agents == 1 ? "is" : "are"),
-		.evidence = pod ? "a pod of its own" : "replicas: 1",
+		.message = audit_printf(run, "%s %s one replica: while it restarts, %s %s cut off",
+			rule_workload(run, w), unwritten ? "asks for no number of replicas, which gives it" : "has",
+			agents_word(w), w->n_agents == 1 ? "is" : "are"),
+		.evidence = pod ? "a pod of its own" : unwritten ? "replicas is not written, which means one, unless "
+			"an autoscaler sets it" : "replicas: 1",
 		.fix = pod ? audit_printf(run, "Make %s a Deployment with replicas: 2.",
 			rule_workload(run, w)) : audit_printf(run, "In %s: replicas: 2, with a "
 			"PodDisruptionBudget of minAvailable: 1; or accept it and say why in an "
