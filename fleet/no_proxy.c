@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "fleet/fleet.h"
 #include "fleet/proxy.h"
+#include "fleet/top_level.h"
 
 /* Ends of names that no public resolver answers. */
 static const char *const private_ends[] = {
@@ -72,7 +73,10 @@ is_namespace(const struct fleet *f, const char *name)
 	return false;
 }
 
-/* service.namespace, or pod.service.namespace; a namespace that is called like a public end has to have the Service. */
+/*
+ * service.namespace, or pod.service.namespace; a namespace that is called like a public end has to have the Service.
+ * Two labels with an end that is no public one are a Service too, of a namespace that was not shown.
+ */
 static bool
 is_service_name(const struct fleet *f, const char *name)
 {
@@ -87,7 +91,7 @@ is_service_name(const struct fleet *f, const char *name)
 	service[dot - first] = '\0';
 	if (fleet_service(f, namespace, service))
 		return true;
-	return is_namespace(f, namespace) && !IN_LIST(namespace, public_ends);
+	return top_level_missing(name) || (is_namespace(f, namespace) && !IN_LIST(namespace, public_ends));
 }
 
 /* `under`: what lies below the name is meant, not the name itself (".com", "*.com"). */

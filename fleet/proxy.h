@@ -51,7 +51,8 @@ const char *proxy_wrong_target(const struct fleet *f, const struct workload *w, 
 
 /*
  * Does a NO_PROXY entry let a client go directly to something outside the cluster? Cluster names (.svc, .cluster.local,
- * bare host names, Services), private and loopback addresses do not. `service` names are looked up in the fleet.
+ * bare host names, Services, NAME.NAMESPACE unless that ends as public names do), private and loopback addresses do
+ * not. `service` names are looked up in the fleet.
  * The answer is the offending entry, in the arena; NULL when the list is narrow.
  */
 const char *no_proxy_wide(const struct fleet *f, const char *namespace, const char *list, struct arena *a);

@@ -13,6 +13,7 @@
 #include "fleet/image.h"
 #include "fleet/mounted_file.h"
 #include "fleet/proxy.h"
+#include "fleet/top_level.h"
 
 /*
  * Places
@@ -81,6 +82,8 @@ judge_host(const struct fetch_view *v, const char **shown)
 		return PLACE_UNKNOWN;
 	if (ip_parse(host, &family, &ip))
 		return ip_is_public(family, ip) ? PLACE_OUTSIDE : PLACE_INSIDE;
+	if (top_level_missing(host)) /* name.namespace, whether or not the namespace is in the source */
+		return PLACE_INSIDE;
 	return strchr(host, '.') ? PLACE_OUTSIDE : PLACE_INSIDE;
 }
 
@@ -679,7 +682,12 @@ fetch_find(const struct fetch_view *v, const struct shell *sh, const struct shel
  * The container
  */
 
-/* What a variable holds, where the spec tells; a Service's variables and the pod's own fields are in-cluster. */
+_Static_assert(ENV_MASK == SHELL_UNKNOWN, "what env_lookup masks is what the shell does not know");
+
+/*
+ * What a variable holds, as far as the spec tells: parts from a Secret are SHELL_UNKNOWN, a Service that has no address
+ * yet is its name. A Service's variables and the pod's own fields are in-cluster.
+ */
 static const char *
 variable(const struct fetch_view *v, const char *name)
 {
@@ -688,6 +696,8 @@ variable(const struct fetch_view *v, const char *name)
 
 	if (value.state == ENV_SET)
 		return value.value;
+	if (value.state != ENV_ABSENT && value.known)
+		return value.known;
 	for (size_t i = 0; i < c->n_env; i++)
 		if (c->env[i].source == ENV_FIELD && strcmp(c->env[i].name, name) == 0)
 			return "field";

@@ -306,7 +306,8 @@ const struct rule rule_no_proxy_wide = {
 	       "it is the third of the bypass probes (a NO_PROXY domain match). While the agent's "
 	       "policy is wide the traffic leaves unscanned; under a tight policy that one site just "
 	       "fails. Entries come from a proxy problem long solved, or from a corporate default that "
-	       "was right on a laptop.",
+	       "was right on a laptop. NAME.NAMESPACE counts as the cluster's own unless it ends in a "
+	       "country's or another common top-level domain.",
 	.evidence = "The entry that matches names or addresses outside the cluster",
 	.fix = "Keep NO_PROXY to the cluster: localhost,127.0.0.1,.svc,.cluster.local. A site that "
 	       "cannot stand interception goes into Pipelock's passthrough_domains, or its client into "

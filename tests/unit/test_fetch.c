@@ -28,6 +28,7 @@ static const char fleet_yaml[] =
 	"        - {name: OUTSIDE, value: 'https://user:secret@example.com/x'}\n"
 	"        - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}\n"
 	"        - {name: HIDDEN, valueFrom: {secretKeyRef: {name: s, key: k}}}\n"
+	"        - {name: MASKED, value: 'https://u:$(HIDDEN)@example.com/x'}\n"
 	"        %s\n"
 	"  containers:\n"
 	"    - {name: agent, image: agent, env: [{name: HTTPS_PROXY, value: 'http://pipelock:8888'}]}\n"
@@ -41,6 +42,11 @@ static const char fleet_yaml[] =
 	"kind: Service\n"
 	"metadata: {name: pipelock}\n"
 	"spec: {clusterIP: 10.96.0.9, selector: {app: pipelock}, ports: [{port: 8888}]}\n"
+	"---\n"
+	"apiVersion: v1\n"
+	"kind: Service\n"
+	"metadata: {name: new}\n"
+	"spec: {ports: [{port: 80}]}\n"
 	"---\n"
 	"apiVersion: v1\n"
 	"kind: Service\n"
@@ -132,7 +138,13 @@ urls(void **state)
 		{"wget http://8.8.8.8/", "wget from 8.8.8.8"},
 		{"wget http://[2606:4700::1111]/", "wget from 2606:4700::1111"},
 		{"curl http://files.data/x http://files.data.svc/x http://x.data/", ""},
-		{"curl http://files.nowhere/x", "curl from files.nowhere"},
+		{"curl http://files.nowhere/x http://redis.data-2:6379", ""},
+		{"curl http://files.nowhere.else/x", "curl from files.nowhere.else"},
+		{"curl http://install.sh/x", "curl from install.sh"},
+		{"curl http://10.5/x", "curl from 10.5"},
+		{"until curl -sf \"http://$NEW_SERVICE_HOST:$NEW_SERVICE_PORT/health\"; do sleep 1; done", ""},
+		{"curl http://$NEW_PORT_80_TCP_ADDR/; curl $(NEW_SERVICE_HOST)", ""},
+		{"curl \"$MASKED\"", "curl from example.com"},
 		{"curl http://mirror/x", "curl from mirror.example.com"},
 		{"curl file:///etc/hosts", ""},
 		{"bash <(curl -s https://example.com/install.sh)", "curl from example.com"},

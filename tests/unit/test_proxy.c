@@ -164,6 +164,7 @@ narrow_lists(void **state)
 		"pipelock,pipelock:8888",
 		"pipelock.research",
 		"pipelock.research:8888",
+		"redis.data,pg.db:5432,pipelock.nowhere", /* nobody shows these namespaces */
 		"pod-0.pipelock.research",
 		".research",
 		"pipelock.research.svc",
@@ -225,10 +226,12 @@ wide_lists(void **state)
 		{"10.0.0.0/7", "10.0.0.0/7"},
 		{"2001:4860:4860::8888", "2001:4860:4860::8888"},
 		{"[2001:4860:4860::8888]:53", "[2001:4860:4860::8888]:53"},
-		{"pipelock.nowhere", "pipelock.nowhere"},
+		{"x.pipelock.nowhere", "x.pipelock.nowhere"},
+		{"redis.dev", "redis.dev"},
+		{"openai.io:443", "openai.io:443"},
 		{"other.com", "other.com"},
 		{"svc.cluster.local.evil.com", "svc.cluster.local.evil.com"},
-		{"notlocal.evilsvc", "notlocal.evilsvc"},
+		{"not.local.evilsvc", "not.local.evilsvc"},
 		{"*.", "*."},
 	};
 	AUTO(arena) struct arena a = {0};
