@@ -32,17 +32,62 @@ copy_source(struct arena *a, const struct source *from)
 	return s;
 }
 
-static void
-copy_gaps(struct fleet *f, const struct gap *from, size_t n)
+static bool
+has_pod_status(const struct object_set *set)
 {
-	struct gap *gaps = ARENA_ARRAY(&f->arena, struct gap, n);
+	for (size_t i = 0; i < set->n; i++)
+		if (set->at[i]->type == OBJECT_POD && object_pod(set->at[i])->has_status)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < n; i++)
-		gaps[i] = (struct gap){from[i].fact, arena_strdup(&f->arena, from[i].kind),
-				       arena_strdup(&f->arena, from[i].namespace),
-				       arena_strdup(&f->arena, from[i].reason)};
+/*
+ * Kinds that a cluster has for sure: each namespace comes with a ConfigMap, and what agents are reached through are
+ * Services. Files with running pods and not a single one of these are a snapshot of other kinds.
+ */
+static const struct {
+	enum object_kind type;
+	enum fact fact;
+	const char *kind, *reason;
+} sure_kinds[] = {
+	{OBJECT_CONFIG_MAP, FACT_CONFIG_MAPS, "ConfigMap", "the source holds running Pods but not one ConfigMap"},
+	{OBJECT_SERVICE, FACT_SERVICES, "Service", "the source holds running Pods but not one Service"},
+};
+
+static bool
+has_kind(const struct object_set *set, enum object_kind type)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->at[i]->type == type)
+			return true;
+	return false;
+}
+
+static bool
+has_gap(const struct fleet_input *in, enum fact fact)
+{
+	for (size_t i = 0; i < in->n_gaps; i++)
+		if ((unsigned)in->gaps[i].fact & (unsigned)fact)
+			return true;
+	return false;
+}
+
+/* What the reader says is missing, and the kinds that a snapshot does not have. */
+static void
+set_gaps(struct fleet *f, const struct fleet_input *in)
+{
+	bool snapshot = in->source.type == SOURCE_FILES && has_pod_status(in->objects);
+	struct gap *gaps = ARENA_ARRAY(&f->arena, struct gap, in->n_gaps + COUNT_OF(sure_kinds));
+
+	for (size_t i = 0; i < in->n_gaps; i++)
+		gaps[f->n_gaps++] = (struct gap){in->gaps[i].fact, arena_strdup(&f->arena, in->gaps[i].kind),
+						 arena_strdup(&f->arena, in->gaps[i].namespace),
+						 arena_strdup(&f->arena, in->gaps[i].reason)};
+	for (size_t i = 0; snapshot && i < COUNT_OF(sure_kinds); i++)
+		if (!has_kind(in->objects, sure_kinds[i].type) && !has_gap(in, sure_kinds[i].fact))
+			gaps[f->n_gaps++] =
+				(struct gap){sure_kinds[i].fact, sure_kinds[i].kind, "", sure_kinds[i].reason};
 	f->gaps = gaps;
-	f->n_gaps = n;
 }
 
 static size_t
@@ -53,15 +98,6 @@ fact_place(enum fact fact)
 	while (place < FACTS - 1 && !((unsigned)fact & 1u << place))
 		place++;
 	return place;
-}
-
-static bool
-has_pod_status(const struct object_set *set)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (set->at[i]->type == OBJECT_POD && object_pod(set->at[i])->has_status)
-			return true;
-	return false;
 }
 
 /* What any source of objects gives; the rest is asked for by itself, by those who add it to a fleet. */
@@ -140,7 +176,7 @@ fleet_new(struct fleet_input *in)
 	f->read_at = clock_now();
 	f->settings = in->settings ? in->settings : &default_settings;
 	f->source = copy_source(&f->arena, &in->source);
-	copy_gaps(f, in->gaps, in->n_gaps);
+	set_gaps(f, in);
 	set_facts(f, in->objects);
 	gather_objects(f, in->objects);
 	fleet_index_build(f);

@@ -552,6 +552,24 @@ list_keys(struct audit_run *run, const struct config_map *m)
 	return text;
 }
 
+static bool
+has_running_pod(const struct workload *w)
+{
+	for (size_t i = 0; i < w->n_pods; i++)
+		if (str_eq(w->pods[i]->phase, "Running"))
+			return true;
+	return false;
+}
+
+static const char *
+missing_means(const struct workload *w, const struct reference *r, bool map_exists)
+{
+	if (r->by_path && map_exists)
+		return "Pipelock does not find its file";
+	return has_running_pod(w) ? "pods that run started while it was there, and no new one can"
+				  : "no pod of it can start";
+}
+
 static void
 report_missing(struct audit_run *run, const struct workload *w, const struct reference *r,
 	       const struct config_map *m)
@@ -566,8 +584,7 @@ report_missing(struct audit_run *run, const struct workload *w, const struct ref
 			     .line = r->line,
 			     .message = audit_printf(run, "container %s of %s needs %s, which does not exist: %s",
 						     r->container->name, rule_workload(run, w), what,
-						     r->by_path && m ? "Pipelock does not find its file"
-								     : "no pod of it can start"),
+						     missing_means(w, r, m != NULL)),
 			     .evidence = m ? audit_printf(run, "referred to by %s; %s", r->where, list_keys(run, m))
 					   : audit_printf(run, "referred to by %s, not optional", r->where),
 			     .fix = m ? audit_printf(run,
