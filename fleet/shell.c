@@ -36,6 +36,7 @@ struct shell {
 	struct function *functions;
 	const char *const *args; /* $0, $1, ... */
 	size_t n_args;
+	const char *input; /* what a pipe feeds the present command; NULL: not known */
 	unsigned depth, dry; /* dry: a function's body is looked through, not run */
 	size_t bytes; /* read so far */
 	bool exhausted;
@@ -45,6 +46,7 @@ struct reader {
 	struct shell *sh;
 	const char *s, *end;
 	const char *line_end, *bodies_end; /* here-documents: where their line ends, and where they do; NULL */
+	const char *printed; /* by the command before the cursor, for a pipe; NULL: not known */
 };
 
 struct words {
@@ -356,6 +358,27 @@ skip_arithmetic(struct reader *r)
 	}
 }
 
+/* $(which curl), $(command -v curl): the program's name; NULL for any other command. */
+static const char *
+located(struct shell *sh, const char *s, size_t len)
+{
+	static const char *const ways[] = {"which ", "command -v ", "type -p "};
+	static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-/";
+
+	for (; len > 0 && *s == ' '; len--)
+		s++;
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		size_t n = strlen(ways[i]), used = n;
+
+		if (len <= n || memcmp(s, ways[i], n) != 0)
+			continue;
+		while (used < len && strchr(name, s[used]))
+			used++;
+		return used > n && s[n] != '-' ? arena_strndup(sh->arena, s + n, used - n) : NULL;
+	}
+	return NULL;
+}
+
 static void
 word_dollar(struct reader *r, struct word *w, bool quoted)
 {
@@ -376,9 +399,10 @@ word_dollar(struct reader *r, struct word *w, bool quoted)
 		skip_arithmetic(r);
 		word_value(sh, w, NULL, false);
 	} else if (c == '(') {
-		r->s += 2;
+		const char *from = r->s += 2;
+
 		run_list(r, STOP_PAREN);
-		word_value(sh, w, NULL, false);
+		word_value(sh, w, located(sh, from, (size_t)(r->s - from)), false);
 	} else if (c && strchr("@*#?-$!0123456789", c)) {
 		word_special(sh, w, c, !quoted);
 		r->s += 2;
@@ -402,7 +426,7 @@ word_backtick(struct reader *r, struct word *w)
 	}
 	r->s += r->s < r->end;
 	run_text(r->sh, buf_str(&inside), inside.len);
-	word_value(r->sh, w, NULL, false);
+	word_value(r->sh, w, located(r->sh, buf_str(&inside), inside.len), false);
 }
 
 static void
@@ -598,6 +622,22 @@ at_redirection(const struct reader *r)
 	return s < r->end && (*s == '<' || *s == '>');
 }
 
+/* bash opens a connection where a redirection says /dev/tcp/HOST/PORT: reported as a program of that name. */
+static void
+open_socket(struct shell *sh, const struct words *target)
+{
+	const char *path = target->text.at[0], *name = "/dev/tcp";
+	const char **words;
+
+	if (sh->dry || sh->exhausted || (!str_starts(path, "/dev/tcp/") && !str_starts(path, "/dev/udp/")))
+		return;
+	words = ARENA_ARRAY(sh->arena, const char *, 4);
+	words[0] = words[2] = name;
+	words[1] = arena_strndup(sh->arena, path + 9, strcspn(path + 9, "/"));
+	words[3] = target->raw.at[0];
+	sh->host->command(sh->host->ctx, sh, &(struct shell_command){.words = words, .raw = words + 2, .n_words = 2});
+}
+
 /* Consumes one redirection; *script becomes what a here-document says. */
 static void
 read_redirection(struct reader *r, struct words *out, const char **script)
@@ -636,6 +676,8 @@ read_redirection(struct reader *r, struct words *out, const char **script)
 	read_word(r, &target, true);
 	if (n == 3 && op[0] == '<' && target.text.n)
 		*script = target.text.at[0];
+	else if (target.text.n)
+		open_socket(r->sh, &target);
 }
 
 /* ---- commands ---- */
@@ -859,6 +901,29 @@ take_parentheses(struct reader *r)
 	return true;
 }
 
+static bool
+at_pipe(const struct reader *r)
+{
+	return r->s < r->end && *r->s == '|' && !(r->s + 1 < r->end && r->s[1] == '|');
+}
+
+/* What goes into a pipe: cat's here-document, echo's words. NULL for what only the running program knows. */
+static const char *
+printed(struct shell *sh, const struct words *words, const char *script)
+{
+	size_t n = words->text.n, i = 1;
+
+	if (sh->dry || sh->exhausted || n == 0)
+		return NULL;
+	if (strcmp(words->text.at[0], "cat") == 0 && (n == 1 || (n == 2 && strcmp(words->text.at[1], "-") == 0)))
+		return script;
+	if (strcmp(words->text.at[0], "echo") != 0)
+		return NULL;
+	while (i < n && str_in_list("-n -e -ne -en", words->text.at[i]))
+		i++;
+	return join(sh, words->text.at + i, n - i);
+}
+
 static void
 finish_simple(struct shell *sh, struct words *words, struct variable *prefix, const char *script)
 {
@@ -886,7 +951,9 @@ run_simple(struct reader *r)
 {
 	AUTO(words) struct words words = {0};
 	struct variable *prefix = r->sh->prefix;
-	const char *script = NULL, *start = r->s;
+	const char *script = NULL, *start = r->s, *input = r->printed, *outer = r->sh->input;
+
+	r->printed = NULL;
 
 	for (; r->s < r->end && !r->sh->exhausted; skip_blank(r)) {
 		if (at_redirection(r))
@@ -901,7 +968,12 @@ run_simple(struct reader *r)
 		else if (words.text.n > 0 || !read_assignment(r, &prefix))
 			read_word(r, &words, false);
 	}
+	if (input)
+		r->sh->input = input;
 	finish_simple(r->sh, &words, prefix, script);
+	r->sh->input = outer;
+	if (at_pipe(r))
+		r->printed = printed(r->sh, &words, script);
 }
 
 /* ---- compound commands ---- */
@@ -1248,23 +1320,26 @@ run_script(struct shell *sh, const char *text, const char *const *args, size_t n
 	sh->n_args = n_outer;
 }
 
-/* sh -c TEXT, sh FILE, sh <<EOF. false: what it runs is not known. */
+/* sh -c TEXT, sh FILE, sh <<EOF, ... | sh. false: what it runs is not known. */
 static bool
 run_shell(struct shell *sh, const struct shell_command *cmd)
 {
 	size_t at = script_position(cmd, false);
-	const char *text = cmd->script;
+	const char *text = cmd->script ? cmd->script : sh->input;
+	bool stdin_named = false; /* sh -s ARGUMENTS */
 
 	if (at > 0) {
 		run_script(sh, cmd->words[at], cmd->words + at + 1, cmd->n_words - at - 1);
 		return true;
 	}
 	for (at = 1; at < cmd->n_words && cmd->words[at][0] == '-'; at++)
-		;
-	if (at < cmd->n_words)
+		stdin_named |= strcmp(cmd->words[at], "-s") == 0;
+	if (at < cmd->n_words && !stdin_named)
 		text = sh->host->file ? sh->host->file(sh->host->ctx, cmd->words[at]) : NULL;
 	if (!text)
 		return false;
+	if (text == sh->input)
+		sh->input = NULL; /* read to its end */
 	run_script(sh, text, cmd->words + (at < cmd->n_words ? at : 0), at < cmd->n_words ? cmd->n_words - at : 0);
 	return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which programs would a container start? Scripts are read, never run: quotes, variables, substitutions, pipes, loops,
- * functions and here-documents as POSIX sh and bash have them, both branches of every condition, a loop's body once.
+ * functions and here-documents as POSIX sh and bash have them, both branches of every condition, a loop's body once. A
+ * redirection to /dev/tcp/HOST/PORT counts as a program: "/dev/tcp", "HOST".
  */
 #ifndef FLEET_SHELL_H
 #define FLEET_SHELL_H

@@ -228,6 +228,16 @@ has_word(const struct shell_command *cmd, const char *list)
 	return false;
 }
 
+/* true without a beginning to look for. */
+static bool
+has_beginning(const struct shell_command *cmd, const char *beginning)
+{
+	for (size_t i = 1; beginning && i < cmd->n_words; i++)
+		if (str_starts(cmd->words[i], beginning))
+			return true;
+	return !beginning;
+}
+
 static const char *
 proxy_of(const struct question *q, bool http)
 {
@@ -523,7 +533,12 @@ judge_copies(const struct question *q, const size_t *operands, size_t n)
 static bool
 judge_first_host(const struct question *q, const size_t *operands, size_t n)
 {
-	return n > 0 && judge(q, judge_url(q->view, q->cmd->words[operands[0]], true), q->cmd->raw[operands[0]]);
+	const char *named = q->tool->elsewhere ? option_value(q->cmd, q->tool->elsewhere) : NULL;
+	size_t i = q->first;
+
+	if (named)
+		return judge(q, judge_url(q->view, named, true), NULL);
+	return n > i && judge(q, judge_url(q->view, q->cmd->words[operands[i]], true), q->cmd->raw[operands[i]]);
 }
 
 /*
@@ -552,6 +567,8 @@ static const char *const network_words[] = {
 	"axios",
 	"-MLWP",
 	"use LWP",
+	"LWP::",
+	"getstore(",
 	"HTTP::Tiny",
 	"Net::HTTP",
 	"open-uri",
@@ -661,7 +678,7 @@ fetch_find(const struct fetch_view *v, const struct shell *sh, const struct shel
 		return false;
 	if (q.tool->form == FORM_CODE && module_command(cmd, &module))
 		return fetch_find(v, sh, &module, out);
-	if (has_word(cmd, q.tool->offline))
+	if (has_word(cmd, q.tool->offline) || !has_beginning(cmd, q.tool->asks))
 		return false;
 	operands = ARENA_ARRAY(v->arena, size_t, cmd->n_words);
 	n = find_operands(&q, operands);

@@ -11,7 +11,7 @@ enum form {
 	FORM_GIT,
 	FORM_IMAGES, /* operands are image references */
 	FORM_COPY, /* operands with a colon are remote: scp, rsync */
-	FORM_HOST, /* the first operand is a host */
+	FORM_HOST, /* the first operand is a host, or what an option (elsewhere) says */
 	FORM_CODE, /* an interpreter: its code tells */
 };
 
@@ -30,6 +30,7 @@ struct tool {
 	const char *verbs; /* sub-commands that fetch, separated by commas; NULL: it always does */
 	const char *letters; /* short options that take a value */
 	const char *options; /* long options that take a value in the next word, without dashes */
+	const char *asks; /* how an option begins that makes it fetch; NULL: it needs none */
 	const char *offline; /* words that keep it at home */
 	const char *elsewhere; /* options that name another place, without dashes */
 	const char *variables; /* and variables that do */
