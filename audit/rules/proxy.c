@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Do the agent's clients go to the companion: HTTPS_PROXY and NO_PROXY of each container. */
+#include <string.h>
 #include <strings.h>
 
 #include "audit/rules/common.h"
@@ -204,6 +205,17 @@ const struct rule rule_proxy_env_loopback = {
  * proxy-env-target
  */
 
+/* What stands before the host stays: it may come from a Secret, and does not belong in the manifest. */
+static const char *
+point_to_companion(struct audit_run *run, const struct workload *w, const struct container *c, const struct proxy_var *v)
+{
+	const char *fix = set_env(run, w, c, v->name);
+
+	if (!strchr(v->env.value, ENV_MASK) || !strchr(v->env.value, '@'))
+		return fix;
+	return audit_printf(run, "%s, with the user and password references before the host kept as they are", fix);
+}
+
 static void
 check_target(struct audit_run *run, const struct workload *w, const struct container *c,
 	     const struct proxy_var *vars, size_t n)
@@ -225,7 +237,7 @@ check_target(struct audit_run *run, const struct workload *w, const struct conta
 				"%s", v->name, c->name, rule_workload(run, w), wrong),
 			.evidence = v->url.valid ? audit_printf(run, "%s=%s", v->name, v->url.shown)
 				: NULL,
-			.fix = set_env(run, w, c, v->name),
+			.fix = point_to_companion(run, w, c, v),
 		});
 	}
 }
