@@ -53,6 +53,34 @@ no_object(struct collector *c, const struct node *doc, struct err *e)
 
 /* --- objects --- */
 
+/* The first key that stood before in its map, anywhere in the tree; NULL. The parsers bound the depth. */
+static const struct node *
+key_twice(const struct node *n)
+{
+	const struct node *found = node_duplicate_key(n);
+
+	node_each(child, n) {
+		if (found)
+			break;
+		if (!str_eq(child->key, "managedFields")) /* the server's own, and large */
+			found = key_twice(child);
+	}
+	return found;
+}
+
+/* The last one counts, and a reader of the manifest may have seen the first. */
+static void
+warn_twice(struct collector *c, const struct object *o, const struct node *doc)
+{
+	const struct node *key = key_twice(doc);
+
+	if (!key || ++c->twice > COLLECT_NAMED)
+		return;
+	object_set_warn(c->set, "%s%s%s %s%s%s: key %.63s stands twice in one map, line %u: the last one counts",
+			c->ctx.path ? c->ctx.path : "", c->ctx.path ? ": " : "", o->kind, o->namespace,
+			*o->namespace ? "/" : "", o->name, key->key, key->line);
+}
+
 static bool
 take_one(struct collector *c, const char *list_kind, const struct node *doc, struct err *e)
 {
@@ -63,6 +91,7 @@ take_one(struct collector *c, const char *list_kind, const struct node *doc, str
 	if (!object)
 		return true;
 	object_set_add(c->set, object);
+	warn_twice(c, object, doc);
 	if (c->ctx.seen)
 		seen_add(c->ctx.seen);
 	return true;
@@ -199,9 +228,12 @@ collect_sink(struct collector *c)
 }
 
 void
-collect_undo(struct collector *c, size_t objects)
+collect_undo(struct collector *c, const struct collect_start *start)
 {
-	drop_from(c->set, objects);
+	drop_from(c->set, start->objects);
+	while (c->set->n_warnings > start->warnings)
+		free(c->set->warnings[--c->set->n_warnings]);
+	c->twice = start->twice;
 	close_list(c);
 }
 

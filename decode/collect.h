@@ -7,6 +7,13 @@
 #include "base/yaml.h"
 #include "decode/decode.h"
 
+#define COLLECT_NAMED 20
+
+/* Where a source begins. */
+struct collect_start {
+	size_t objects, warnings, twice;
+};
+
 struct collector {
 	struct object_set *set;
 	struct decode_context ctx; /* its path names the source in messages */
@@ -17,6 +24,8 @@ struct collector {
 	bool in_folder;
 	const char *foreign; /* what it is: "a list"; NULL: there was none */
 	unsigned foreign_line;
+	/* Objects in which a key stands twice, with those of earlier sources: the first COLLECT_NAMED are warned of. */
+	size_t twice;
 
 	/* What follows is the collector's own. */
 	bool refused; /* an error came from an object, not from the syntax */
@@ -29,7 +38,7 @@ struct collector {
 
 struct document_sink collect_sink(struct collector *c);
 /* Forgets what a source has brought so far: it is going to be read in another way. */
-void collect_undo(struct collector *c, size_t objects);
+void collect_undo(struct collector *c, const struct collect_start *start);
 void collect_free(struct collector *c);
 
 #endif

@@ -32,6 +32,7 @@ struct source {
 	struct folder *entered; /* below the path that is being read */
 	bool stdin_read;
 	size_t foreign; /* files in folders that hold something else than objects */
+	size_t twice; /* objects in which a key stands twice */
 };
 
 /* --- one file --- */
@@ -102,13 +103,13 @@ read_yaml(struct reader *in, struct collector *c, struct err *e)
 
 /* What looked like JSON is not, but the name says YAML: once more from the start. */
 static bool
-read_again(const char *path, struct collector *c, size_t before, struct err *e)
+read_again(const char *path, struct collector *c, const struct collect_start *start, struct err *e)
 {
 	AUTO(reader) struct reader *in = reader_open(path, e);
 
 	if (!in)
 		return false;
-	collect_undo(c, before);
+	collect_undo(c, start);
 	return read_yaml(in, c, e);
 }
 
@@ -130,15 +131,17 @@ read_documents(struct source *s, struct reader *in, const char *path, bool in_fo
 			.default_namespace = s->default_namespace,
 			.seen = &s->seen},
 		.in_folder = in_folder,
+		.twice = s->twice,
 	};
-	size_t before = s->set.n;
+	const struct collect_start start = {s->set.n, s->set.n_warnings, s->twice};
 	bool json = false;
 	bool ok = starts_like_json(in, &json, e);
 
 	if (ok)
 		ok = json ? read_json(in, &c, e) : read_yaml(in, &c, e);
 	if (!ok && json && !c.refused && path && is_yaml_name(path))
-		ok = read_again(path, &c, before, e);
+		ok = read_again(path, &c, &start, e);
+	s->twice = c.twice;
 	note_foreign(s, &c);
 	reader_close(in);
 	collect_free(&c);
@@ -367,6 +370,8 @@ finish(struct source *s, bool ok, struct object_set *out)
 	}
 	if (s->foreign > NAMED)
 		object_set_warn(&s->set, "%zu more files hold what is no Kubernetes object", s->foreign - NAMED);
+	if (s->twice > COLLECT_NAMED)
+		object_set_warn(&s->set, "%zu more objects have a key twice in one map", s->twice - COLLECT_NAMED);
 	drop_duplicates(&s->set);
 	*out = s->set;
 	return true;

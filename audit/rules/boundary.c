@@ -48,11 +48,12 @@ has_container(const struct pod_spec *s, const char *name)
 	return false;
 }
 
-/* Does the pod run a Pipelock that the template does not have: put in by a webhook, or left of an older template? */
+/* Does the pod run a Pipelock that the template does not have: a webhook's, or one of an older template? */
 static bool
 is_injected(const struct workload *w, const struct pod *pod)
 {
-	return pod->has_status && !pod->finished && pod->pipelock && !has_container(&w->template->spec, pod->pipelock);
+	return pod->has_status && !pod->finished && pod->pipelock &&
+	       !has_container(&w->template->spec, pod->pipelock);
 }
 
 static void

@@ -296,6 +296,29 @@ json_and_yaml_are_told_apart(void **state)
 }
 
 static void
+a_key_that_stands_twice(void **state)
+{
+	(void)state;
+	put("twice.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: a}\nspec:\n"
+			  "  selector: {app: x}\n  ports: [{port: 1,\n    port: 2}]\n");
+	expect(PATHS("twice.yaml"),
+	       "x; twice.yaml: Service a/x: key port stands twice in one map, line 7: the last one counts");
+	put("twice.json", "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\","
+			  "\"metadata\":{\"name\":\"y\",\"name\":\"x\"}}\n");
+	expect(PATHS("twice.json"),
+	       "x; twice.json: Namespace x: key name stands twice in one map, line 1: the last one counts");
+	/* Read as JSON first, and then again: told once. */
+	put("again.yaml", "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", "
+			  "\"metadata\": {\"name\": \"y\", \"name\": \"x\"}}\n"
+			  "---\n{apiVersion: v1, kind: Namespace, metadata: {name: z}}\n");
+	expect(PATHS("again.yaml"),
+	       "x z; again.yaml: Namespace x: key name stands twice in one map, line 1: the last one counts");
+	/* A merge is not a second key, nor is the same key of another map. */
+	put("merge.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: x}\ndata: {<<: *m, name: z}\n");
+	expect(PATHS("merge.yaml"), "x");
+}
+
+static void
 the_last_of_the_same_object_wins(void **state)
 {
 	const char *two = NAMESPACE("x") "---\n" NAMESPACE("y") "---\n" NAMESPACE("x");
@@ -421,6 +444,7 @@ main(void)
 		TEST(lists_hold_objects_only),
 		TEST(an_empty_folder_is_mentioned),
 		TEST(json_and_yaml_are_told_apart),
+		TEST(a_key_that_stands_twice),
 		TEST(the_last_of_the_same_object_wins),
 		TEST(many_duplicates_are_counted),
 		TEST(standard_input_is_read_once),
