@@ -247,6 +247,22 @@ open_input(struct term *t, struct err *e)
 	return t->tty ? true : err_sys(e, ERR_USAGE, errno, "open /dev/tty to read keys");
 }
 
+/* Curses would exit at once on SIGINT and SIGTERM, and stop on SIGTSTP behind our back: those are the loop's. */
+static SCREEN *
+new_screen(const char *name, FILE *keys)
+{
+	static const int taken[] = {SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+	struct sigaction before[COUNT_OF(taken)];
+	SCREEN *screen;
+
+	for (size_t i = 0; i < COUNT_OF(taken); i++)
+		sigaction(taken[i], NULL, &before[i]);
+	screen = newterm(name, stdout, keys);
+	for (size_t i = 0; i < COUNT_OF(taken); i++)
+		sigaction(taken[i], &before[i], NULL);
+	return screen;
+}
+
 static bool
 start_curses(struct term *t, struct err *e)
 {
@@ -260,19 +276,18 @@ start_curses(struct term *t, struct err *e)
 		return err_sys(e, ERR_USAGE, errno, "read the modes of the terminal");
 	better = direct_name(name, direct);
 	if (better)
-		t->curses = newterm(better, stdout, keys);
+		t->curses = new_screen(better, keys);
 	if (!t->curses)
-		t->curses = newterm(name, stdout, keys);
+		t->curses = new_screen(name, keys);
+	name = name ? name : "";
 	if (!t->curses)
 		return err_set(e, ERR_USAGE, 0,
-			       "TERM=%s is not known here: set TERM, or install its terminfo entry",
-			       name ? name : "");
-	if (!capability("cup")) {
-		endwin();
-		return err_set(e, ERR_USAGE, 0, "TERM=%s cannot place its cursor, and the console has to: moat audit prints a report",
-			       name ? name : "");
-	}
-	return true;
+			       "TERM=%s is not known here: set TERM, or install its terminfo entry", name);
+	if (capability("cup"))
+		return true;
+	endwin();
+	return err_set(e, ERR_USAGE, 0,
+		       "TERM=%s cannot place its cursor, and the console has to: moat audit prints a report", name);
 }
 
 static void
