@@ -56,6 +56,7 @@ struct table {
 	size_t top; /* index of the first row drawn */
 	size_t page; /* rows drawn last */
 	int left; /* columns scrolled out of sight, sticky ones not counted */
+	bool dropped[TABLE_COLUMNS]; /* left out of the last drawing for lack of room */
 };
 
 static int
@@ -570,7 +571,7 @@ table_wide(const struct table *t)
 static bool
 is_visible(const struct table *t, int column)
 {
-	return t->wide || !t->view->columns[column].wide;
+	return (t->wide || !t->view->columns[column].wide) && !t->dropped[column];
 }
 
 static void
@@ -662,6 +663,38 @@ sum_widths(const struct table *t, const int *widths, int gap)
 			sum += widths[i] + gap;
 	}
 	return sum;
+}
+
+static bool
+fits_at_least(const struct table *t, const int *widths, int columns)
+{
+	int least[TABLE_COLUMNS];
+
+	for (int i = 0; i < (int)t->view->n_columns; i++)
+		least[i] = t->view->columns[i].shrink ? least_width(t, i, widths[i]) : widths[i];
+	return sum_widths(t, least, 1) <= columns;
+}
+
+/* Leaves out those that may be, until the rest fits. Who wants more columns, or scrolls, sees them all. */
+static bool
+drop_columns(struct table *t, const int *widths, int columns)
+{
+	bool any = false;
+
+	memset(t->dropped, 0, sizeof(t->dropped));
+	while (!t->wide && t->left == 0 && !fits_at_least(t, widths, columns)) {
+		int next = -1;
+
+		for (int i = 0; i < (int)t->view->n_columns; i++) {
+			if (is_visible(t, i) && t->view->columns[i].drop &&
+			    (next < 0 || t->view->columns[i].drop > t->view->columns[next].drop))
+				next = i;
+		}
+		if (next < 0)
+			break;
+		t->dropped[next] = any = true;
+	}
+	return any;
 }
 
 /* Of the columns with that priority, the widest that can still give; -1 for none. */
@@ -761,6 +794,7 @@ lay_out(struct table *t, struct layout *l, int columns)
 	*l = (struct layout){.left_mark = -1};
 	for (int i = 0; i < (int)t->view->n_columns; i++)
 		widths[i] = wanted_width(t, i);
+	l->more_right = drop_columns(t, widths, columns);
 	if (sum_widths(t, widths, gap) > columns)
 		gap = 1;
 	shrink_columns(t, widths, sum_widths(t, widths, gap) - columns);

@@ -32,6 +32,7 @@ struct column {
 	const char *name; /* as in the header: "NAMESPACE" */
 	int min; /* columns it keeps when there is little room; 0: all it needs */
 	int shrink; /* who gives up room first: the highest, down to its min. 0 never does */
+	int drop; /* who is left out when not even the least widths fit: the highest first. 0 never is */
 	bool right; /* numbers */
 	bool wide; /* shown with ctrl-w only */
 	bool sticky; /* stays in sight when the table is scrolled sideways */

@@ -20,15 +20,16 @@ enum column_id {
 };
 
 static const struct column columns[] = {
-	[COLUMN_NAMESPACE] = {.name = "NAMESPACE", .min = 6, .shrink = 3, .sticky = true, .sort_key = 'N'},
-	[COLUMN_AGENT] = {.name = "AGENT", .min = 8, .shrink = 1, .sticky = true, .sort_key = 'A'},
+	[COLUMN_NAMESPACE] = {.name = "NAMESPACE", .min = 9, .shrink = 3, .sticky = true, .sort_key = 'N'},
+	[COLUMN_AGENT] = {.name = "AGENT", .min = 14, .shrink = 1, .sticky = true, .sort_key = 'A'},
 	[COLUMN_KIND] = {.name = "KIND", .wide = true, .sort_key = 'K'},
 	[COLUMN_STATE] = {.name = "STATE", .sort = SORT_ORDER, .sort_key = 'S'},
-	[COLUMN_COMPANION] = {.name = "COMPANION", .min = 10, .shrink = 4, .sort_key = 'O'},
-	[COLUMN_EGRESS] = {.name = "EGRESS", .min = 6, .shrink = 1, .sort = SORT_ORDER, .sort_key = 'E'},
-	[COLUMN_CONFIG] = {.name = "CONFIG", .min = 7, .shrink = 1, .sort_key = 'C'},
-	[COLUMN_SECRETS] = {.name = "SECRETS", .min = 7, .shrink = 1, .sort = SORT_ORDER, .descending = true, .sort_key = 'M'},
-	[COLUMN_IDENTITY] = {.name = "IDENTITY", .min = 8, .shrink = 5, .sort_key = 'I'},
+	[COLUMN_COMPANION] = {.name = "COMPANION", .min = 12, .shrink = 4, .sort_key = 'O'},
+	[COLUMN_EGRESS] = {.name = "EGRESS", .min = 9, .shrink = 1, .sort = SORT_ORDER, .sort_key = 'E'},
+	[COLUMN_CONFIG] = {.name = "CONFIG", .min = 7, .shrink = 1, .drop = 1, .sort_key = 'C'},
+	[COLUMN_SECRETS] = {.name = "SECRETS", .min = 7, .shrink = 1, .drop = 2, .sort = SORT_ORDER,
+			    .descending = true, .sort_key = 'M'},
+	[COLUMN_IDENTITY] = {.name = "IDENTITY", .min = 8, .shrink = 5, .drop = 3, .sort_key = 'I'},
 	[COLUMN_PROBES] = {.name = "PROBES", .wide = true, .sort_key = 'P'},
 	[COLUMN_FINDINGS] = {.name = "FINDINGS", .sort = SORT_ORDER, .descending = true, .sort_key = 'F'},
 };

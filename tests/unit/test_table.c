@@ -423,6 +423,38 @@ wide_columns(void **state)
 	check_drawn(t, 2, 40, "NAME  AGE  FINDINGS  NOTE  UID\na10    2d  1 high    x     3b1f\n");
 }
 
+static const struct column droppable[] = {
+	{.name = "NAME"},
+	{.name = "AGE", .drop = 1},
+	{.name = "FINDINGS", .drop = 2},
+	{.name = "NOTE", .min = 4, .shrink = 1},
+	{.name = "UID", .wide = true},
+};
+
+static void
+columns_are_left_out(void **state)
+{
+	struct test *t = *state;
+	struct view other = view;
+
+	other.columns = droppable;
+	table_free(t->table);
+	t->table = table_new(&other, "");
+	t->fake.n = 1;
+	t->fake.rows[0].note = "a long note";
+	table_load(t->table, &t->fake);
+	check_drawn(t, 2, 24, "NAME AGE FINDINGS NOTE\na10  2d  1 high   a lon…\n");
+	check_drawn(t, 2, 20, "NAME AGE NOTE      ▸\na10  2d  a long note\n");
+	check_drawn(t, 2, 10, "NAME NOTE▸\na10  a lo…\n");
+	table_scroll(t->table, 1); /* who scrolls wants them */
+	check_drawn(t, 2, 20, "◂GE FINDINGS NOTE\n2d  1 high   a l…\n");
+	table_scroll(t->table, -1);
+	table_set_wide(t->table, true);
+	check_drawn(t, 2, 20, "NAME AGE FINDINGS  ▸\na10  2d  1 high\n");
+	table_free(t->table); /* before the view goes */
+	t->table = NULL;
+}
+
 static void
 any_size_will_do(void **state)
 {
@@ -516,6 +548,7 @@ main(void)
 		TEST(scrolled_to_the_cursor),
 		TEST(columns_shrink_then_scroll),
 		TEST(wide_columns),
+		TEST(columns_are_left_out),
 		TEST(any_size_will_do),
 		TEST(hostile_cells_are_made_safe),
 		TEST(ten_thousand_rows),
