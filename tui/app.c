@@ -22,6 +22,9 @@
 #define FLASH_MS 5000
 #define ROOM_FOR_DETAIL 14 /* rows below which the table needs them all */
 
+/* What is shown in place of the table; both scroll, and esc leaves them. */
+enum page { PAGE_NONE, PAGE_HELP, PAGE_DETAILS };
+
 struct app {
 	struct app_options options;
 	void (*changed)(void *ctx);
@@ -42,9 +45,9 @@ struct app {
 	struct arena names; /* of the line that completion looks at */
 	bool pasting;
 
-	bool help;
-	int help_first;
-	int help_page;
+	enum page page;
+	int page_first; /* the line at its top */
+	int page_rows;
 	bool no_header;
 	bool ended;
 
@@ -185,8 +188,8 @@ struct command {
 static void
 show_help(struct app *app)
 {
-	app->help = true;
-	app->help_first = 0;
+	app->page = PAGE_HELP;
+	app->page_first = 0;
 }
 
 static void
@@ -283,7 +286,7 @@ run_command(struct app *app, const char *line, bool remember)
 		unknown_command(app, copy);
 		return;
 	}
-	app->help = false;
+	app->page = PAGE_NONE;
 	go(app, view, rest);
 	if (remember)
 		remember_place(app, view->name, table_arg(top(app)));
@@ -446,8 +449,8 @@ last_place(struct app *app)
 static void
 move(struct app *app, long rows)
 {
-	if (app->help)
-		app->help_first += (int)rows;
+	if (app->page)
+		app->page_first += (int)rows;
 	else if (top(app))
 		table_move(top(app), rows);
 }
@@ -467,8 +470,8 @@ go_up(struct app *app)
 static void
 page(struct app *app, int pages)
 {
-	if (app->help)
-		app->help_first += pages * app->help_page;
+	if (app->page)
+		app->page_first += pages * app->page_rows;
 	else if (top(app))
 		table_move_page(top(app), pages);
 }
@@ -488,16 +491,16 @@ page_up(struct app *app)
 static void
 go_first(struct app *app)
 {
-	app->help_first = 0;
-	if (top(app) && !app->help)
+	app->page_first = 0;
+	if (top(app) && !app->page)
 		table_move_first(top(app));
 }
 
 static void
 go_last(struct app *app)
 {
-	app->help_first = 10000; /* drawing knows where the end is */
-	if (top(app) && !app->help)
+	app->page_first = 100000; /* drawing knows where the end is */
+	if (top(app) && !app->page)
 		table_move_last(top(app));
 }
 
@@ -544,9 +547,20 @@ sort_descending(struct app *app)
 }
 
 static void
-close_help(struct app *app)
+show_details(struct app *app)
 {
-	app->help = false;
+	if (table_view(top(app))->detail) {
+		app->page = PAGE_DETAILS;
+		app->page_first = 0;
+	} else {
+		app_flash(app, STYLE_DIM, "the row says all there is");
+	}
+}
+
+static void
+close_page(struct app *app)
+{
+	app->page = PAGE_NONE;
 }
 
 /* k9s's meanings of the keys. */
@@ -554,6 +568,8 @@ static const struct binding general[] = {
 	{'/', "filter", "filter: text, !not, -f fuzzy", 0, ask_filter},
 	{':', "go to", "command: screen, help, quit", 0, ask_command},
 	{'?', "help", "this page", 0, show_help},
+	{'d', "details", "all of the row's details", KEY_NEEDS_ROW, show_details},
+	{K_ENTER, NULL, NULL, KEY_HIDDEN | KEY_NEEDS_ROW, show_details},
 	{K_ESC, NULL, "clear the filter, or back", 0, clear_or_back},
 	{'q', NULL, "back, at last quit", 0, back_or_quit},
 	{K_CTRL('c'), NULL, "quit", 0, app_quit},
@@ -589,12 +605,11 @@ static const struct binding moving[] = {
 	{K_SHIFT_DOWN, NULL, "sort downwards", 0, sort_descending},
 };
 
-/* While help is shown, these come first. */
-static const struct binding in_help[] = {
-	{K_ESC, "back", "close help", 0, close_help},
-	{'q', NULL, NULL, KEY_HIDDEN, close_help},
-	{'?', NULL, NULL, KEY_HIDDEN, close_help},
-	{K_ENTER, NULL, NULL, KEY_HIDDEN, close_help},
+/* While a page is shown, these come first. */
+static const struct binding in_page[] = {
+	{K_ESC, "back", "close this page", 0, close_page}, {'q', NULL, NULL, KEY_HIDDEN, close_page},
+	{'?', NULL, NULL, KEY_HIDDEN, close_page},	   {'d', NULL, NULL, KEY_HIDDEN, close_page},
+	{K_ENTER, NULL, NULL, KEY_HIDDEN, close_page},
 };
 
 #define GROUPS 3
@@ -663,10 +678,10 @@ command_key(struct app *app, int key)
 	const struct binding *b = NULL;
 
 	key_groups(app, groups);
-	if (app->help) {
-		struct key_group help = {"help", in_help, COUNT_OF(in_help)};
+	if (app->page) {
+		struct key_group page = {"page", in_page, COUNT_OF(in_page)};
 
-		b = keys_find(&help, 1, key);
+		b = keys_find(&page, 1, key);
 		if (!b && key != '/') /* of the rest, what moves, and what leaves */
 			b = keys_find(groups + 1, GROUPS - 1, key);
 	} else {
@@ -674,7 +689,7 @@ command_key(struct app *app, int key)
 	}
 	if (b)
 		run_binding(app, b);
-	else if (!app->help && top(app))
+	else if (!app->page && top(app))
 		table_sort_by_key(top(app), key);
 }
 
@@ -770,8 +785,8 @@ draw_title(const struct app *app, struct screen *s, int row)
 		title.crumbs[title.n_crumbs++] =
 			arena_printf(&a, "%s%s%s", table_view(app->stack[i])->name, *arg ? " " : "", arg);
 	}
-	if (app->help) {
-		title.crumbs[title.n_crumbs++] = "help";
+	if (app->page) {
+		title.crumbs[title.n_crumbs++] = app->page == PAGE_HELP ? "help" : "details";
 	} else if (t &&
 		   table_data(t)) { /* before there is data, "0 rows" would be said of a fleet nobody has seen */
 		title.rows = true;
@@ -848,20 +863,49 @@ draw_help(struct app *app, struct screen *s, int row, int rows)
 	struct key_group groups[GROUPS];
 
 	key_groups(app, groups);
-	app->help_page = rows > 1 ? rows - 1 : 1;
-	help_draw(s, groups, GROUPS, top(app) ? table_view(top(app)) : NULL, row, rows, &app->help_first);
+	help_draw(s, groups, GROUPS, top(app) ? table_view(top(app)) : NULL, row, rows, &app->page_first);
+}
+
+/* All of what is known of the row under the cursor, with room to scroll. */
+static void
+draw_details(struct app *app, struct screen *s, int row, int rows)
+{
+	AUTO(pane) struct pane p = {.columns = s->columns - 2, .ascii = s->ascii};
+	const struct view_data *data;
+	size_t selected;
+
+	if (app_selected(app, &data, &selected) && table_view(top(app))->detail)
+		table_view(top(app))->detail(data, selected, &p);
+	else
+		pane_add(&p, STYLE_DIM, 0, "the row is no longer there");
+	app->page_first = app->page_first > p.lines - rows ? p.lines - rows : app->page_first;
+	app->page_first = app->page_first < 0 ? 0 : app->page_first;
+	for (int i = 0; i < rows; i++)
+		screen_fill(s, row + i, 0, s->columns, STYLE_CELL, " ");
+	pane_draw(&p, s, row, 1, rows, s->columns - 2, app->page_first);
+	frame_more(s, row, rows, app->page_first, p.lines);
+}
+
+static void
+draw_page(struct app *app, struct screen *s, int row, int rows)
+{
+	app->page_rows = rows > 1 ? rows - 1 : 1;
+	if (app->page == PAGE_HELP)
+		draw_help(app, s, row, rows);
+	else
+		draw_details(app, s, row, rows);
 }
 
 static void
 draw_footer(const struct app *app, struct screen *s, int row, bool read_only)
 {
-	struct key_group groups[GROUPS], help = {"help", in_help, COUNT_OF(in_help)};
+	struct key_group groups[GROUPS], page = {"page", in_page, COUNT_OF(in_page)};
 
 	key_groups(app, groups);
 	if (app->prompt.mode != PROMPT_OFF)
 		frame_prompt(s, row, &app->prompt);
-	else if (app->help)
-		frame_hints(s, row, &help, 1, read_only);
+	else if (app->page)
+		frame_hints(s, row, &page, 1, read_only);
 	else
 		frame_hints(s, row, groups, GROUPS, read_only);
 }
@@ -885,8 +929,8 @@ app_draw(struct app *app, struct screen *s)
 	int body = header + title, rows = s->rows - body - footer;
 
 	screen_clear(s, STYLE_BODY);
-	if (app->help)
-		draw_help(app, s, body, rows);
+	if (app->page)
+		draw_page(app, s, body, rows);
 	else
 		draw_body(app, s, body, rows, &status);
 	if (header)

@@ -13,7 +13,8 @@
 
 #define RULE "\xe2\x94\x80"
 #define INTO "\xe2\x96\xb8"
-#define MORE "\xe2\x96\xbe"
+#define ABOVE "\xe2\x96\xb4"
+#define BELOW "\xe2\x96\xbe"
 #define BUSY "\xe2\x80\xa6"
 #define ROOM_FOR_STATE 24 /* columns that the left of the header keeps before the right one shows */
 
@@ -310,6 +311,15 @@ frame_message(struct screen *s, int row, int rows, enum style style, const char 
 }
 
 void
+frame_more(struct screen *s, int row, int rows, int first, int lines)
+{
+	if (first > 0)
+		screen_put(s, row, s->columns - 1, 1, STYLE_BORDER, ABOVE);
+	if (first + rows < lines)
+		screen_put(s, row + rows - 1, s->columns - 1, 1, STYLE_BORDER, BELOW);
+}
+
+void
 frame_rule(struct screen *s, int row, int below)
 {
 	char more[32];
@@ -318,7 +328,7 @@ frame_rule(struct screen *s, int row, int below)
 	screen_fill(s, row, 0, s->columns, STYLE_BORDER, RULE);
 	if (below <= 0)
 		return;
-	snprintf(more, sizeof(more), " %s %d more ", MORE, below);
+	snprintf(more, sizeof(more), " %s %d more ", BELOW, below);
 	width = (int)text_width(more);
 	screen_put(s, row, s->columns - width - 1, width, STYLE_BORDER, more);
 }

@@ -30,6 +30,8 @@ void frame_hints(struct screen *s, int row, const struct key_group *groups, size
 void frame_prompt(struct screen *s, int row, const struct prompt *p);
 /* A message where rows would be. */
 void frame_message(struct screen *s, int row, int rows, enum style style, const char *text, const char *hint);
+/* Signs at the right edge that there are lines above the first and below the last of the `rows` that are shown. */
+void frame_more(struct screen *s, int row, int rows, int first, int lines);
 /* A line across; with `below` lines more than there is room for. */
 void frame_rule(struct screen *s, int row, int below);
 

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "tui/frame.h"
 
 #define GAP 3 /* blanks between two columns of help */
 #define MOST_ACROSS 4 /* columns of help */
@@ -158,5 +159,6 @@ help_draw(struct screen *s, const struct key_group *groups, size_t n, const stru
 		draw_column(s, &l, &layout, c, x, row, rows, *first);
 		x += layout.width[c] + GAP;
 	}
+	frame_more(s, row, rows, *first, layout.down);
 	vec_free(&l);
 }

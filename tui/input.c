@@ -45,12 +45,10 @@ static const struct {
 	char final;
 	int key, shifted;
 } letter_keys[] = {
-	{'A', K_UP, K_SHIFT_UP},       {'B', K_DOWN, K_SHIFT_DOWN},
-	{'C', K_RIGHT, K_SHIFT_RIGHT}, {'D', K_LEFT, K_SHIFT_LEFT},
-	{'H', K_HOME, K_HOME},	       {'F', K_END, K_END},
-	{'Z', K_BACKTAB, K_BACKTAB},   {'P', K_F1, K_F1},
-	{'Q', K_F1 + 1, K_F1 + 1},     {'R', K_F1 + 2, K_F1 + 2},
-	{'S', K_F1 + 3, K_F1 + 3},
+	{'A', K_UP, K_SHIFT_UP},     {'B', K_DOWN, K_SHIFT_DOWN}, {'C', K_RIGHT, K_SHIFT_RIGHT},
+	{'D', K_LEFT, K_SHIFT_LEFT}, {'H', K_HOME, K_HOME},	  {'F', K_END, K_END},
+	{'Z', K_BACKTAB, K_BACKTAB}, {'P', K_F1, K_F1},		  {'Q', K_F1 + 1, K_F1 + 1},
+	{'R', K_F1 + 2, K_F1 + 2},   {'S', K_F1 + 3, K_F1 + 3},
 };
 
 static const struct {

@@ -53,6 +53,12 @@ agent_detail(const struct view_data *v, size_t row, struct pane *out)
 {
 	(void)v;
 	pane_addf(out, STYLE_CELL, 0, "all about %s", agents[row]);
+	pane_newline(out);
+	pane_add(out, STYLE_CELL, 0, "and more");
+	pane_newline(out);
+	pane_add(out, STYLE_CELL, 0, "and still more");
+	pane_newline(out);
+	pane_add(out, STYLE_CELL, 0, "the end");
 }
 
 static void
@@ -244,7 +250,7 @@ the_whole_screen(void **state)
 	      "\n\n\n\n\n\n\n"
 	      "────────────────────────────────────────────────────────────\n"
 	      " all about research/scout\n"
-	      "\n\n\n\n"
+	      " and more\n and still more\n the end\n\n"
 	      " <enter> open  <r> restart  </> filter  <:> go to  <?> help\n");
 }
 
@@ -445,6 +451,32 @@ help(void **state)
 }
 
 static void
+details(void **state)
+{
+	type(*state, "jd");
+	check(*state, 6, 40,
+	      " moat  prod ▸ all   3 agents  1 legacy\n"
+	      " fleet   details\n"
+	      " all about research/librarian\n"
+	      " and more\n"
+	      " and still more                        ▾\n"
+	      " <esc> back\n");
+	type(*state, "G");
+	check(*state, 5, 30,
+	      " details\n and more                    ▴\n and still more\n the end\n <esc> back\n");
+	type(*state, "k"); /* a line up, from where the end is */
+	check(*state, 5, 30,
+	      " details\n all about research/librarian\n and more\n and still more              ▾\n <esc> back\n");
+	type(*state, "q");
+	assert_true(shows(*state, "<enter> open"));
+	type(*state, ":findings a/b\rd"); /* a view without */
+	assert_true(shows(*state, "the row says all there is"));
+	fake.has_data = false;
+	type(*state, ":fleet\rd");
+	assert_true(shows(*state, "no row is selected"));
+}
+
+static void
 states_before_data(void **state)
 {
 	fake.has_data = false;
@@ -504,6 +536,7 @@ main(void)
 		TEST(writing_is_asked_for),
 		TEST(pasting_runs_nothing),
 		TEST(help),
+		TEST(details),
 		TEST(states_before_data),
 		TEST(changes_are_told),
 	};
