@@ -24,6 +24,7 @@ pc:libcrypto    libssl-dev           openssl-devel      openssl   openssl-dev li
 hdr:uthash.h    uthash-dev           uthash-devel       uthash    uthash-dev  uthash-devel       uthash
 pc:cmocka       libcmocka-dev        libcmocka-devel    cmocka    cmocka-dev  libcmocka-devel    cmocka
 cmd:python3     python3              python3            python    python3     python3            python
+py:pyte         python3-pyte         python3-pyte       python-pyte py3-pyte  python3-pyte       -
 '
 
 # family: the column of this system, 0 for one that is not in the table

@@ -11,8 +11,10 @@ for tool in sh awk sort tr uname id dirname; do
   ln -s "$(command -v $tool)" "$here/bin/$tool"
 done
 
+# The system's Python is looked for beside the PATH: not here.
+sed 's|/usr/bin:||' "$root/packages.sh" >"$here/packages.sh"
 rows=$(grep -cE '^(cmd|pc|hdr|py):' "$root/packages.sh")
-is "$(PATH=$here/bin "$here/bin/sh" "$root/packages.sh" --list | wc -w | tr -d ' ')" "$rows" "an empty machine misses all"
+is "$(PATH=$here/bin "$here/bin/sh" "$here/packages.sh" --list | wc -w | tr -d ' ')" "$rows" "an empty machine misses all"
 
 # On a system: its /etc/os-release, by a copy of the script that reads another one.
 on() {

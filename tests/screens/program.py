@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""moat's own console on a real pty: the built-in fleet, files, and the terminal given back."""
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["srcdir"], "tests"))
+import tap  # noqa: E402
+
+from console import ConsoleTest  # noqa: E402
+
+MOAT = os.environ["MOAT"]
+DEMO = os.path.join(os.environ["srcdir"], "demo")
+
+
+class Program(ConsoleTest):
+    def ready(self, *args, **options):
+        return self.run_on_terminal([MOAT, *args], **options).wait("fleet  [5]").wait("<?> help")
+
+    def test_demo(self):
+        c = self.ready("demo").wait("5 agents").wait("librarian")
+        c.send("/librarian\r").wait("[1/5] </librarian>")
+        c.send("\r").wait("findings research/").wait("config-subpath")
+        c.send("\x1b").wait("[1/5]").send("\x1b").wait("fleet  [5]").send("q")
+        self.given_back(c, 0)
+
+    def test_files(self):
+        c = self.ready("-f", DEMO).send("?").wait("moving and sorting").send("q").wait("fleet  [5]").send(":q\r")
+        self.given_back(c, 0)
+
+    def test_sizes(self):
+        c = self.ready("demo").resize(50, 200).wait("FINDINGS").resize(10, 40).wait("<?> help", row=9)
+        c.resize(1, 1).resize(24, 80).wait("<?> help", row=23).send("\x03")
+        self.given_back(c, 0)
+
+    def test_signals_and_crashes(self):
+        self.given_back(self.ready("demo").kill(signal.SIGTERM), 128 + signal.SIGTERM)
+        for signo in (signal.SIGSEGV, signal.SIGABRT):
+            # A sanitizer that takes the signal after us exits with 1.
+            self.given_back(self.ready("demo").kill(signo), -signo, 1)
+
+
+if __name__ == "__main__":
+    tap.main()
