@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who else can reach a companion's proxy port. */
 #include "audit/rules/common.h"
+#include "audit/rules/patch.h"
 #include "audit/rules/ways.h"
 #include "base/buf.h"
-#include "base/str.h"
+#include "fleet/endpoint.h"
+#include "fleet/pair.h"
 
-#define ENOUGH 20 /* pods that are let in, after which nobody looks on */
+#define ENOUGH 20 /* policies with such a way, after which nobody looks on */
+#define PATIENCE 2000 /* kinds of pods asked for their ways to one companion: in large fleets others are like them */
 
 /* Policies that let in somebody who is no agent of the companion, each with the first such way in words. */
 struct opening {
@@ -22,16 +25,22 @@ struct search {
 	size_t class;
 	uint16_t port;
 	struct opening found[ENOUGH];
-	size_t n;
+	size_t n, asked;
 };
+
+static bool
+is_found(const struct search *s, const struct policy *p)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->found[i].policy == p)
+			return true;
+	return false;
+}
 
 static void
 add(struct search *s, const struct way *w, const char *who)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->found[i].policy == w->policy)
-			return;
-	if (s->n == ENOUGH)
+	if (is_found(s, w->policy) || s->n == ENOUGH)
 		return;
 	s->found[s->n++] = (struct opening){
 		.policy = w->policy,
@@ -73,21 +82,39 @@ stranger(const struct search *s, size_t class)
 	return NULL;
 }
 
+/* Is there a policy left that may turn out to open the port? */
 static bool
-from_pods(void *ctx, size_t class, const struct port_set *ports)
+wants_more(const struct search *s)
+{
+	const struct policy *const *at;
+	size_t n = reach_policies(s->reach, DIRECTION_INGRESS, s->class, &at);
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_found(s, at[i]))
+			return s->n < ENOUGH && s->asked < PATIENCE;
+	return false;
+}
+
+static bool
+from_pods(void *ctx, size_t class)
 {
 	struct search *s = ctx;
 	const struct workload *who = stranger(s, class);
+	struct port_set out;
 	struct way *ways;
 	size_t n;
 
-	if (!who || !ports_has(ports, PROTOCOL_TCP, s->port))
+	if (!who)
 		return true;
+	s->asked++;
+	out = reach_end(s->reach, DIRECTION_EGRESS, class, s->class, audit_scratch(s->run));
+	if (!ports_has(&out, PROTOCOL_TCP, s->port))
+		return s->asked < PATIENCE;
 	n = reach_ways(s->reach, DIRECTION_INGRESS, class, s->class, audit_scratch(s->run), &ways);
 	for (size_t i = 0; i < n; i++)
 		if (ports_has(&ways[i].ports, PROTOCOL_TCP, s->port))
 			add(s, &ways[i], rule_workload(s->run, who));
-	return s->n < ENOUGH && s->found[0].policy;
+	return wants_more(s);
 }
 
 static void
@@ -103,10 +130,10 @@ report(struct audit_run *run, const struct workload *w, const struct opening *o,
 			rule_workload(run, w), subject),
 		.evidence = o->policy ? audit_printf(run, "ingress rule %u lets in %s", o->rule + 1, o->who)
 				      : "policies with Ingress that select it: none",
-		.fix = o->policy ? audit_printf(run, "In %s, ingress rule %u: name the agents' pod labels under from, and port %u under ports.",
-			subject, o->rule + 1, port)
-			: audit_printf(run, "Add policyTypes: [Ingress, Egress] to the companion's policy with ingress: - from: [{podSelector: "
-			"{matchLabels: LABELS OF ITS AGENTS}}], ports: [{protocol: TCP, port: %u}].", port),
+		.fix = o->policy ? audit_printf(run, "In %s replace ingress rule %u by %s", subject, o->rule + 1,
+			patch_from_agents(run, w, port))
+			: audit_printf(run, "Add the policy %s", patch_policy(run, w, "ingress", audit_printf(run,
+				"policyTypes: [Ingress], ingress: [%s]", patch_from_agents(run, w, port)))),
 	});
 }
 
@@ -125,20 +152,33 @@ search_class(struct search *s)
 	}
 	reach_each_range(s->reach, DIRECTION_INGRESS, s->class, IP_V4, audit_scratch(s->run), from_addresses, s);
 	reach_each_range(s->reach, DIRECTION_INGRESS, s->class, IP_V6, audit_scratch(s->run), from_addresses, s);
-	reach_each(s->reach, DIRECTION_INGRESS, s->class, audit_scratch(s->run), from_pods, s);
+	s->asked = 0;
+	reach_each_candidate(s->reach, DIRECTION_INGRESS, s->class, from_pods, s);
+}
+
+/* Where its agents reach it; 0 when that is not known. */
+static uint16_t
+proxy_port(struct audit_run *run, const struct workload *w)
+{
+	if (w->n_agents)
+		return (uint16_t)endpoint_of_agent(w->agents[0]).pod_port;
+	return (uint16_t)endpoint_companion(w, pair_service(audit_fleet(run), w), 0).pod_port;
 }
 
 static void
 companion_ingress_open(struct audit_run *run, const struct workload *w)
 {
 	struct search s = {.run = run, .companion = w, .reach = audit_fleet(run)->reach};
-	int port = w->pipelock && w->pipelock->listen_port ? w->pipelock->listen_port : 8888;
 	const uint32_t *classes;
 	size_t n;
 
 	if (!s.reach || !ways_egress(run, w) || w->template->spec.host_network)
 		return;
-	s.port = (uint16_t)port;
+	s.port = proxy_port(run, w);
+	if (!s.port) {
+		audit_unknown(run, w, "ConfigMap", audit_printf(run, "the port of companion %s is not known", rule_workload(run, w)));
+		return;
+	}
 	classes = reach_classes(s.reach, w, &n);
 	for (size_t i = 0; i < n; i++) {
 		s.class = classes[i];
