@@ -14,81 +14,25 @@ struct question {
 	uint16_t port;
 	bool dns;
 	/* of one look at blocks */
-	const struct workload *const *others; /* whose pods may be behind a block */
-	size_t n_others;
+	enum direction direction;
+	uint32_t subject;
 	enum ip_family family;
-	bool known; /* addresses of theirs are known */
 	bool found;
 };
 
-static bool
-in_range(struct ip_range range, struct ip ip)
-{
-	return ip_cmp(range.first, ip) <= 0 && ip_cmp(ip, range.last) <= 0;
-}
-
-/* Calls fn with the addresses of the pods, until it answers false. */
-static bool
-each_address(const struct question *q, bool (*fn)(void *ctx, enum ip_family family, struct ip ip), void *ctx)
-{
-	for (size_t i = 0; i < q->n_others; i++) {
-		const struct workload *w = q->others[i];
-
-		for (size_t k = 0; k < w->n_pods; k++) {
-			for (size_t m = 0; !w->pods[k]->finished && m < w->pods[k]->n_ips; m++) {
-				enum ip_family family;
-				struct ip ip;
-
-				if (ip_parse(w->pods[k]->ips[m], &family, &ip) && !fn(ctx, family, ip))
-					return false;
-			}
-		}
-	}
-	return true;
-}
-
-static bool
-stop(void *ctx UNUSED, enum ip_family family UNUSED, struct ip ip UNUSED)
-{
-	return false;
-}
-
-struct range_question {
+/* Where addresses of pods may be that are not known. */
+static const struct {
 	enum ip_family family;
 	struct ip_range range;
+} inside[] = {
+	{IP_V4, {{0, 0x0a000000}, {0, 0x0affffff}}}, /* RFC 1918 */
+	{IP_V4, {{0, 0xac100000}, {0, 0xac1fffff}}},
+	{IP_V4, {{0, 0xc0a80000}, {0, 0xc0a8ffff}}},
+	{IP_V4, {{0, 0x64400000}, {0, 0x647fffff}}}, /* RFC 6598 */
+	{IP_V4, {{0, 0xa9fe0000}, {0, 0xa9feffff}}}, /* link-local */
+	{IP_V6, {{0xfc00000000000000, 0}, {0xfdffffffffffffff, UINT64_MAX}}},
+	{IP_V6, {{0xfe80000000000000, 0}, {0xfebfffffffffffff, UINT64_MAX}}},
 };
-
-static bool
-is_outside(void *ctx, enum ip_family family, struct ip ip)
-{
-	const struct range_question *q = ctx;
-
-	return family != q->family || !in_range(q->range, ip);
-}
-
-/* Could addresses of pods be in it? */
-static bool
-may_hold_pods(enum ip_family family, struct ip_range range)
-{
-	static const struct {
-		enum ip_family family;
-		struct ip_range range;
-	} inside[] = {
-		{IP_V4, {{0, 0x0a000000}, {0, 0x0affffff}}}, /* RFC 1918 */
-		{IP_V4, {{0, 0xac100000}, {0, 0xac1fffff}}},
-		{IP_V4, {{0, 0xc0a80000}, {0, 0xc0a8ffff}}},
-		{IP_V4, {{0, 0x64400000}, {0, 0x647fffff}}}, /* RFC 6598 */
-		{IP_V4, {{0, 0xa9fe0000}, {0, 0xa9feffff}}}, /* link-local */
-		{IP_V6, {{0xfc00000000000000, 0}, {0xfdffffffffffffff, UINT64_MAX}}},
-		{IP_V6, {{0xfe80000000000000, 0}, {0xfebfffffffffffff, UINT64_MAX}}},
-	};
-
-	for (size_t i = 0; i < COUNT_OF(inside); i++)
-		if (inside[i].family == family && ip_cmp(range.first, inside[i].range.last) <= 0 &&
-		    ip_cmp(inside[i].range.first, range.last) <= 0)
-			return true;
-	return false;
-}
 
 static bool
 is_service(const struct fleet *f, enum ip_family family, struct ip_range range)
@@ -102,28 +46,58 @@ is_service(const struct fleet *f, enum ip_family family, struct ip_range range)
 }
 
 static bool
-by_block(const struct question *q, const struct way *ways, size_t n)
+look_at_block(void *ctx, struct ip_range block, const struct port_set *ports)
 {
-	for (size_t i = 0; i < n; i++)
-		if (ways[i].peer && ways[i].peer->type == PEER_BLOCK && ports_has(&ways[i].ports, q->protocol, q->port))
-			return true;
+	struct question *q = ctx;
+
+	q->found = ports_has(ports, q->protocol, q->port) && !is_service(q->fleet, q->family, block);
+	return !q->found;
+}
+
+static bool
+is_met(struct question *q, enum ip_family family, struct ip_range range)
+{
+	q->family = family;
+	q->found = false;
+	reach_each_block(q->fleet->reach, q->direction, q->subject, family, range, &q->scratch, look_at_block, q);
+	return q->found;
+}
+
+/* Does a block meet an address of these pods? *known: they have some. */
+static bool
+meets_pods(struct question *q, const struct workload *w, bool *known)
+{
+	for (size_t i = 0; i < w->n_pods; i++) {
+		for (size_t k = 0; !w->pods[i]->finished && k < w->pods[i]->n_ips; k++) {
+			enum ip_family family;
+			struct ip ip;
+
+			if (!ip_parse(w->pods[i]->ips[k], &family, &ip))
+				continue;
+			*known = true;
+			if (is_met(q, family, (struct ip_range){ip, ip}))
+				return true;
+		}
+	}
 	return false;
 }
 
-static void
-look_at_range(void *ctx, struct ip_range range, const struct port_set *ports UNUSED, const struct way *ways, size_t n)
+static bool
+meets(struct question *q, uint32_t other)
 {
-	struct question *q = ctx;
-	struct range_question r = {q->family, range};
+	size_t n;
+	const struct workload *const *at = reach_class_workloads(q->fleet->reach, other, &n);
+	bool known = false;
 
-	if (q->found || !by_block(q, ways, n))
-		return;
-	if (q->dns && q->family == IP_V4 && in_range(range, node_local_dns))
-		q->found = true;
-	else if (q->known)
-		q->found = !each_address(q, is_outside, &r);
-	else
-		q->found = may_hold_pods(q->family, range) && !is_service(q->fleet, q->family, range);
+	if (q->dns && q->direction == DIRECTION_EGRESS && is_met(q, IP_V4, (struct ip_range){node_local_dns, node_local_dns}))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (meets_pods(q, at[i], &known))
+			return true;
+	for (size_t i = 0; !known && i < COUNT_OF(inside); i++)
+		if (is_met(q, inside[i].family, inside[i].range))
+			return true;
+	return false;
 }
 
 static bool
@@ -149,15 +123,9 @@ end_open(struct question *q, enum direction d, uint32_t from, uint32_t to)
 		return true;
 	if (denied(q, d, from, to))
 		return false;
-	q->others = reach_class_workloads(r, other, &q->n_others);
-	q->known = !each_address(q, stop, NULL);
-	q->found = false;
-	for (q->family = IP_V4; !q->found; q->family = IP_V6) {
-		reach_each_range(r, d, subject, q->family, &q->scratch, look_at_range, q);
-		if (q->family == IP_V6)
-			break;
-	}
-	return q->found;
+	q->direction = d;
+	q->subject = subject;
+	return meets(q, other);
 }
 
 struct path

@@ -109,6 +109,13 @@ void reach_each_range(const struct reach *r, enum direction d, size_t class, enu
 				 size_t n),
 		      void *ctx);
 
+/*
+ * The blocks of accepting rules that have addresses of the range, whatever else has its say, with the ports of their rule;
+ * until fn answers false.
+ */
+void reach_each_block(const struct reach *r, enum direction d, size_t class, enum ip_family family, struct ip_range range,
+		      struct arena *a, bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports), void *ctx);
+
 /* Does a way let through pods that its peer names broadly (every pod of the cluster or of a namespace)? For words. */
 bool way_is_broad(const struct way *w);
 

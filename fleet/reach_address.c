@@ -5,11 +5,10 @@
 #include "base/vec.h"
 #include "fleet/reach_index.h"
 
-/* The range that has the address; NULL. */
-static const struct rule_range *
-find_range(const struct compiled_rule *c, enum ip_family family, struct ip ip)
+/* Where the first range is that does not end before the address. */
+static size_t
+find_range(const struct compiled_rule *c, int which, struct ip ip)
 {
-	int which = family == IP_V4 ? RANGES_V4 : RANGES_V6;
 	const struct rule_range *at = c->ranges[which];
 	size_t low = 0, high = c->n_ranges[which];
 
@@ -21,7 +20,13 @@ find_range(const struct compiled_rule *c, enum ip_family family, struct ip ip)
 		else
 			high = mid;
 	}
-	return low < c->n_ranges[which] && ip_cmp(at[low].range.first, ip) <= 0 ? &at[low] : NULL;
+	return low;
+}
+
+static int
+ranges_of(enum ip_family family)
+{
+	return family == IP_V4 ? RANGES_V4 : RANGES_V6;
 }
 
 bool
@@ -31,11 +36,12 @@ reach_match_address(const void *ctx, const struct compiled_policy *p UNUSED, con
 	const struct address_question *q = ctx;
 
 	if (c->rule->n_peers) {
-		const struct rule_range *range = find_range(c, q->family, q->ip);
+		int which = ranges_of(q->family);
+		size_t i = find_range(c, which, q->ip);
 
-		if (!range)
+		if (i == c->n_ranges[which] || ip_cmp(c->ranges[which][i].range.first, q->ip) > 0)
 			return false;
-		w->peer = &c->rule->peers[range->peer];
+		w->peer = &c->rule->peers[c->ranges[which][i].peer];
 	}
 	w->ports = reach_rule_ports(q->r, c, q->to, a);
 	return true;
@@ -54,7 +60,7 @@ static void
 collect_bounds(const struct reach *r, enum direction d, size_t class, enum ip_family family, bounds *b)
 {
 	const struct rows *rows = &r->selected[d];
-	int which = family == IP_V4 ? RANGES_V4 : RANGES_V6;
+	int which = ranges_of(family);
 	struct ip last = ip_range_all(family).last;
 	size_t n = 0;
 
@@ -98,6 +104,46 @@ reach_each_range(const struct reach *r, enum direction d, size_t class, enum ip_
 			fn(ctx, range, &ports, ways.at, ways.n);
 	}
 	vec_free(&b);
+}
+
+/* Of one rule; false when fn wants no more. */
+static bool
+each_block(const struct compiled_rule *c, enum ip_family family, struct ip_range range, const struct port_set *ports,
+	   bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports), void *ctx)
+{
+	int which = ranges_of(family);
+
+	for (size_t i = find_range(c, which, range.first); i < c->n_ranges[which]; i++) {
+		const struct rule_range *at = &c->ranges[which][i];
+
+		if (ip_cmp(at->range.first, range.last) > 0)
+			break;
+		if (c->rule->peers[at->peer].type == PEER_BLOCK && !fn(ctx, at->range, ports))
+			return false;
+	}
+	return true;
+}
+
+void
+reach_each_block(const struct reach *r, enum direction d, size_t class, enum ip_family family, struct ip_range range,
+		 struct arena *a, bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports), void *ctx)
+{
+	const struct rows *rows = &r->selected[d];
+
+	for (size_t i = rows->first[class]; i < rows->first[class + 1]; i++) {
+		const struct compiled_policy *p = &r->policies[rows->at[i]];
+
+		for (size_t k = 0; k < p->policy->n_rules[d]; k++) {
+			const struct compiled_rule *c = &p->rules[d][k];
+			struct port_set ports;
+
+			if (c->rule->action != ACTION_ACCEPT || !c->n_ranges[ranges_of(family)])
+				continue;
+			ports = reach_rule_ports(r, c, d == DIRECTION_INGRESS ? class : SIZE_MAX, a);
+			if (!each_block(c, family, range, &ports, fn, ctx))
+				return;
+		}
+	}
 }
 
 struct range_list {
