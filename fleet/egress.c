@@ -18,16 +18,21 @@ static const char *const allow_names[] = {
 	[ALLOW_COMPANION] = "companion", [ALLOW_DNS] = "dns",
 };
 
-/* A rule with more blocks than this is one entry, not one a block. */
+/* A rule with more blocks than this is one entry, not one a block; so is a policy with more rules than that. */
 #define MANY_BLOCKS 16
+#define MANY_RULES 64
 /* A wide rule's worst pod is looked for this far: each pod asked for its policies costs ten, one passed over one. */
 #define PATIENCE 10000
 #define ASKING 10
 
-/* What one peer's blocks cover, or those of a rule with many: then public ones and others apart. */
+/* What is told of together. */
+enum together { ONE_PEER, ONE_RULE, ONE_POLICY };
+
+/* What one peer's blocks cover, or those of a rule or policy with many: then public ones and others apart. */
 struct coverage {
-	struct way way;
-	bool many, public;
+	struct way way; /* the first */
+	enum together together;
+	bool public;
 	struct port_set public_ports, private_ports, metadata_ports;
 };
 
@@ -151,26 +156,34 @@ has_metadata(enum ip_family family, struct ip_range r)
 	return ip_cmp(r.first, ip) <= 0 && ip_cmp(ip, r.last) <= 0;
 }
 
-static bool
-is_many(const struct way *w)
+static enum together
+together(const struct way *w)
 {
-	return w->peer && w->policy->rules[w->direction][w->rule].n_peers > MANY_BLOCKS;
+	if (w->policy && w->policy->n_rules[w->direction] > MANY_RULES)
+		return ONE_POLICY;
+	return w->peer && w->policy->rules[w->direction][w->rule].n_peers > MANY_BLOCKS ? ONE_RULE : ONE_PEER;
+}
+
+static bool
+covers(const struct coverage *c, const struct way *w, enum together t, bool public)
+{
+	if (c->way.policy != w->policy || c->together != t)
+		return false;
+	if (t == ONE_POLICY)
+		return c->public == public;
+	return c->way.rule == w->rule && (t == ONE_RULE ? c->public == public : c->way.peer == w->peer);
 }
 
 /* Pieces of one block come one behind the other, mostly: the last entry is looked at first. */
 static struct coverage *
 coverage_of(struct address_survey *v, const struct way *w, bool public)
 {
-	bool many = is_many(w);
+	enum together t = together(w);
 
-	for (size_t i = v->all.n; i-- > 0;) {
-		struct coverage *c = &v->all.at[i];
-
-		if (c->way.policy == w->policy && c->way.rule == w->rule &&
-		    (many ? c->public == public : c->way.peer == w->peer))
-			return c;
-	}
-	vec_push(&v->all, (struct coverage){.way = *w, .many = many, .public = public});
+	for (size_t i = v->all.n; i-- > 0;)
+		if (covers(&v->all.at[i], w, t, public))
+			return &v->all.at[i];
+	vec_push(&v->all, (struct coverage){.way = *w, .together = t, .public = public});
 	return &v->all.at[v->all.n - 1];
 }
 
@@ -279,11 +292,14 @@ static const char *
 blocks_text(struct survey *s, const struct coverage *c)
 {
 	const char *first = peer_text(s, &c->way);
+	const struct policy *p = c->way.policy;
+	enum direction d = c->way.direction;
 
-	if (!c->many)
+	if (c->together == ONE_PEER)
 		return first;
-	return arena_printf(s->a, "%zu blocks, among them %s",
-			    c->way.policy->rules[c->way.direction][c->way.rule].n_peers, first);
+	if (c->together == ONE_RULE)
+		return arena_printf(s->a, "%zu blocks, among them %s", p->rules[d][c->way.rule].n_peers, first);
+	return arena_printf(s->a, "%zu rules, among them one with %s", p->n_rules[d], first);
 }
 
 /* One cause, one finding: a rule that covers public addresses is about them, whatever else it covers. */
@@ -297,14 +313,16 @@ survey_addresses(struct survey *s, const struct addresses *known)
 		struct allow *a;
 
 		if (!ports_empty(&c->public_ports)) {
-			add_allow(s, ALLOW_INTERNET, &c->way, NULL, blocks_text(s, c), &c->public_ports);
+			a = add_allow(s, ALLOW_INTERNET, &c->way, NULL, blocks_text(s, c), &c->public_ports);
+			a->more = c->together == ONE_POLICY;
 			continue;
 		}
 		if (!c->way.policy) /* nobody forbids it; what that means for pods is asked below */
 			continue;
 		a = add_allow(s, ALLOW_PRIVATE, &c->way, NULL, blocks_text(s, c), &c->private_ports);
+		a->more = c->together == ONE_POLICY;
 		a->metadata = !egress_only_dns(&c->metadata_ports);
-		a->exempt = peer && peer->type == PEER_BLOCK && !c->many && is_own_cluster_ip(s, peer);
+		a->exempt = peer && peer->type == PEER_BLOCK && c->together == ONE_PEER && is_own_cluster_ip(s, peer);
 	}
 }
 
@@ -526,7 +544,8 @@ is_public(const struct addresses *known, const struct way *way)
 	for (size_t i = 0; i < known->n; i++) {
 		const struct coverage *c = &known->coverage[i];
 
-		if (c->way.policy == way->policy && c->way.rule == way->rule && !egress_only_dns(&c->public_ports))
+		if (c->way.policy == way->policy && (c->way.rule == way->rule || c->together == ONE_POLICY) &&
+		    !egress_only_dns(&c->public_ports))
 			return true;
 	}
 	return false;

@@ -44,6 +44,7 @@ struct allow {
 	const struct policy *policy; /* NULL: nothing restricts it */
 	uint32_t rule; /* of the policy, from 0 */
 	unsigned line; /* of the peer or rule; 0 unknown */
+	bool more; /* it stands for many rules of the policy, of which that one is the first */
 	bool metadata; /* ALLOW_PRIVATE: the cloud metadata address is in it, on a port besides 53 */
 	bool exempt; /* ALLOW_PRIVATE: only the ClusterIP of its companion's Service, or of its scraper's */
 	const struct workload *onward; /* ALLOW_POD, ALLOW_PODS: a pod with public egress of its own; else NULL */

@@ -45,11 +45,9 @@ const struct rule rule_companion_egress_open = {
  */
 
 static bool
-beyond_web(struct audit_run *run, const struct allow *a)
+beyond_web(struct audit_run *run UNUSED, const struct allow *a)
 {
-	struct port_set rest = egress_less_dns(audit_scratch(run), &a->ports);
-
-	return a->to == ALLOW_INTERNET && !ports_within(&rest, &egress_web_ports);
+	return a->to == ALLOW_INTERNET && !egress_only_web(&a->ports);
 }
 
 static void

@@ -8,11 +8,9 @@
 #define POLICY_DOC "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
 
 static bool
-beyond_dns(struct audit_run *run, const struct allow *a)
+beyond_dns(struct audit_run *run UNUSED, const struct allow *a)
 {
-	struct port_set rest = egress_less_dns(audit_scratch(run), &a->ports);
-
-	return !ports_empty(&rest);
+	return !egress_only_dns(&a->ports);
 }
 
 /*
@@ -65,17 +63,23 @@ to_internet(struct audit_run *run, const struct allow *a)
 	return a->to == ALLOW_INTERNET && beyond_dns(run, a);
 }
 
+static bool
+is_rule_to_internet(struct audit_run *run, const struct egress *e, const struct allow *of)
+{
+	for (size_t i = 0; i < e->n_allows; i++)
+		if (e->allows[i].policy == of->policy && e->allows[i].rule == of->rule && to_internet(run, &e->allows[i]))
+			return true;
+	return false;
+}
+
 /* Does some other rule let it reach its companion already? */
 static bool
 has_companion(struct audit_run *run, const struct egress *e)
 {
 	for (size_t i = 0; i < e->n_allows; i++) {
 		const struct allow *a = &e->allows[i];
-		bool wide = false;
 
-		for (size_t k = 0; k < e->n_allows; k++)
-			wide |= to_internet(run, &e->allows[k]) && e->allows[k].policy == a->policy && e->allows[k].rule == a->rule;
-		if (a->to == ALLOW_COMPANION && !wide && beyond_dns(run, a))
+		if (a->to == ALLOW_COMPANION && beyond_dns(run, a) && !is_rule_to_internet(run, e, a))
 			return true;
 	}
 	return false;
@@ -86,7 +90,7 @@ close_internet(struct audit_run *run, const struct workload *w)
 {
 	if (!w->companion)
 		return audit_printf(run, "give it a companion, then replace it by %s", patch_to_companion(run, w));
-	if (w->egress && has_companion(run, w->egress))
+	if (w->egress && w->egress->internet && has_companion(run, w->egress))
 		return "delete it: what the agent fetches goes through its companion, which other rules let it reach.";
 	return audit_printf(run, "replace it by %s", patch_to_companion(run, w));
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/rules/ways.h"
 
+#include <stdlib.h>
+
 #include "audit/rules/common.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "fleet/foreign.h"
 
 #define SHOWN 5 /* ways of one policy in the evidence */
@@ -41,24 +44,28 @@ add_way(struct buf *out, const struct allow *a)
 		buf_addf(out, ", among them %s/%s", a->onward->namespace, a->onward->name);
 }
 
-/* "egress rule 2", "egress rules 2 and 4": those of the policy of at[first] that open such ways, which stand together. */
+/* "egress rule 2", "egress rules 2 and 4": those of the policy of at[first] that open such ways. */
 static void
 add_rules(struct audit_run *run, struct buf *out, const struct egress *e, size_t first, ways_wanted *wanted)
 {
 	const struct policy *p = e->allows[first].policy;
-	bool *opens = ARENA_ARRAY(audit_scratch(run), bool, p->n_rules[DIRECTION_EGRESS]);
+	bool *opens = ARENA_ARRAY(audit_scratch(run), bool, p->n_rules[DIRECTION_EGRESS]), more = false;
 	size_t n = 0;
 
 	for (size_t i = first; i < e->n_allows; i++) {
-		if (e->allows[i].policy != p || !wanted(run, &e->allows[i]) || opens[e->allows[i].rule])
+		const struct allow *a = &e->allows[i];
+
+		if (a->policy != p || !wanted(run, a) || opens[a->rule])
 			continue;
-		opens[e->allows[i].rule] = true;
+		opens[a->rule] = true;
+		more |= a->more;
 		n++;
 	}
-	buf_adds(out, n > 1 ? "egress rules" : "egress rule");
+	buf_adds(out, n > 1 || more ? "egress rules" : "egress rule");
 	for (size_t i = 0, k = 0; i < p->n_rules[DIRECTION_EGRESS]; i++)
 		if (opens[i] && ++k)
-			buf_addf(out, "%s %zu", k == 1 ? "" : k == n ? " and" : ",", i + 1);
+			buf_addf(out, "%s %zu", k == 1 ? "" : k == n && !more ? " and" : ",", i + 1);
+	buf_adds(out, more ? " and others like it" : "");
 }
 
 /* All ways of the policy of at[first], which comes first among them. */
@@ -97,17 +104,22 @@ void
 ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted, const struct ways_words *words)
 {
 	const struct egress *e = ways_egress(run, w);
+	VEC(const struct policy *) told = {0};
 
 	for (size_t i = 0; e && i < e->n_allows; i++) {
-		size_t before = 0;
+		const struct policy *p = e->allows[i].policy;
+		size_t k = 0;
 
 		if (!wanted(run, &e->allows[i]))
 			continue;
-		while (before < i && !(e->allows[before].policy == e->allows[i].policy && wanted(run, &e->allows[before])))
-			before++;
-		if (before == i)
-			report_policy(run, w, i, wanted, words);
+		while (k < told.n && told.at[k] != p)
+			k++;
+		if (k < told.n)
+			continue;
+		vec_push(&told, p);
+		report_policy(run, w, i, wanted, words);
 	}
+	vec_free(&told);
 }
 
 /* Rather the one for this pod than one for every pod, and rather one that has rules already. */

@@ -264,6 +264,29 @@ many_blocks_are_one_entry(void **state)
 	assert_string_equal(e->allows[1].peer, "40 blocks, among them 10.1.0.0/16");
 }
 
+/* One rule a block is how programs write them. */
+static void
+many_rules_are_one_entry(void **state)
+{
+	AUTO(buf) struct buf yaml = {0};
+	const struct egress *e;
+
+	(void)state;
+	buf_adds(&yaml, BASE "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: out}, "
+			     "spec: {podSelector: {}, policyTypes: [Egress], egress: [");
+	for (unsigned i = 0; i < 100; i++)
+		buf_addf(&yaml, "{to: [{ipBlock: {cidr: '%u.%u.0.0/16'}}], ports: [{port: %u}]}, ", i % 2 ? 10u : 20u, i, 1000 + i % 4);
+	buf_adds(&yaml, "]}}\n");
+	load(buf_str(&yaml));
+	e = egress_of("scout");
+	assert_int_equal(e->n_allows, 2);
+	assert_string_equal(e->allows[0].peer, "100 rules, among them one with 20.0.0.0/16");
+	assert_true(ports_has(&e->allows[0].ports, PROTOCOL_TCP, 1002));
+	assert_false(ports_has(&e->allows[0].ports, PROTOCOL_TCP, 1003));
+	assert_true(ports_has(&e->allows[1].ports, PROTOCOL_TCP, 1003));
+	assert_true(e->allows[0].more);
+}
+
 static void
 metadata(void **state)
 {
@@ -724,6 +747,7 @@ main(void)
 		cmocka_unit_test_teardown(exceptions, unload),
 		cmocka_unit_test_teardown(blocks_that_overlap, unload),
 		cmocka_unit_test_teardown(many_blocks_are_one_entry, unload),
+		cmocka_unit_test_teardown(many_rules_are_one_entry, unload),
 		cmocka_unit_test_teardown(metadata, unload),
 		cmocka_unit_test_teardown(own_cluster_ip_is_no_extra, unload),
 		cmocka_unit_test_teardown(whose_pod_it_is, unload),
