@@ -25,7 +25,7 @@ needs_quotes(const char *s)
 
 	if (!*s || s[plain] || !isalpha((unsigned char)*s))
 		return true;
-	for (size_t i = 0; s[i] && i < sizeof(lower) - 1; i++)
+	for (size_t i = 0; i < sizeof(lower) - 1 && s[i]; i++)
 		lower[i] = (char)tolower((unsigned char)s[i]);
 	return strlen(s) < sizeof(lower) && str_in_list(words, lower);
 }
