@@ -105,6 +105,16 @@ detail(const struct view_data *v, size_t row, struct pane *out)
 	agent_page_finding(finding(v, row), out);
 }
 
+static const char *
+argument(const void *data, size_t i, struct arena *a)
+{
+	const struct audit *audit = data;
+
+	return i < audit->n_agents
+		       ? arena_printf(a, "%s/%s", audit->agents[i]->namespace, audit->agents[i]->name)
+		       : NULL;
+}
+
 /* "rule=config-*": a glob on the rule's id. */
 static bool
 filter_parse(const struct view_data *v UNUSED, const char *text, struct arena *a, void **out, struct err *e)
@@ -135,6 +145,7 @@ const struct view view_findings = {
 	.key = key,
 	.fill = fill,
 	.detail = detail,
+	.argument = argument,
 	.filter_parse = filter_parse,
 	.filter_match = filter_match,
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fleet: one row an agent. `moat fleet` prints the same cells. */
+#include <string.h>
+
+#include "base/str.h"
 #include "tui/agent_cells.h"
 #include "tui/agent_page.h"
 #include "tui/app.h"
@@ -79,6 +82,28 @@ detail(const struct view_data *v, size_t row, struct pane *out)
 	agent_page_boundary(agent(v, row), out);
 }
 
+/* "-l app=x": kubectl's label selector, on the workload's labels or its template's. */
+static bool
+filter_parse(const struct view_data *v UNUSED, const char *text, struct arena *a, void **out, struct err *e)
+{
+	struct selector selector;
+
+	if (!str_eq(text, "-l") && !str_starts(text, "-l "))
+		return true;
+	if (!selector_parse(a, text + strlen("-l"), &selector, e))
+		return false;
+	*out = arena_copy(a, &selector, sizeof(selector));
+	return true;
+}
+
+static bool
+filter_match(const struct view_data *v, const void *filter, size_t row)
+{
+	const struct workload *w = agent(v, row);
+
+	return selector_matches(filter, &w->object->labels) || selector_matches(filter, &w->template->labels);
+}
+
 static void
 open_findings(struct app *app)
 {
@@ -114,4 +139,6 @@ const struct view view_fleet = {
 	.key = key,
 	.fill = fill,
 	.detail = detail,
+	.filter_parse = filter_parse,
+	.filter_match = filter_match,
 };

@@ -25,6 +25,16 @@ class Program(ConsoleTest):
         c.send("\x1b").wait("[1/5]").send("\x1b").wait("fleet  [5]").send("q")
         self.given_back(c, 0)
 
+    def test_completion(self):
+        c = self.ready("demo").send(":fi\t mar").wait(":findings market/buyer").send("\t\r").wait("findings market/buyer")
+        c.send("\x1b").wait("fleet  [5]")
+
+    def test_filters_of_the_views(self):
+        c = self.ready("demo").send("/-l nosuch=label").wait("[0/5]").wait("no row passes the filter")
+        c.send("\x15-l a==b==c").wait("-l").send("\x1b").wait("fleet  [5]")
+        c.send("f").wait("findings  [").send("/rule=config-*\r").wait("</rule=config-*>").wait("config-subpath")
+        self.assertNotIn("identity-shared", c.text())
+
     def test_files(self):
         c = self.ready("-f", DEMO).send("?").wait("moving and sorting").send("q").wait("fleet  [5]").send(":q\r")
         self.given_back(c, 0)
