@@ -256,6 +256,7 @@ agent_host_network(struct audit_run *run, const struct workload *w)
 {
 	const struct pod_spec *s = &w->template->spec;
 
+	rule_report_host_network_pod(run, w);
 	if (!s->host_network)
 		return;
 	audit_report(run, w, &(struct finding_args){

@@ -45,6 +45,24 @@ rule_proxy_url(struct audit_run *run, const struct workload *agent)
 }
 
 void
+rule_report_host_network_pod(struct audit_run *run, const struct workload *w)
+{
+	for (size_t i = 0; i < w->n_pods && !w->template->spec.host_network; i++) {
+		const struct pod *p = w->pods[i];
+
+		if (p->finished || !p->template.spec.host_network)
+			continue;
+		audit_report(run, w, &(struct finding_args){
+			.message = audit_printf(run, "pod %s of %s still runs with hostNetwork: true: no NetworkPolicy applies to it",
+				p->object.name, rule_workload(run, w)),
+			.evidence = audit_printf(run, "the pod has it, %s.hostNetwork has not", rule_spec_path(w)),
+			.fix = audit_printf(run, "Let the pod be made anew: kubectl -n %s delete pod %s", p->object.namespace, p->object.name),
+		});
+		return;
+	}
+}
+
+void
 rule_env_unknown(struct audit_run *run, const struct workload *w, const struct container *c, const char *name,
 		 const struct env_value *v, const char *hint)
 {
