@@ -232,10 +232,33 @@ const struct rule rule_agent_egress_transitive = {
  * dns-unrestricted
  */
 
+/* Is port 53 among the ports that are written? A rule for all ports is agent-egress-internet and no more. */
 static bool
-to_any_dns(struct audit_run *run, const struct allow *a)
+names_dns(const struct port_set *s, enum protocol p)
 {
-	return a->to == ALLOW_INTERNET && !beyond_dns(run, a);
+	return ports_has(s, p, 53) && !(s->at[p][0].first == 1 && s->at[p][0].last == 65535);
+}
+
+static bool
+to_any_dns(struct audit_run *run UNUSED, const struct allow *a)
+{
+	return a->to == ALLOW_INTERNET && (names_dns(&a->ports, PROTOCOL_UDP) || names_dns(&a->ports, PROTOCOL_TCP));
+}
+
+static bool
+to_more_than_dns(struct audit_run *run, const struct allow *a)
+{
+	return to_any_dns(run, a) && beyond_dns(run, a);
+}
+
+static const char *
+close_dns(struct audit_run *run, const struct workload *w)
+{
+	bool more = false;
+
+	for (size_t i = 0; w->egress && i < w->egress->n_allows; i++)
+		more |= to_more_than_dns(run, &w->egress->allows[i]);
+	return audit_printf(run, more ? "take port 53 out, and add %s" : "replace it by %s", patch_to_dns(run));
 }
 
 static void
@@ -244,7 +267,7 @@ dns_unrestricted(struct audit_run *run, const struct workload *w)
 	ways_report(run, w, to_any_dns, &(struct ways_words){
 		.message = audit_printf(run, "lets %s reach port 53 of public addresses: a tunnel for whoever has a server "
 			"there, by UDP or TCP", rule_workload(run, w)),
-		.fix = audit_printf(run, "replace it by %s", patch_to_dns(run)),
+		.fix = close_dns(run, w),
 	});
 }
 
