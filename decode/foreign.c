@@ -60,9 +60,11 @@ is_plain_expression(const struct node *n)
 static bool
 is_plain(const struct node *selector)
 {
-	const struct node *labels = map_of(selector, "matchLabels"), *expressions = list_of(selector, "matchExpressions");
+	const struct node *labels = map_of(selector, "matchLabels"),
+			  *expressions = list_of(selector, "matchExpressions");
 
-	if (!labels != !field_get(selector, "matchLabels") || !expressions != !field_get(selector, "matchExpressions"))
+	if (!labels != !field_get(selector, "matchLabels") ||
+	    !expressions != !field_get(selector, "matchExpressions"))
 		return false;
 	node_each(label, labels)
 		if (label->type == NODE_MAP || label->type == NODE_LIST)
@@ -219,7 +221,10 @@ take_comparison(struct expression *x, struct requirement *r)
 		enum selector_op op;
 		bool list;
 	} operators[] = {
-		{"==", OP_IN, false}, {"!=", OP_NOT_IN, false}, {"not in", OP_NOT_IN, true}, {"in", OP_IN, true},
+		{"==", OP_IN, false},
+		{"!=", OP_NOT_IN, false},
+		{"not in", OP_NOT_IN, true},
+		{"in", OP_IN, true},
 	};
 	const char **value;
 
@@ -334,7 +339,8 @@ subject_policy_decode(struct decoder *d)
 	const struct node *subject = map_of(map_of(d->doc, "spec"), "subject"), *pods = map_of(subject, "pods");
 	struct foreign_subject *at = FIELD_ARRAY(d, struct foreign_subject, 1);
 
-	at->namespaces = pods ? decode_loosely(d, pods, "namespaceSelector") : decode_loosely(d, subject, "namespaces");
+	at->namespaces =
+		pods ? decode_loosely(d, pods, "namespaceSelector") : decode_loosely(d, subject, "namespaces");
 	at->pods = decode_loosely(d, pods, "podSelector");
 	set_subjects(d, at, 1);
 }

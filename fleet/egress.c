@@ -10,11 +10,11 @@
 #include "base/vec.h"
 #include "fleet/foreign.h"
 
-static const char *const shape_names[SHAPES] = {"open",		     "internet",  "web", "cluster",
-						"companion+scraper", "companion", "none"};
+static const char *const shape_names[SHAPES] = {"open",	     "internet", "web", "cluster", "companion+scraper",
+						"companion", "none"};
 static const char *const allow_names[] = {
-	[ALLOW_ANYWHERE] = "anywhere", [ALLOW_INTERNET] = "internet", [ALLOW_PRIVATE] = "private",
-	[ALLOW_PODS] = "pods",	       [ALLOW_POD] = "pod",	      [ALLOW_SCRAPER] = "scraper",
+	[ALLOW_ANYWHERE] = "anywhere",	 [ALLOW_INTERNET] = "internet", [ALLOW_PRIVATE] = "private",
+	[ALLOW_PODS] = "pods",		 [ALLOW_POD] = "pod",		[ALLOW_SCRAPER] = "scraper",
 	[ALLOW_COMPANION] = "companion", [ALLOW_DNS] = "dns",
 };
 
@@ -120,7 +120,7 @@ add_allow(struct survey *s, enum allow_to to, const struct way *way, const struc
 				     .ports = *ports,
 				     .policy = way->policy,
 				     .rule = way->rule,
-				     .line = way->peer	? way->peer->line
+				     .line = way->peer	   ? way->peer->line
 					     : way->policy ? way->policy->rules[way->direction][way->rule].line
 							   : 0,
 			     });
@@ -322,7 +322,8 @@ survey_addresses(struct survey *s, const struct addresses *known)
 		a = add_allow(s, ALLOW_PRIVATE, &c->way, NULL, blocks_text(s, c), &c->private_ports);
 		a->more = c->together == ONE_POLICY;
 		a->metadata = !egress_only_dns(&c->metadata_ports);
-		a->exempt = peer && peer->type == PEER_BLOCK && c->together == ONE_PEER && is_own_cluster_ip(s, peer);
+		a->exempt =
+			peer && peer->type == PEER_BLOCK && c->together == ONE_PEER && is_own_cluster_ip(s, peer);
 	}
 }
 
@@ -376,11 +377,12 @@ is_about_pods(const struct way *way)
 
 /* A way to pods of one workload: whose it is says what it is for. */
 static void
-add_pod(struct survey *s, const struct way *way, size_t class, const struct workload *other, const struct port_set *ports)
+add_pod(struct survey *s, const struct way *way, size_t class, const struct workload *other,
+	const struct port_set *ports)
 {
-	enum allow_to to = other == s->w->companion	? ALLOW_COMPANION
+	enum allow_to to = other == s->w->companion	 ? ALLOW_COMPANION
 			   : other->role == ROLE_SCRAPER ? ALLOW_SCRAPER
-							  : ALLOW_POD;
+							 : ALLOW_POD;
 	struct port_set rest = *ports;
 	struct allow *a;
 
@@ -437,7 +439,7 @@ add_class(void *ctx, size_t class)
 {
 	struct survey *s = ctx;
 
-	vec_push(&s->classes, (uint32_t)class);
+	vec_push(&s->classes, (uint32_t) class);
 	return true;
 }
 
@@ -628,7 +630,8 @@ shape_of(struct survey *s)
 	for (size_t i = 0; i < s->allows.n; i++)
 		if (!s->allows.at[i].exempt && !egress_only_dns(&s->allows.at[i].ports))
 			has[s->allows.at[i].to] = true;
-	if (has[ALLOW_PRIVATE] || has[ALLOW_PODS] || has[ALLOW_POD] || (has[ALLOW_SCRAPER] && !has[ALLOW_COMPANION]))
+	if (has[ALLOW_PRIVATE] || has[ALLOW_PODS] || has[ALLOW_POD] ||
+	    (has[ALLOW_SCRAPER] && !has[ALLOW_COMPANION]))
 		return SHAPE_CLUSTER;
 	if (has[ALLOW_COMPANION])
 		return has[ALLOW_SCRAPER] ? SHAPE_COMPANION_SCRAPER : SHAPE_COMPANION;

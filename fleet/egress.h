@@ -38,7 +38,7 @@ enum allow_to {
 /* One policy's rule letting one kind of traffic out, both ends asked where pods are meant. */
 struct allow {
 	enum allow_to to;
-	const struct workload *workload; /* the pod's; for ALLOW_PODS one of them; NULL for addresses and assumed DNS pods */
+	const struct workload *workload; /* of pods; ALLOW_PODS: one of them; NULL: addresses, assumed DNS pods */
 	const char *peer; /* words for it: "a/pipelock-companion", "0.0.0.0/0", "every pod in every namespace" */
 	struct port_set ports; /* never empty */
 	const struct policy *policy; /* NULL: nothing restricts it */

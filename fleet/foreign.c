@@ -35,7 +35,8 @@ first_of(const struct fleet *f, const char *namespace)
 }
 
 void
-foreign_each(const struct fleet *f, const struct pod_class *c, bool (*fn)(void *ctx, const struct foreign_policy *p), void *ctx)
+foreign_each(const struct fleet *f, const struct pod_class *c,
+	     bool (*fn)(void *ctx, const struct foreign_policy *p), void *ctx)
 {
 	const char *const namespaces[] = {"", c->namespace}; /* cluster-wide ones, then its own */
 

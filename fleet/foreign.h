@@ -31,8 +31,8 @@ object_foreign(const struct object *o)
 }
 
 /* Calls fn with each that may select pods of the class, in order, until it answers false. */
-void foreign_each(const struct fleet *f, const struct pod_class *c, bool (*fn)(void *ctx, const struct foreign_policy *p),
-		  void *ctx);
+void foreign_each(const struct fleet *f, const struct pod_class *c,
+		  bool (*fn)(void *ctx, const struct foreign_policy *p), void *ctx);
 /* The first that may select pods of the workload; NULL for none. Wants f->reach. */
 const struct foreign_policy *foreign_first(const struct fleet *f, const struct workload *w);
 

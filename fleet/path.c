@@ -89,7 +89,8 @@ meets(struct question *q, uint32_t other)
 	const struct workload *const *at = reach_class_workloads(q->fleet->reach, other, &n);
 	bool known = false;
 
-	if (q->dns && q->direction == DIRECTION_EGRESS && is_met(q, IP_V4, (struct ip_range){node_local_dns, node_local_dns}))
+	if (q->dns && q->direction == DIRECTION_EGRESS &&
+	    is_met(q, IP_V4, (struct ip_range){node_local_dns, node_local_dns}))
 		return true;
 	for (size_t i = 0; i < n; i++)
 		if (meets_pods(q, at[i], &known))
@@ -129,12 +130,14 @@ end_open(struct question *q, enum direction d, uint32_t from, uint32_t to)
 }
 
 struct path
-path_find(const struct fleet *f, const struct workload *from, const struct workload *to, enum protocol p, uint16_t port)
+path_find(const struct fleet *f, const struct workload *from, const struct workload *to, enum protocol p,
+	  uint16_t port)
 {
 	struct question q = {.fleet = f, .protocol = p, .port = port};
 	struct path path = {.egress = true, .ingress = true};
 	size_t n_from, n_to;
-	const uint32_t *sources = reach_classes(f->reach, from, &n_from), *targets = reach_classes(f->reach, to, &n_to);
+	const uint32_t *sources = reach_classes(f->reach, from, &n_from),
+		       *targets = reach_classes(f->reach, to, &n_to);
 
 	for (size_t i = 0; i < n_from && path.egress && path.ingress; i++) {
 		for (size_t k = 0; k < n_to && path.egress && path.ingress; k++) {

@@ -19,8 +19,8 @@ struct path {
 };
 
 /* From every class of the one to every class of the other: the worst counts. Wants f->reach. */
-struct path path_find(const struct fleet *f, const struct workload *from, const struct workload *to, enum protocol p,
-		      uint16_t port);
+struct path path_find(const struct fleet *f, const struct workload *from, const struct workload *to,
+		      enum protocol p, uint16_t port);
 /* From every class to port 53, UDP or TCP, of some DNS pod. */
 struct path path_to_dns(const struct fleet *f, const struct workload *from);
 

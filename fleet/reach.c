@@ -100,8 +100,8 @@ reach_named_ports(const struct reach *r, const struct policy_port *port, size_t 
 			enum protocol protocol;
 			struct port_set one;
 
-			if (!str_eq(c->ports[k].name, port->name) || c->ports[k].port < 1 || c->ports[k].port > 65535 ||
-			    !protocol_parse(c->ports[k].protocol, &protocol) ||
+			if (!str_eq(c->ports[k].name, port->name) || c->ports[k].port < 1 ||
+			    c->ports[k].port > 65535 || !protocol_parse(c->ports[k].protocol, &protocol) ||
 			    (!port->any_protocol && protocol != port->protocol))
 				continue;
 			one = ports_one(a, protocol, (uint16_t)c->ports[k].port, (uint16_t)c->ports[k].port);
@@ -141,11 +141,13 @@ admin_block_matches(const struct policy_rule *rule, const struct policy_peer *pe
 
 	if (rule->action == ACTION_ACCEPT)
 		return true;
-	return !peer->n_except && ip_cmp(peer->block.first, every.first) == 0 && ip_cmp(peer->block.last, every.last) == 0;
+	return !peer->n_except && ip_cmp(peer->block.first, every.first) == 0 &&
+	       ip_cmp(peer->block.last, every.last) == 0;
 }
 
 static bool
-peer_matches(const struct reach *r, const struct compiled_policy *p, const struct compiled_rule *c, size_t i, size_t other)
+peer_matches(const struct reach *r, const struct compiled_policy *p, const struct compiled_rule *c, size_t i,
+	     size_t other)
 {
 	const struct policy_peer *peer = &c->rule->peers[i];
 
@@ -217,7 +219,8 @@ ask_admin_rule(struct verdict *v, const struct way *w, enum policy_action action
 }
 
 static void
-verdict_rule(struct verdict *v, const struct way *w, const struct compiled_rule *c, struct arena *a, struct ways *out)
+verdict_rule(struct verdict *v, const struct way *w, const struct compiled_rule *c, struct arena *a,
+	     struct ways *out)
 {
 	struct way effective = *w;
 
@@ -257,8 +260,8 @@ verdict_end(struct verdict *v, enum direction d, struct arena *a, struct ways *o
 
 /* Lists in `denials`, unless it is NULL, what admin policies forbid. */
 static struct port_set
-ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches, const void *ctx, struct arena *a,
-    struct ways *out, struct ways *denials)
+ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches, const void *ctx,
+    struct arena *a, struct ways *out, struct ways *denials)
 {
 	const struct rows *rows = &r->selected[d];
 	struct verdict v = {.undecided = ports_all, .denials = denials};
@@ -563,7 +566,8 @@ candidates(const struct reach *r, enum direction d, size_t class, struct merge *
 }
 
 void
-reach_each_candidate(struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other), void *ctx)
+reach_each_candidate(struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other),
+		     void *ctx)
 {
 	enum direction back = d == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS;
 	struct merge m = {0};
@@ -606,7 +610,8 @@ reach_each(struct reach *r, enum direction d, size_t class, struct arena *a,
 }
 
 void
-reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other), void *ctx)
+reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other),
+		 void *ctx)
 {
 	const struct rows *rows = &r->selected[d];
 	list_u32 found = {0};
@@ -617,7 +622,8 @@ reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*f
 		for (size_t k = 0; k < p->policy->n_rules[d]; k++) {
 			const struct compiled_rule *c = &p->rules[d][k];
 
-			for (size_t j = 0; c->pods && c->rule->action == ACTION_ACCEPT && j < c->rule->n_peers; j++) {
+			for (size_t j = 0; c->pods && c->rule->action == ACTION_ACCEPT && j < c->rule->n_peers;
+			     j++) {
 				const struct class_set *s = c->sets[j];
 
 				for (size_t m = 0; s && s->n <= r->large && m < s->n; m++)
@@ -637,7 +643,10 @@ add_wide(const struct reach *r, enum direction d, const struct compiled_policy *
 	 struct ways *out)
 {
 	const struct compiled_rule *c = &p->rules[d][rule];
-	struct way w = {.policy = p->policy, .direction = d, .rule = (uint32_t)rule, .ports = c->named ? ports_all : c->fixed};
+	struct way w = {.policy = p->policy,
+			.direction = d,
+			.rule = (uint32_t)rule,
+			.ports = c->named ? ports_all : c->fixed};
 
 	if (c->rule->action != ACTION_ACCEPT)
 		return;

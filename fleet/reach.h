@@ -58,10 +58,12 @@ struct port_set reach_pods(const struct reach *r, size_t from, size_t to, struct
 /* One end alone: what egress of `from`, or ingress of `to`, lets through between the two. */
 struct port_set reach_end(const struct reach *r, enum direction d, size_t from, size_t to, struct arena *a);
 /* The ways behind reach_end, in the order of policies and rules. Returns how many; *out is in the arena. */
-size_t reach_ways(const struct reach *r, enum direction d, size_t from, size_t to, struct arena *a, struct way **out);
+size_t reach_ways(const struct reach *r, enum direction d, size_t from, size_t to, struct arena *a,
+		  struct way **out);
 
 /* What admin policies forbid between the two at one end, which nothing behind them can allow. */
-size_t reach_denials(const struct reach *r, enum direction d, size_t from, size_t to, struct arena *a, struct way **out);
+size_t reach_denials(const struct reach *r, enum direction d, size_t from, size_t to, struct arena *a,
+		     struct way **out);
 
 /* All policies, in the order in which they are asked; with how many classes each selects, in whatever direction. */
 size_t reach_n_policies(const struct reach *r);
@@ -80,13 +82,15 @@ void reach_each(struct reach *r, enum direction d, size_t class, struct arena *a
 		bool (*fn)(void *ctx, size_t other, const struct port_set *ports), void *ctx);
 
 /* The same without asking: those among whom the others are, and perhaps more. */
-void reach_each_candidate(struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other), void *ctx);
+void reach_each_candidate(struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other),
+			  void *ctx);
 
 /*
  * The classes that accepting rules of this class name by a peer, in ascending order, perhaps itself; those named only by
  * a rule of reach_wide are left out. The other end is not asked.
  */
-void reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other), void *ctx);
+void reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*fn)(void *ctx, size_t other),
+		      void *ctx);
 /*
  * The accepting rules that are about more pods than are listed one by one: all pods, or a great many; rules without
  * peers, that are about addresses too; and the absence of a policy. Their ports are as written, all where they have names.
@@ -101,20 +105,21 @@ struct reach_range {
 	struct ip_range range;
 	struct port_set ports;
 };
-size_t reach_addresses(const struct reach *r, enum direction d, size_t class, enum ip_family family, struct arena *a,
-		       struct reach_range **out);
+size_t reach_addresses(const struct reach *r, enum direction d, size_t class, enum ip_family family,
+		       struct arena *a, struct reach_range **out);
 /* The same piece by piece, with the ways that let each piece through; pieces with equal ports are not joined. */
 void reach_each_range(const struct reach *r, enum direction d, size_t class, enum ip_family family, struct arena *a,
-		      void (*fn)(void *ctx, struct ip_range range, const struct port_set *ports, const struct way *ways,
-				 size_t n),
+		      void (*fn)(void *ctx, struct ip_range range, const struct port_set *ports,
+				 const struct way *ways, size_t n),
 		      void *ctx);
 
 /*
  * The blocks of accepting rules that have addresses of the range, whatever else has its say, with the ports of their rule;
  * until fn answers false.
  */
-void reach_each_block(const struct reach *r, enum direction d, size_t class, enum ip_family family, struct ip_range range,
-		      struct arena *a, bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports), void *ctx);
+void reach_each_block(const struct reach *r, enum direction d, size_t class, enum ip_family family,
+		      struct ip_range range, struct arena *a,
+		      bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports), void *ctx);
 
 /* Does a way let through pods that its peer names broadly (every pod of the cluster or of a namespace)? For words. */
 bool way_is_broad(const struct way *w);

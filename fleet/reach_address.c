@@ -88,7 +88,8 @@ collect_bounds(const struct reach *r, enum direction d, size_t class, enum ip_fa
 
 void
 reach_each_range(const struct reach *r, enum direction d, size_t class, enum ip_family family, struct arena *a,
-		 void (*fn)(void *ctx, struct ip_range range, const struct port_set *ports, const struct way *ways, size_t n),
+		 void (*fn)(void *ctx, struct ip_range range, const struct port_set *ports, const struct way *ways,
+			    size_t n),
 		 void *ctx)
 {
 	bounds b = {0};
@@ -108,8 +109,9 @@ reach_each_range(const struct reach *r, enum direction d, size_t class, enum ip_
 
 /* Of one rule; false when fn wants no more. */
 static bool
-each_block(const struct compiled_rule *c, enum ip_family family, struct ip_range range, const struct port_set *ports,
-	   bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports), void *ctx)
+each_block(const struct compiled_rule *c, enum ip_family family, struct ip_range range,
+	   const struct port_set *ports, bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports),
+	   void *ctx)
 {
 	int which = ranges_of(family);
 
@@ -125,8 +127,9 @@ each_block(const struct compiled_rule *c, enum ip_family family, struct ip_range
 }
 
 void
-reach_each_block(const struct reach *r, enum direction d, size_t class, enum ip_family family, struct ip_range range,
-		 struct arena *a, bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports), void *ctx)
+reach_each_block(const struct reach *r, enum direction d, size_t class, enum ip_family family,
+		 struct ip_range range, struct arena *a,
+		 bool (*fn)(void *ctx, struct ip_range block, const struct port_set *ports), void *ctx)
 {
 	const struct rows *rows = &r->selected[d];
 
@@ -151,7 +154,8 @@ struct range_list {
 };
 
 static void
-add_range(void *ctx, struct ip_range range, const struct port_set *ports, const struct way *ways UNUSED, size_t n UNUSED)
+add_range(void *ctx, struct ip_range range, const struct port_set *ports, const struct way *ways UNUSED,
+	  size_t n UNUSED)
 {
 	struct range_list *l = ctx;
 	struct reach_range *before = l->list.n ? &l->list.at[l->list.n - 1] : NULL;

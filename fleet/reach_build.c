@@ -93,7 +93,8 @@ static const struct selector *
 dns_selector(const struct settings *settings)
 {
 	static const char *const values[] = {"kube-dns"};
-	static const struct requirement requirement = {.key = "k8s-app", .op = OP_IN, .values = values, .n_values = 1};
+	static const struct requirement requirement = {
+		.key = "k8s-app", .op = OP_IN, .values = values, .n_values = 1};
 	static const struct selector kube_dns = {true, &requirement, 1};
 
 	return settings->dns_namespace ? &settings->dns_pods : &kube_dns;
@@ -110,7 +111,8 @@ static const struct pod_template *
 assumed_dns(struct build *b, const struct selector *s)
 {
 	static const struct container_port ports[] = {{"dns", "UDP", 53}, {"dns-tcp", "TCP", 53}};
-	static const struct container container = {.name = "dns", .image = "", .ports = ports, .n_ports = COUNT_OF(ports)};
+	static const struct container container = {
+		.name = "dns", .image = "", .ports = ports, .n_ports = COUNT_OF(ports)};
 	struct pod_template *t = ARENA_NEW(b->a, struct pod_template);
 	struct label *at = ARENA_ARRAY(b->a, struct label, s->n);
 
@@ -478,7 +480,8 @@ add_pieces(struct build *b, const struct policy_rule *rule, size_t peer, enum ip
 		if (ip_cmp(except[i].last, rest.first) < 0)
 			continue;
 		if (ip_cmp(rest.first, except[i].first) < 0)
-			vec_push(&b->pieces, (struct rule_range){{rest.first, ip_before(except[i].first)}, (uint32_t)peer});
+			vec_push(&b->pieces,
+				 (struct rule_range){{rest.first, ip_before(except[i].first)}, (uint32_t)peer});
 		if (ip_cmp(except[i].last, rest.last) >= 0)
 			return;
 		rest.first = ip_after(except[i].last);
@@ -499,7 +502,8 @@ piece_cmp(const void *a, const void *b)
 }
 
 static void
-compile_ranges(struct build *b, const struct policy_rule *rule, enum ip_family family, int which, struct compiled_rule *out)
+compile_ranges(struct build *b, const struct policy_rule *rule, enum ip_family family, int which,
+	       struct compiled_rule *out)
 {
 	uint32_t n = 0;
 

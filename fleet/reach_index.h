@@ -59,7 +59,8 @@ struct reach {
 	uint32_t *workload_classes; /* by workload: see first */
 	uint32_t *first_class; /* n workloads + 1 */
 
-	struct compiled_policy *policies; /* network tier by namespace and name; admin tiers by tier and priority before and
+	struct compiled_policy
+		*policies; /* network tier by namespace and name; admin tiers by tier and priority before and
 					     behind them: the order in which they are asked */
 	size_t n_policies;
 	struct rows selected[DIRECTIONS]; /* policies of a class, as positions, in that order */
@@ -93,10 +94,10 @@ struct verdict {
  * Asks all tiers of one class in one direction. `matches` says whether a rule speaks of what is at the other end, and
  * fills in the way's peer and ports. The ways that let something through are added to `out`, which may be NULL.
  */
-typedef bool reach_matches(const void *ctx, const struct compiled_policy *p, const struct compiled_rule *c, struct way *w,
-			   struct arena *a);
-struct port_set reach_ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches, const void *ctx,
-			  struct arena *a, struct ways *out);
+typedef bool reach_matches(const void *ctx, const struct compiled_policy *p, const struct compiled_rule *c,
+			   struct way *w, struct arena *a);
+struct port_set reach_ask(const struct reach *r, enum direction d, size_t subject, reach_matches *matches,
+			  const void *ctx, struct arena *a, struct ways *out);
 
 /* What reach_ask is asked about pods of a class, and about an address. */
 struct pod_question {
@@ -113,7 +114,8 @@ struct address_question {
 reach_matches reach_match_address;
 
 /* The numbers behind a named port, among the ports that the class's containers declare. */
-struct port_set reach_named_ports(const struct reach *r, const struct policy_port *port, size_t to, struct arena *a);
+struct port_set reach_named_ports(const struct reach *r, const struct policy_port *port, size_t to,
+				  struct arena *a);
 /* Ports of a rule towards that class; SIZE_MAX: an address, on which a named port matches nothing. */
 struct port_set reach_rule_ports(const struct reach *r, const struct compiled_rule *c, size_t to, struct arena *a);
 bool class_set_has(const struct class_set *s, size_t class);

@@ -80,7 +80,8 @@ by_label(const struct settings *s, struct workload *w, struct object_set *set)
 			odd = word;
 	}
 	if (odd)
-		object_set_warn(set, "%s %s/%s: label %s: %.63s is passed over: write agent, companion, scraper or none",
+		object_set_warn(set,
+				"%s %s/%s: label %s: %.63s is passed over: write agent, companion, scraper or none",
 				w->kind, w->namespace, w->name, ROLE_LABEL, odd);
 	return w->role_label && s->trust_objects && give(w, role, ROLE_BY_LABEL);
 }
@@ -193,10 +194,11 @@ static void
 note_unsure(struct fleet *f, struct workload *w, const char *kind, const char *why)
 {
 	w->unsure.kind = arena_strdup(&f->arena, kind ? kind : w->kind);
-	w->unsure.reason = arena_printf(&f->arena,
-					"%s %s/%s may be an agent and is not judged: %s; label it moat.dev/role: agent "
-					"(or none)",
-					w->kind, w->namespace, w->name, why);
+	w->unsure.reason =
+		arena_printf(&f->arena,
+			     "%s %s/%s may be an agent and is not judged: %s; label it moat.dev/role: agent "
+			     "(or none)",
+			     w->kind, w->namespace, w->name, why);
 }
 
 /*
@@ -231,11 +233,12 @@ note_secret(struct fleet *f, struct workload *w, struct arena *scratch)
 
 		if (!secret || !is_worker(c))
 			continue;
-		note_unsure(f, w, "Secret",
-			    arena_printf(scratch,
-					 "Secret %s under envFrom of container %s, which moat does not read, could set "
-					 "HTTPS_PROXY, and companion %s has no agent",
-					 secret, c->name, companion->name));
+		note_unsure(
+			f, w, "Secret",
+			arena_printf(scratch,
+				     "Secret %s under envFrom of container %s, which moat does not read, could set "
+				     "HTTPS_PROXY, and companion %s has no agent",
+				     secret, c->name, companion->name));
 		return;
 	}
 }
@@ -292,7 +295,8 @@ stop_at_agent(void *ctx, size_t class, const struct port_set *ports UNUSED)
 	const struct workload *const *at = reach_class_workloads(search->reach, class, &n);
 
 	for (size_t i = 0; i < n; i++)
-		search->found |= at[i]->role == ROLE_AGENT && reach_isolated(search->reach, DIRECTION_EGRESS, class);
+		search->found |=
+			at[i]->role == ROLE_AGENT && reach_isolated(search->reach, DIRECTION_EGRESS, class);
 	return !search->found;
 }
 

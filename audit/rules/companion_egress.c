@@ -18,8 +18,8 @@ companion_egress_open(struct audit_run *run, const struct workload *w)
 	if (!e || e->isolated || e->host_network)
 		return;
 	audit_report(run, w, &(struct finding_args){
-		.message = audit_printf(run, "no NetworkPolicy with Egress selects companion %s: it may dial any port of any address",
-			rule_workload(run, w)),
+		.message = audit_printf(run, "no NetworkPolicy with Egress selects companion %s: it may dial any "
+			"port of any address", rule_workload(run, w)),
 		.evidence = "policies with Egress that select every pod of it: none",
 		.fix = audit_printf(run, "Add the policy %s", patch_policy(run, w, "egress", audit_printf(run,
 			"policyTypes: [Egress], egress: [%s, %s]", patch_to_web, patch_to_dns(run)))),
@@ -32,10 +32,12 @@ const struct rule rule_companion_egress_open = {
 	.scope = RULE_COMPANION,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "No policy with Egress selects the companion",
-	.why = "The companion is the one pod that may reach the internet. Without a policy of its own it may also reach every pod, "
-	       "every port and the cloud metadata address, and an agent that finds a way to make it dial gets all of that.",
+	.why = "The companion is the one pod that may reach the internet. Without a policy of its own it may "
+	       "also reach every pod, every port and the cloud metadata address, and an agent that finds a way "
+	       "to make it dial gets all of that.",
 	.evidence = "The policies with Egress that select the companion",
-	.fix = "Give the companion a policy that allows TCP 443 and 80 to public addresses and port 53 of the DNS pods.",
+	.fix = "Give the companion a policy that allows TCP 443 and 80 to public addresses and port 53 of the "
+	       "DNS pods.",
 	.reference = REPORT "\"The five agents and the migration sequence\", step 2",
 	.run = companion_egress_open,
 };
@@ -54,8 +56,8 @@ static void
 companion_egress_wide(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, beyond_web, &(struct ways_words){
-		.message = audit_printf(run, "lets companion %s reach public addresses on more than TCP 443 and 80",
-			rule_workload(run, w)),
+		.message = audit_printf(run, "lets companion %s reach public addresses on more than TCP 443 and "
+			"80", rule_workload(run, w)),
 		.fix = "write ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 80}].",
 	});
 }
@@ -66,8 +68,8 @@ const struct rule rule_companion_egress_wide = {
 	.scope = RULE_COMPANION,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "Companion reaches public addresses on more than TCP 443 and 80",
-	.why = "Pipelock scans web traffic. A CONNECT to another port is a tunnel it cannot look into; with the ports open, mail, "
-	       "SSH and whatever else an agent asks for leaves by the firewall's own door.",
+	.why = "Pipelock scans web traffic. A CONNECT to another port is a tunnel it cannot look into; with the "
+	       "ports open, mail, SSH and whatever else an agent asks for leaves by the firewall's own door.",
 	.evidence = "Each rule that opens other ports, with the ports",
 	.fix = "Keep TCP 443 and 80 to public addresses, and port 53 of the DNS pods.",
 	.reference = REPORT "\"The five agents and the migration sequence\", step 2",
@@ -84,10 +86,12 @@ let_out(struct audit_run *run, const struct workload *w, const struct policy *p)
 {
 	if (p && p->pods.n && p->tier == TIER_NETWORK)
 		return audit_printf(run, "In %s add to egress: %s", ways_policy(run, p), patch_to_web);
-	return audit_printf(run, "%sAdd the policy %s",
-			    p ? audit_printf(run, "%s is for other pods too and stays as it is. ", ways_policy(run, p)) : "",
-			    patch_policy(run, w, "egress",
-					 audit_printf(run, "policyTypes: [Egress], egress: [%s, %s]", patch_to_web, patch_to_dns(run))));
+	return audit_printf(
+		run, "%sAdd the policy %s",
+		p ? audit_printf(run, "%s is for other pods too and stays as it is. ", ways_policy(run, p)) : "",
+		patch_policy(run, w, "egress",
+			     audit_printf(run, "policyTypes: [Egress], egress: [%s, %s]", patch_to_web,
+					  patch_to_dns(run))));
 }
 
 static void
@@ -105,8 +109,8 @@ companion_egress_blocked(struct audit_run *run, const struct workload *w)
 	audit_report(run, w, &(struct finding_args){
 		.object = p ? &p->object : NULL,
 		.subject = rule_workload(run, w),
-		.message = audit_printf(run, "companion %s cannot reach public addresses on TCP 443: its agents reach nothing",
-			rule_workload(run, w)),
+		.message = audit_printf(run, "companion %s cannot reach public addresses on TCP 443: its agents "
+			"reach nothing", rule_workload(run, w)),
 		.evidence = audit_printf(run, "%zu polic%s it, and none allows TCP 443 to a public address",
 			e->n_policies, e->n_policies == 1 ? "y with Egress selects" : "ies with Egress select"),
 		.fix = let_out(run, w, p),
@@ -119,8 +123,9 @@ const struct rule rule_companion_egress_blocked = {
 	.scope = RULE_COMPANION,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "Companion cannot reach public addresses on TCP 443",
-	.why = "A default-deny policy of the namespace selects the companion too. Until a policy of its own lets it out, every "
-	       "request of its agents ends in a timeout, and the quick fix that somebody finds is to open the agents.",
+	.why = "A default-deny policy of the namespace selects the companion too. Until a policy of its own lets "
+	       "it out, every request of its agents ends in a timeout, and the quick fix that somebody finds is "
+	       "to open the agents.",
 	.evidence = "The policies with Egress that select the companion, and that none opens TCP 443",
 	.fix = "Add a rule that allows TCP 443 and 80 to public addresses.",
 	.reference = REPORT "\"The five agents and the migration sequence\", step 2",

@@ -26,13 +26,14 @@ agent_egress_open(struct audit_run *run, const struct workload *w)
 	if (!e || e->isolated || e->host_network)
 		return;
 	audit_report(run, w, &(struct finding_args){
-		.message = audit_printf(run, "no NetworkPolicy with Egress selects %s%s: %s everything, whatever %s "
-			"proxy variables say", some ? "some pods of " : "", rule_workload(run, w),
-			some ? "they reach" : "it reaches", some ? "their" : "its"),
-		.evidence = some ? "policies with Egress select only others of its pods" : "policies with Egress that select it: none",
-		.fix = audit_printf(run, "%s %s", some ? "Write a selector that all of its pods have, as in:" : "Add the policy",
-			patch_policy(run, w, "egress", audit_printf(run, "policyTypes: [Egress], egress: [%s, %s]",
-				patch_to_companion(run, w), patch_to_dns(run)))),
+		.message = audit_printf(run, "no NetworkPolicy with Egress selects %s%s: %s everything, whatever "
+			"%s proxy variables say", some ? "some pods of " : "", rule_workload(run, w), some ?
+			"they reach" : "it reaches", some ? "their" : "its"),
+		.evidence = some ? "policies with Egress select only others of its pods" : "policies with Egress "
+			"that select it: none",
+		.fix = audit_printf(run, "%s %s", some ? "Write a selector that all of its pods have, as in:" :
+			"Add the policy", patch_policy(run, w, "egress", audit_printf(run, "policyTypes: "
+			"[Egress], egress: [%s, %s]", patch_to_companion(run, w), patch_to_dns(run)))),
 	});
 }
 
@@ -42,13 +43,13 @@ const struct rule rule_agent_egress_open = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "No policy with Egress selects the agent",
-	.why = "A pod that no policy selects for egress may talk to everything. Its HTTPS_PROXY is a courtesy: a subprocess "
-	       "with an empty environment, or a tool that opens its own socket, is on the internet, and the companion never "
-	       "hears of it. A selector with a typo and a policy left in another namespace look the same as no policy, "
-	       "and the API server accepts both.",
+	.why = "A pod that no policy selects for egress may talk to everything. Its HTTPS_PROXY is a courtesy: a "
+	       "subprocess with an empty environment, or a tool that opens its own socket, is on the internet, "
+	       "and the companion never hears of it. A selector with a typo and a policy left in another "
+	       "namespace look the same as no policy, and the API server accepts both.",
 	.evidence = "The policies with Egress that select the agent",
-	.fix = "Give the agent a NetworkPolicy with policyTypes: [Egress] that allows its companion's pod port and port 53 of "
-	       "the DNS pods, and nothing else.",
+	.fix = "Give the agent a NetworkPolicy with policyTypes: [Egress] that allows its companion's pod port "
+	       "and port 53 of the DNS pods, and nothing else.",
 	.reference = REPORT "\"The structural reason for separation\"; " POLICY_DOC,
 	.run = agent_egress_open,
 };
@@ -67,7 +68,8 @@ static bool
 is_rule_to_internet(struct audit_run *run, const struct egress *e, const struct allow *of)
 {
 	for (size_t i = 0; i < e->n_allows; i++)
-		if (e->allows[i].policy == of->policy && e->allows[i].rule == of->rule && to_internet(run, &e->allows[i]))
+		if (e->allows[i].policy == of->policy && e->allows[i].rule == of->rule &&
+		    to_internet(run, &e->allows[i]))
 			return true;
 	return false;
 }
@@ -91,7 +93,8 @@ close_internet(struct audit_run *run, const struct workload *w)
 	if (!w->companion)
 		return audit_printf(run, "give it a companion, then replace it by %s", patch_to_companion(run, w));
 	if (w->egress && w->egress->internet && has_companion(run, w->egress))
-		return "delete it: what the agent fetches goes through its companion, which other rules let it reach.";
+		return "delete it: what the agent fetches goes through its companion, which other rules let it "
+		       "reach.";
 	return audit_printf(run, "replace it by %s", patch_to_companion(run, w));
 }
 
@@ -99,8 +102,8 @@ static void
 agent_egress_internet(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, to_internet, &(struct ways_words){
-		.message = audit_printf(run, "lets %s reach public addresses: whatever ignores the proxy is on the internet, "
-			"unscanned", rule_workload(run, w)),
+		.message = audit_printf(run, "lets %s reach public addresses: whatever ignores the proxy is on "
+			"the internet, unscanned", rule_workload(run, w)),
 		.fix = close_internet(run, w),
 	});
 }
@@ -111,10 +114,12 @@ const struct rule rule_agent_egress_internet = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "Policies let the agent reach public addresses",
-	.why = "Policies add up: one wide rule in any policy that selects the pod undoes the narrow ones. A rule without to, a "
-	       "block of 0.0.0.0/0, and an egress of [{}] are what the sidecar needed while it lived in the agent's pod; left "
-	       "in place after the split they leave the agent the way out that the split was for.",
-	.evidence = "Each rule that covers a public address, with its ports; port 53 aside, which dns-unrestricted is about",
+	.why = "Policies add up: one wide rule in any policy that selects the pod undoes the narrow ones. A rule "
+	       "without to, a block of 0.0.0.0/0, and an egress of [{}] are what the sidecar needed while it "
+	       "lived in the agent's pod; left in place after the split they leave the agent the way out that "
+	       "the split was for.",
+	.evidence = "Each rule that covers a public address, with its ports; port 53 aside, which "
+		    "dns-unrestricted is about",
 	.fix = "Delete the rule. The companion has the internet; the agent needs the companion and DNS.",
 	.reference = REPORT "\"The five agents and the migration sequence\", step 5; " POLICY_DOC,
 	.run = agent_egress_internet,
@@ -136,9 +141,10 @@ static void
 agent_egress_extra(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, to_cluster, &(struct ways_words){
-		.message = audit_printf(run, "lets %s reach more of the cluster than its companion, scrapers and DNS",
-			rule_workload(run, w)),
-		.fix = "delete it, or name the one peer that the agent needs and answer for it with an exemption.",
+		.message = audit_printf(run, "lets %s reach more of the cluster than its companion, scrapers and "
+			"DNS", rule_workload(run, w)),
+		.fix = "delete it, or name the one peer that the agent needs and answer for it with an "
+			"exemption.",
 	});
 }
 
@@ -148,12 +154,12 @@ const struct rule rule_agent_egress_extra = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "Policies let the agent reach more of the cluster than it needs",
-	.why = "Every other pod that the agent can talk to is a way around the companion: a database to read, a queue to write "
-	       "to, a pod that forwards. Private blocks such as 10.0.0.0/8 hold nodes, the API server and other tenants, and "
-	       "whether they also hold pods depends on the network plug-in.",
+	.why = "Every other pod that the agent can talk to is a way around the companion: a database to read, a "
+	       "queue to write to, a pod that forwards. Private blocks such as 10.0.0.0/8 hold nodes, the API "
+	       "server and other tenants, and whether they also hold pods depends on the network plug-in.",
 	.evidence = "Each rule, with the workload or block it lets the agent reach and the ports",
-	.fix = "Keep the companion's pod port, the scrapers and port 53 of the DNS pods; delete the rest, or exempt what is "
-	       "meant, with a reason.",
+	.fix = "Keep the companion's pod port, the scrapers and port 53 of the DNS pods; delete the rest, or "
+	       "exempt what is meant, with a reason.",
 	.reference = POLICY_DOC,
 	.run = agent_egress_extra,
 };
@@ -172,8 +178,8 @@ static void
 agent_egress_metadata(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, to_metadata, &(struct ways_words){
-		.message = audit_printf(run, "lets %s reach the cloud metadata address: it hands out the node's credentials",
-			rule_workload(run, w)),
+		.message = audit_printf(run, "lets %s reach the cloud metadata address: it hands out the node's "
+			"credentials", rule_workload(run, w)),
 		.fix = "take 169.254.169.254 (fd00:ec2::254) out: delete the block, or list it under except.",
 	});
 }
@@ -184,9 +190,9 @@ const struct rule rule_agent_egress_metadata = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "Policies let the agent reach the cloud metadata address",
-	.why = "169.254.169.254 (fd00:ec2::254 on IPv6) answers any pod that can reach it with the instance's identity and, on "
-	       "many set-ups, credentials of the node's role. A link-local or private block in an egress rule includes it without "
-	       "saying so.",
+	.why = "169.254.169.254 (fd00:ec2::254 on IPv6) answers any pod that can reach it with the instance's "
+	       "identity and, on many set-ups, credentials of the node's role. A link-local or private block in "
+	       "an egress rule includes it without saying so.",
 	.evidence = "The rule whose block holds the address, and its ports",
 	.fix = "Delete the block, or put the address under except.",
 	.reference = POLICY_DOC,
@@ -207,10 +213,10 @@ static void
 agent_egress_transitive(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, to_onward, &(struct ways_words){
-		.message = audit_printf(run, "lets %s reach pods that reach the internet themselves: one that forwards is a way "
-			"out past the companion", rule_workload(run, w)),
-		.fix = "delete it, or give those pods a policy with Egress that keeps them in; a scraper is told by the label "
-		       "moat.dev/role: scraper.",
+		.message = audit_printf(run, "lets %s reach pods that reach the internet themselves: one that "
+			"forwards is a way out past the companion", rule_workload(run, w)),
+		.fix = "delete it, or give those pods a policy with Egress that keeps them in; a scraper is told "
+			"by the label moat.dev/role: scraper.",
 	});
 }
 
@@ -220,8 +226,9 @@ const struct rule rule_agent_egress_transitive = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "The agent reaches a pod that reaches the internet",
-	.why = "The agent's own policy looks tight, but the pod next door has none. Anything there that fetches a URL it is "
-	       "given, runs a command or forwards a port takes the agent's traffic out, and no firewall sees it.",
+	.why = "The agent's own policy looks tight, but the pod next door has none. Anything there that fetches "
+	       "a URL it is given, runs a command or forwards a port takes the agent's traffic out, and no "
+	       "firewall sees it.",
 	.evidence = "Each rule, with the pod that has public egress of its own",
 	.fix = "Cut the way to that pod, or wall the pod in; name it a scraper if that is what it is.",
 	.reference = REPORT "gotcha 3; " POLICY_DOC,
@@ -242,7 +249,8 @@ names_dns(const struct port_set *s, enum protocol p)
 static bool
 to_any_dns(struct audit_run *run UNUSED, const struct allow *a)
 {
-	return a->to == ALLOW_INTERNET && (names_dns(&a->ports, PROTOCOL_UDP) || names_dns(&a->ports, PROTOCOL_TCP));
+	return a->to == ALLOW_INTERNET &&
+	       (names_dns(&a->ports, PROTOCOL_UDP) || names_dns(&a->ports, PROTOCOL_TCP));
 }
 
 static bool
@@ -265,8 +273,8 @@ static void
 dns_unrestricted(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, to_any_dns, &(struct ways_words){
-		.message = audit_printf(run, "lets %s reach port 53 of public addresses: a tunnel for whoever has a server "
-			"there, by UDP or TCP", rule_workload(run, w)),
+		.message = audit_printf(run, "lets %s reach port 53 of public addresses: a tunnel for whoever "
+			"has a server there, by UDP or TCP", rule_workload(run, w)),
 		.fix = close_dns(run, w),
 	});
 }
@@ -277,10 +285,12 @@ const struct rule rule_dns_unrestricted = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "Port 53 is open to public addresses: a DNS tunnel",
-	.why = "A rule with ports 53 and no to allows every address, not the cluster's DNS. It is what Pipelock's own generator "
-	       "writes. A raw TCP dial to port 53 of a server outside passes, and so do queries that carry data in their names.",
+	.why = "A rule with ports 53 and no to allows every address, not the cluster's DNS. It is what "
+	       "Pipelock's own generator writes. A raw TCP dial to port 53 of a server outside passes, and so do "
+	       "queries that carry data in their names.",
 	.evidence = "The rule, what it covers and the protocols",
-	.fix = "Name the DNS pods in the rule: namespace kube-system and label k8s-app: kube-dns on most clusters.",
+	.fix = "Name the DNS pods in the rule: namespace kube-system and label k8s-app: kube-dns on most "
+	       "clusters.",
 	.reference = "Pipelock docs/cli/init-sidecar.md; " POLICY_DOC,
 	.run = dns_unrestricted,
 };

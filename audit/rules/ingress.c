@@ -52,7 +52,8 @@ add(struct search *s, const struct way *w, const char *who)
 
 /* Rules without from, and blocks: whoever is at such an address. */
 static void
-from_addresses(void *ctx, struct ip_range range UNUSED, const struct port_set *ports UNUSED, const struct way *ways, size_t n)
+from_addresses(void *ctx, struct ip_range range UNUSED, const struct port_set *ports UNUSED, const struct way *ways,
+	       size_t n)
 {
 	struct search *s = ctx;
 
@@ -120,20 +121,21 @@ from_pods(void *ctx, size_t class)
 static void
 report(struct audit_run *run, const struct workload *w, const struct opening *o, uint16_t port)
 {
-	const char *subject = o->policy ? ways_policy(run, o->policy) : "no policy with Ingress selects it, so the cluster";
+	const char *subject =
+		o->policy ? ways_policy(run, o->policy) : "no policy with Ingress selects it, so the cluster";
 
 	audit_report(run, w, &(struct finding_args){
 		.object = o->policy ? &o->policy->object : NULL,
 		.subject = o->policy ? rule_workload(run, w) : NULL,
 		.line = o->line,
-		.message = audit_printf(run, "pods other than its agents can reach port %u of companion %s: %s lets them in", port,
-			rule_workload(run, w), subject),
-		.evidence = o->policy ? audit_printf(run, "ingress rule %u lets in %s", o->rule + 1, o->who)
-				      : "policies with Ingress that select it: none",
+		.message = audit_printf(run, "pods other than its agents can reach port %u of companion %s: %s "
+			"lets them in", port, rule_workload(run, w), subject),
+		.evidence = o->policy ? audit_printf(run, "ingress rule %u lets in %s", o->rule + 1, o->who) :
+			"policies with Ingress that select it: none",
 		.fix = o->policy ? audit_printf(run, "In %s replace ingress rule %u by %s", subject, o->rule + 1,
-			patch_from_agents(run, w, port))
-			: audit_printf(run, "Add the policy %s", patch_policy(run, w, "ingress", audit_printf(run,
-				"policyTypes: [Ingress], ingress: [%s]", patch_from_agents(run, w, port)))),
+			patch_from_agents(run, w, port)) : audit_printf(run, "Add the policy %s",
+			patch_policy(run, w, "ingress", audit_printf(run, "policyTypes: [Ingress], ingress: [%s]",
+			patch_from_agents(run, w, port)))),
 	});
 }
 
@@ -176,7 +178,8 @@ companion_ingress_open(struct audit_run *run, const struct workload *w)
 		return;
 	s.port = proxy_port(run, w);
 	if (!s.port) {
-		audit_unknown(run, w, "ConfigMap", audit_printf(run, "the port of companion %s is not known", rule_workload(run, w)));
+		audit_unknown(run, w, "ConfigMap",
+			      audit_printf(run, "the port of companion %s is not known", rule_workload(run, w)));
 		return;
 	}
 	classes = reach_classes(s.reach, w, &n);
@@ -194,9 +197,9 @@ const struct rule rule_companion_ingress_open = {
 	.scope = RULE_COMPANION,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "Pods other than its agents can reach the companion's proxy port",
-	.why = "Whoever reaches the proxy port uses the companion's way out, under the identity that the companion binds. A pod "
-	       "with a tight policy of its own that may talk to this one has the internet after all, and what it does is written "
-	       "down as the agent's doing.",
+	.why = "Whoever reaches the proxy port uses the companion's way out, under the identity that the "
+	       "companion binds. A pod with a tight policy of its own that may talk to this one has the internet "
+	       "after all, and what it does is written down as the agent's doing.",
 	.evidence = "The ingress rule and whom it lets in, or that no policy with Ingress selects the companion",
 	.fix = "Let in the companion's agents alone, on the proxy port.",
 	.reference = "https://kubernetes.io/docs/concepts/services-networking/network-policies/",

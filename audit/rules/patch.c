@@ -11,9 +11,9 @@
 
 #define TCP "{protocol: TCP, port: %d}"
 
-const char patch_to_web[] =
-	"{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, 169.254.0.0/16]}}], "
-	"ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 80}]}";
+const char patch_to_web[] = "{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, "
+			    "100.64.0.0/10, 169.254.0.0/16]}}], "
+			    "ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 80}]}";
 
 /* Would YAML take the plain text for something else than a string? */
 static bool
@@ -60,9 +60,10 @@ add_label(struct buf *out, const char *key, const char *value)
 static bool
 is_fleeting(const char *key)
 {
-	static const char *const keys[] = {"pod-template-hash", "controller-revision-hash", "job-name", "controller-uid",
-					   "pod-template-generation"};
-	static const char *const prefixes[] = {"statefulset.kubernetes.io/", "batch.kubernetes.io/", "apps.kubernetes.io/"};
+	static const char *const keys[] = {"pod-template-hash", "controller-revision-hash", "job-name",
+					   "controller-uid", "pod-template-generation"};
+	static const char *const prefixes[] = {"statefulset.kubernetes.io/", "batch.kubernetes.io/",
+					       "apps.kubernetes.io/"};
 
 	for (size_t i = 0; i < COUNT_OF(keys); i++)
 		if (strcmp(key, keys[i]) == 0)
@@ -111,8 +112,8 @@ patch_pods(struct audit_run *run, const struct workload *w, const char *namespac
 {
 	if (str_eq(w->namespace, namespace))
 		return audit_printf(run, "{%s}", patch_selector(run, w));
-	return audit_printf(run, "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}, %s}", w->namespace,
-			    patch_selector(run, w));
+	return audit_printf(run, "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}, %s}",
+			    w->namespace, patch_selector(run, w));
 }
 
 const char *
@@ -129,7 +130,8 @@ patch_to_companion(struct audit_run *run, const struct workload *agent)
 	int port;
 
 	if (!agent->companion)
-		return "{to: [{podSelector: {matchLabels: {LABELS OF ITS COMPANION}}}], ports: [{protocol: TCP, port: 8888}]}";
+		return "{to: [{podSelector: {matchLabels: {LABELS OF ITS COMPANION}}}], ports: [{protocol: TCP, "
+		       "port: 8888}]}";
 	port = endpoint_of_agent(agent).pod_port;
 	return patch_to_pods(run, agent->companion, agent->namespace, port ? port : 8888);
 }
@@ -146,7 +148,8 @@ patch_to_dns(struct audit_run *run)
 	if (!s->dns_namespace)
 		add_label(&labels, "k8s-app", "kube-dns");
 	return audit_printf(run,
-			    "{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}, podSelector: {matchLabels: "
+			    "{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}, "
+			    "podSelector: {matchLabels: "
 			    "{%s}}}], ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]}",
 			    s->dns_namespace ? s->dns_namespace : "kube-system", buf_str(&labels));
 }
@@ -167,7 +170,8 @@ const char *
 patch_policy(struct audit_run *run, const struct workload *w, const char *suffix, const char *what)
 {
 	return audit_printf(run,
-			    "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: %s-%s, namespace: %s}, spec: "
+			    "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: %s-%s, "
+			    "namespace: %s}, spec: "
 			    "{%s, %s}}",
 			    w->name, suffix, w->namespace, patch_selector(run, w), what);
 }

@@ -42,8 +42,8 @@ nearest(struct audit_run *run, const struct policy *p)
 			const char *value = labels_get(&w[i].template->labels, p->pods.at[k].key);
 
 			if (value)
-				return audit_printf(run, "; the pods of %s have %s=%s", rule_workload(run, &w[i]), p->pods.at[k].key,
-						    value);
+				return audit_printf(run, "; the pods of %s have %s=%s", rule_workload(run, &w[i]),
+						    p->pods.at[k].key, value);
 		}
 	}
 	return "";
@@ -59,15 +59,18 @@ policy_selects_nothing(struct audit_run *run, const struct workload *w UNUSED)
 		const struct policy *p = reach_policy(f->reach, i, &n_classes);
 		AUTO(buf) struct buf selector = {0};
 
-		if (n_classes || p->tier != TIER_NETWORK || !has_agent(f, p->object.namespace) || selects_host_network(f, p))
+		if (n_classes || p->tier != TIER_NETWORK || !has_agent(f, p->object.namespace) ||
+		    selects_host_network(f, p))
 			continue;
 		selector_format(&selector, &p->pods);
 		audit_report(run, NULL, &(struct finding_args){
 			.object = &p->object,
-			.message = audit_printf(run, "%s selects no workload: what it says holds for nobody", ways_policy(run, p)),
+			.message = audit_printf(run, "%s selects no workload: what it says holds for nobody",
+				ways_policy(run, p)),
 			.evidence = audit_printf(run, "podSelector: %s%s", buf_str(&selector), nearest(run, p)),
-			.fix = audit_printf(run, "Write the labels of the pods it is meant for (those of the pod template, not of the "
-				"Deployment) into spec.podSelector of %s, or delete it.", ways_policy(run, p)),
+			.fix = audit_printf(run, "Write the labels of the pods it is meant for (those of the pod "
+				"template, not of the Deployment) into spec.podSelector of %s, or delete it.",
+				ways_policy(run, p)),
 		});
 	}
 }
@@ -78,9 +81,9 @@ const struct rule rule_policy_selects_nothing = {
 	.scope = RULE_FLEET,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "NetworkPolicy in an agent's namespace selects no workload",
-	.why = "The API server accepts a selector that matches nothing, and kubectl shows the policy like any other. A typo, a "
-	       "renamed label or a selector of the Deployment's labels instead of its pods' leaves the pod that was meant "
-	       "without the policy, and everybody sure that it has one.",
+	.why = "The API server accepts a selector that matches nothing, and kubectl shows the policy like any "
+	       "other. A typo, a renamed label or a selector of the Deployment's labels instead of its pods' "
+	       "leaves the pod that was meant without the policy, and everybody sure that it has one.",
 	.evidence = "The policy's podSelector",
 	.fix = "Correct the selector, or delete the policy.",
 	.reference = "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
@@ -105,12 +108,14 @@ report_foreign(void *ctx, const struct foreign_policy *p)
 
 	audit_report(s->run, s->workload, &(struct finding_args){
 		.object = &p->object,
-		.message = audit_printf(s->run, "%s %s%s%s may select an agent or a companion: what policies let out of it is not known",
-			kind, p->object.namespace, *p->object.namespace ? "/" : "", p->object.name),
-		.evidence = audit_printf(s->run, "moat evaluates NetworkPolicy and the admin policies of policy.networking.k8s.io; a %s may "
-			"allow more than they do, and forbid what they allow", kind),
-		.fix = "Say it with a NetworkPolicy where one can, or run moat probe: whether the wall holds shows there. Until then the "
-		       "agent's egress is unknown.",
+		.message = audit_printf(s->run, "%s %s%s%s may select an agent or a companion: what policies let "
+			"out of it is not known", kind, p->object.namespace, *p->object.namespace ? "/" : "",
+			p->object.name),
+		.evidence = audit_printf(s->run, "moat evaluates NetworkPolicy and the admin policies of "
+			"policy.networking.k8s.io; a %s may allow more than they do, and forbid what they allow",
+			kind),
+		.fix = "Say it with a NetworkPolicy where one can, or run moat probe: whether the wall holds "
+			"shows there. Until then the agent's egress is unknown.",
 	});
 	return true;
 }
@@ -132,12 +137,15 @@ const struct rule rule_policy_unevaluated = {
 	.scope = RULE_GUARDED,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_NAMESPACES,
 	.title = "Policy of another engine may change the verdict",
-	.why = "Cilium, Calico, Antrea, OVN-Kubernetes and others have policies of their own beside NetworkPolicy. They can allow a name "
-	       "that no NetworkPolicy knows, and forbid what all of them allow. moat does not evaluate them: for the agents that "
-	       "one may select it says neither that they are walled in nor that they are not, and calls the audit incomplete.",
+	.why = "Cilium, Calico, Antrea, OVN-Kubernetes and others have policies of their own beside "
+	       "NetworkPolicy. They can allow a name that no NetworkPolicy knows, and forbid what all of them "
+	       "allow. moat does not evaluate them: for the agents that one may select it says neither that they "
+	       "are walled in nor that they are not, and calls the audit incomplete.",
 	.evidence = "The policy's kind and name",
-	.fix = "Express it as a NetworkPolicy or a ClusterNetworkPolicy where one can; else let moat probe show that the wall holds.",
+	.fix = "Express it as a NetworkPolicy or a ClusterNetworkPolicy where one can; else let moat probe show "
+	       "that the wall holds.",
 	.reference = "https://docs.cilium.io/en/stable/security/policy/; "
-		     "https://docs.tigera.io/calico/latest/network-policy/get-started/calico-policy/calico-network-policy",
+		     "https://docs.tigera.io/calico/latest/network-policy/get-started/calico-policy/"
+		     "calico-network-policy",
 	.run = policy_unevaluated,
 };

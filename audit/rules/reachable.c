@@ -40,11 +40,13 @@ report_no_service(struct audit_run *run, const struct approach *a)
 
 	audit_report(run, c, &(struct finding_args){
 		.subject = "no Service",
-		.message = audit_printf(run, "no Service leads to companion %s: nobody can name it", rule_workload(run, c)),
-		.evidence = a->wanted ? audit_printf(run, "%s is named, and does not exist", a->wanted)
-			: audit_printf(run, "no Service in namespace %s selects its pods", c->namespace),
-		.fix = audit_printf(run, "Add {apiVersion: v1, kind: Service, metadata: {name: %s, namespace: %s}, spec: {selector: %s, "
-			"ports: [{port: %d}]}}", c->name, c->namespace, patch_labels(run, c), good_port(a)),
+		.message = audit_printf(run, "no Service leads to companion %s: nobody can name it",
+			rule_workload(run, c)),
+		.evidence = a->wanted ? audit_printf(run, "%s is named, and does not exist", a->wanted) :
+			audit_printf(run, "no Service in namespace %s selects its pods", c->namespace),
+		.fix = audit_printf(run, "Add {apiVersion: v1, kind: Service, metadata: {name: %s, namespace: "
+			"%s}, spec: {selector: %s, ports: [{port: %d}]}}", c->name, c->namespace,
+			patch_labels(run, c), good_port(a)),
 	});
 }
 
@@ -57,9 +59,12 @@ report_selector(struct audit_run *run, const struct approach *a)
 	selector_format(&selector, &a->service->selector);
 	audit_report(run, a->companion, &(struct finding_args){
 		.subject = name,
-		.message = audit_printf(run, "%s selects no pods of companion %s", name, rule_workload(run, a->companion)),
-		.evidence = audit_printf(run, "selector of the Service: %s", a->service->selector.n ? buf_str(&selector) : "none"),
-		.fix = audit_printf(run, "In %s write spec: {selector: %s}", name, patch_labels(run, a->companion)),
+		.message = audit_printf(run, "%s selects no pods of companion %s", name, rule_workload(run,
+			a->companion)),
+		.evidence = audit_printf(run, "selector of the Service: %s", a->service->selector.n ?
+			buf_str(&selector) : "none"),
+		.fix = audit_printf(run, "In %s write spec: {selector: %s}", name, patch_labels(run,
+			a->companion)),
 	});
 }
 
@@ -72,8 +77,8 @@ report_port(struct audit_run *run, const struct approach *a)
 	if (!sp) {
 		audit_report(run, a->companion, &(struct finding_args){
 			.subject = name,
-			.message = audit_printf(run, "%s has no TCP port, so it leads nowhere on companion %s", name,
-				rule_workload(run, a->companion)),
+			.message = audit_printf(run, "%s has no TCP port, so it leads nowhere on companion %s",
+				name, rule_workload(run, a->companion)),
 			.fix = audit_printf(run, "In %s write spec: {ports: [{port: %d}]}", name, good_port(a)),
 		});
 		return;
@@ -81,11 +86,13 @@ report_port(struct audit_run *run, const struct approach *a)
 	target = sp->target_name ? sp->target_name : audit_printf(run, "%d", sp->target_port);
 	audit_report(run, a->companion, &(struct finding_args){
 		.subject = name,
-		.message = audit_printf(run, "%s sends port %d to targetPort %s, which companion %s does not serve", name, sp->port,
-			target, rule_workload(run, a->companion)),
-		.evidence = a->endpoint.pod_port ? audit_printf(run, "targetPort %s; Pipelock serves port %d", target, a->endpoint.pod_port)
-			: audit_printf(run, "targetPort %s; no container has such a port", target),
-		.fix = audit_printf(run, "In %s write spec: {ports: [{port: %d, targetPort: %d}]}", name, sp->port, good_port(a)),
+		.message = audit_printf(run, "%s sends port %d to targetPort %s, which companion %s does not "
+			"serve", name, sp->port, target, rule_workload(run, a->companion)),
+		.evidence = a->endpoint.pod_port ? audit_printf(run, "targetPort %s; Pipelock serves port %d",
+			target, a->endpoint.pod_port) : audit_printf(run, "targetPort %s; no container has such "
+			"a port", target),
+		.fix = audit_printf(run, "In %s write spec: {ports: [{port: %d, targetPort: %d}]}", name,
+			sp->port, good_port(a)),
 	});
 }
 
@@ -99,11 +106,11 @@ report_loopback(struct audit_run *run, const struct approach *a)
 		.container = p->container->name,
 		.subject = "listen",
 		.line = p->container->line,
-		.message = audit_printf(run, "companion %s listens on loopback only: no agent reaches it from another pod",
-			rule_workload(run, c)),
+		.message = audit_printf(run, "companion %s listens on loopback only: no agent reaches it from "
+			"another pod", rule_workload(run, c)),
 		.evidence = audit_printf(run, "it listens on %s", p->listen),
-		.fix = audit_printf(run, "In %s write fetch_proxy: {listen: \"0.0.0.0:%d\"}, or args: [run, --listen, 0.0.0.0:%d, ...].",
-			rule_config_name(run, c), good_port(a), good_port(a)),
+		.fix = audit_printf(run, "In %s write fetch_proxy: {listen: \"0.0.0.0:%d\"}, or args: [run, "
+			"--listen, 0.0.0.0:%d, ...].", rule_config_name(run, c), good_port(a), good_port(a)),
 	});
 }
 
@@ -114,9 +121,13 @@ check_approach(struct audit_run *run, const struct approach *a)
 	case ENDPOINT_OK:
 		break;
 	case ENDPOINT_UNKNOWN:
-		audit_unknown(run, a->companion, "ConfigMap",
-			      audit_printf(run, "where companion %s listens is not known: its containers declare no port, and its "
-					   "config was not read", rule_workload(run, a->companion)));
+		audit_unknown(
+			run, a->companion, "ConfigMap",
+			audit_printf(
+				run,
+				"where companion %s listens is not known: its containers declare no port, and its "
+				"config was not read",
+				rule_workload(run, a->companion)));
 		break;
 	case ENDPOINT_NO_SERVICE:
 		report_no_service(run, a);
@@ -145,7 +156,8 @@ companion_unreachable(struct audit_run *run, const struct workload *w)
 		const struct workload *agent = w->agents[i], *last = i ? w->agents[i - 1] : NULL;
 
 		if (!last || last->service != agent->service || last->service_port != agent->service_port)
-			check_approach(run, &(struct approach){w, agent->service, agent->wanted_companion, endpoint_of_agent(agent)});
+			check_approach(run, &(struct approach){w, agent->service, agent->wanted_companion,
+							       endpoint_of_agent(agent)});
 	}
 }
 
@@ -155,14 +167,16 @@ const struct rule rule_companion_unreachable = {
 	.scope = RULE_COMPANION,
 	.needs = FACT_WORKLOADS | FACT_SERVICES,
 	.title = "No Service leads to the companion's port",
-	.why = "The agent's only way out is the companion's Service. With a selector that matches nothing, a targetPort on which "
-	       "nothing listens, or a Pipelock that kept the sidecar's loopback address, every request fails at once, the "
-	       "policies look right, and the first thing somebody opens is the agent's egress.",
+	.why = "The agent's only way out is the companion's Service. With a selector that matches nothing, a "
+	       "targetPort on which nothing listens, or a Pipelock that kept the sidecar's loopback address, "
+	       "every request fails at once, the policies look right, and the first thing somebody opens is the "
+	       "agent's egress.",
 	.evidence = "The Service, its selector or targetPort, and the address Pipelock listens on",
-	.fix = "Let the Service select the companion's pod labels and name the port that Pipelock listens on; let Pipelock listen "
-	       "on 0.0.0.0.",
-	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"The five agents and the migration "
-		     "sequence\", step 1; https://kubernetes.io/docs/concepts/services-networking/service/",
+	.fix = "Let the Service select the companion's pod labels and name the port that Pipelock listens on; "
+	       "let Pipelock listen on 0.0.0.0.",
+	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, \"The five agents and "
+		     "the migration sequence\", step 1; "
+		     "https://kubernetes.io/docs/concepts/services-networking/service/",
 	.run = companion_unreachable,
 };
 
@@ -199,9 +213,10 @@ static const char *
 open_end(struct audit_run *run, const struct blocked_end *e)
 {
 	const char *d = direction_name(e->direction);
-	const char *rule_list = e->direction == DIRECTION_EGRESS
-					? audit_printf(run, "policyTypes: [Egress], egress: [%s, %s]", e->rule, patch_to_dns(run))
-					: audit_printf(run, "policyTypes: [Ingress], ingress: [%s]", e->rule);
+	const char *rule_list =
+		e->direction == DIRECTION_EGRESS
+			? audit_printf(run, "policyTypes: [Egress], egress: [%s, %s]", e->rule, patch_to_dns(run))
+			: audit_printf(run, "policyTypes: [Ingress], ingress: [%s]", e->rule);
 
 	if (e->policy && e->policy->pods.n && e->policy->tier == TIER_NETWORK)
 		return audit_printf(run, "In %s add to %s: %s", ways_policy(run, e->policy), d, e->rule);
@@ -209,7 +224,8 @@ open_end(struct audit_run *run, const struct blocked_end *e)
 }
 
 static void
-report_blocked(struct audit_run *run, const struct workload *w, const struct blocked_end *e, const char *fix, int port)
+report_blocked(struct audit_run *run, const struct workload *w, const struct blocked_end *e, const char *fix,
+	       int port)
 {
 	bool out = e->direction == DIRECTION_EGRESS;
 	const char *agent = rule_workload(run, w), *companion = rule_workload(run, w->companion);
@@ -217,13 +233,12 @@ report_blocked(struct audit_run *run, const struct workload *w, const struct blo
 	audit_report(run, w, &(struct finding_args){
 		.object = e->policy ? &e->policy->object : e->workload->object,
 		.subject = agent,
-		.message = out ? audit_printf(run, "the policies of %s do not let it out to TCP port %d of its companion %s: it is cut off",
-				agent, port, companion)
-			: audit_printf(run, "the policies of companion %s do not let %s in on TCP port %d: it is cut off", companion,
-				agent, port),
-		.evidence = e->policy ? audit_printf(run, "%s selects %s, and no %s rule allows TCP %d %s", ways_policy(run, e->policy),
-				out ? "it" : "the companion", direction_name(e->direction), port,
-				out ? "to the companion's pods" : "from the agent's") : NULL,
+		.message = out ? audit_printf(run, "the policies of %s do not let it out to TCP port %d of its "
+			"companion %s: it is cut off", agent, port, companion) : audit_printf(run, "the policies "
+			"of companion %s do not let %s in on TCP port %d: it is cut off", companion, agent, port),
+		.evidence = e->policy ? audit_printf(run, "%s selects %s, and no %s rule allows TCP %d %s",
+			ways_policy(run, e->policy), out ? "it" : "the companion", direction_name(e->direction),
+			port, out ? "to the companion's pods" : "from the agent's") : NULL,
 		.fix = fix,
 	});
 }
@@ -237,7 +252,8 @@ report_ends(struct audit_run *run, const struct workload *w, const struct path *
 	bool both = !path->egress && !path->ingress && out.policy && out.policy == in.policy;
 
 	if (both)
-		report_blocked(run, w, &out, audit_printf(run, "%s. %s", open_end(run, &out), open_end(run, &in)), port);
+		report_blocked(run, w, &out, audit_printf(run, "%s. %s", open_end(run, &out), open_end(run, &in)),
+			       port);
 	if (!both && !path->egress)
 		report_blocked(run, w, &out, open_end(run, &out), port);
 	if (!both && !path->ingress)
@@ -270,13 +286,13 @@ const struct rule rule_agent_companion_blocked = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_SERVICES | FACT_POLICIES | FACT_NAMESPACES | FACT_EGRESS,
 	.title = "Policies cut the agent off from its companion",
-	.why = "Both ends are asked: the agent's policies have to let it out to the companion's pod port, the companion's have to "
-	       "let it in. Ports are pod ports: a rule with the Service's port, where targetPort differs, allows nothing; so does a "
-	       "podSelector without namespaceSelector for a companion elsewhere. The agent hangs, and what helps at once is to "
-	       "open its egress.",
+	.why = "Both ends are asked: the agent's policies have to let it out to the companion's pod port, the "
+	       "companion's have to let it in. Ports are pod ports: a rule with the Service's port, where "
+	       "targetPort differs, allows nothing; so does a podSelector without namespaceSelector for a "
+	       "companion elsewhere. The agent hangs, and what helps at once is to open its egress.",
 	.evidence = "The policy that selects the pod at the end where the permission is lacking, and the port",
-	.fix = "Allow the companion's pod labels and pod port in the agent's egress, and the agent's pod labels in the companion's "
-	       "ingress.",
+	.fix = "Allow the companion's pod labels and pod port in the agent's egress, and the agent's pod labels "
+	       "in the companion's ingress.",
 	.reference = REPORT "\"The five agents and the migration sequence\", step 5; "
 		     "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 	.run = agent_companion_blocked,

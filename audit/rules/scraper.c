@@ -34,15 +34,17 @@ check(struct audit_run *run, const struct workload *w)
 		return;
 	if (e->isolated) {
 		ways_report(run, w, beyond_web, &(struct ways_words){
-			.message = audit_printf(run, "lets scraper %s reach more than TCP 443 and 80 and DNS", rule_workload(run, w)),
+			.message = audit_printf(run, "lets scraper %s reach more than TCP 443 and 80 and DNS",
+				rule_workload(run, w)),
 			.fix = "allow TCP 443 and 80 alone, and port 53 of the DNS pods in a rule of its own.",
 		});
 		return;
 	}
 	audit_report(run, w, &(struct finding_args){
-		.message = audit_printf(run, "no NetworkPolicy with Egress selects scraper %s: it reaches everything, and the agent "
-			"through it", rule_workload(run, w)),
-		.evidence = e->host_network ? "it is on the host's network, where no policy applies" : "policies with Egress that select it: none",
+		.message = audit_printf(run, "no NetworkPolicy with Egress selects scraper %s: it reaches "
+			"everything, and the agent through it", rule_workload(run, w)),
+		.evidence = e->host_network ? "it is on the host's network, where no policy applies" : "policies "
+			"with Egress that select it: none",
 		.fix = audit_printf(run, "Add the policy %s", patch_policy(run, w, "egress", audit_printf(run,
 			"policyTypes: [Egress], egress: [%s, %s]", patch_to_web, patch_to_dns(run)))),
 	});
@@ -63,10 +65,11 @@ const struct rule rule_scraper_egress = {
 	.scope = RULE_FLEET,
 	.needs = FACT_WORKLOADS | FACT_POLICIES | FACT_EGRESS,
 	.title = "Scraper without a narrow egress policy of its own",
-	.why = "A scraper is let past the firewall because it cannot stand TLS interception. That is a bargain only while it can do "
-	       "nothing else: without a policy of its own it reaches the whole cluster and every port outside, and does so for "
-	       "whoever calls it.",
-	.evidence = "The rules that open more than TCP 443 and 80 and DNS, or that no policy with Egress selects it",
+	.why = "A scraper is let past the firewall because it cannot stand TLS interception. That is a bargain "
+	       "only while it can do nothing else: without a policy of its own it reaches the whole cluster and "
+	       "every port outside, and does so for whoever calls it.",
+	.evidence = "The rules that open more than TCP 443 and 80 and DNS, or that no policy with Egress selects "
+		    "it",
 	.fix = "Give the scraper a policy with TCP 443 and 80 to public addresses and port 53 of the DNS pods.",
 	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, gotcha 3",
 	.run = scraper_egress,
@@ -141,7 +144,8 @@ any_port(const struct fleet *f, const struct workload *from, const struct worklo
 {
 	struct path path = {.egress = true, .ingress = true};
 	size_t n_from, n_to;
-	const uint32_t *sources = reach_classes(f->reach, from, &n_from), *ends = reach_classes(f->reach, to, &n_to);
+	const uint32_t *sources = reach_classes(f->reach, from, &n_from),
+		       *ends = reach_classes(f->reach, to, &n_to);
 
 	for (size_t i = 0; i < n_from; i++) {
 		for (size_t k = 0; k < n_to; k++) {
@@ -157,20 +161,24 @@ any_port(const struct fleet *f, const struct workload *from, const struct worklo
 }
 
 static void
-report_blocked(struct audit_run *run, const struct workload *w, const char *name, const struct target *t, const struct path *path)
+report_blocked(struct audit_run *run, const struct workload *w, const char *name, const struct target *t,
+	       const struct path *path)
 {
 	enum direction d = path->egress ? DIRECTION_INGRESS : DIRECTION_EGRESS;
 	const struct policy *p = ways_in_the_way(run, d, path, PROTOCOL_TCP, (uint16_t)(t->port ? t->port : 80));
-	const char *rule = d == DIRECTION_EGRESS ? patch_to_pods(run, t->workload, w->namespace, t->port)
-						 : audit_printf(run, "{from: [%s]}", patch_pods(run, w, t->workload->namespace));
+	const char *rule = d == DIRECTION_EGRESS
+				   ? patch_to_pods(run, t->workload, w->namespace, t->port)
+				   : audit_printf(run, "{from: [%s]}", patch_pods(run, w, t->workload->namespace));
 	const char *where = p ? ways_policy(run, p) : audit_printf(run, "a policy for %s", rule_workload(run, w));
 
 	audit_report(run, w, &(struct finding_args){
 		.object = p ? &p->object : NULL,
 		.subject = audit_printf(run, "%s to %s", rule_workload(run, w), name),
-		.message = audit_printf(run, "%s names scraper %s, which policies do not let it reach", rule_workload(run, w), name),
-		.evidence = audit_printf(run, "%s is %s; %s of %s does not allow it%s", name, rule_workload(run, t->workload),
-			direction_name(d), where, t->port ? audit_printf(run, " on TCP %d", t->port) : ""),
+		.message = audit_printf(run, "%s names scraper %s, which policies do not let it reach",
+			rule_workload(run, w), name),
+		.evidence = audit_printf(run, "%s is %s; %s of %s does not allow it%s", name, rule_workload(run,
+			t->workload), direction_name(d), where, t->port ? audit_printf(run, " on TCP %d", t->port)
+			: ""),
 		.fix = audit_printf(run, "In %s add to %s: %s", where, direction_name(d), rule),
 	});
 }
@@ -183,8 +191,9 @@ check_targets(struct audit_run *run, const struct workload *w, const char *name,
 
 	for (size_t i = 0; i < t->at.n; i++) {
 		const struct target *at = &t->at.at[i];
-		struct path path = at->port ? path_find(audit_fleet(run), w, at->workload, PROTOCOL_TCP, (uint16_t)at->port)
-					    : any_port(audit_fleet(run), w, at->workload, audit_scratch(run));
+		struct path path =
+			at->port ? path_find(audit_fleet(run), w, at->workload, PROTOCOL_TCP, (uint16_t)at->port)
+				 : any_port(audit_fleet(run), w, at->workload, audit_scratch(run));
 
 		if (path.egress && path.ingress)
 			return;
@@ -215,11 +224,12 @@ check_named(struct audit_run *run, const struct workload *w, const char *word)
 	if (!t.at.n)
 		audit_report(run, w, &(struct finding_args){
 			.subject = audit_printf(run, "%s to %s", rule_workload(run, w), word),
-			.message = audit_printf(run, "%s names scraper %s, and no workload of that name, nor pods behind such a Service, "
-				"are there", rule_workload(run, w), word),
+			.message = audit_printf(run, "%s names scraper %s, and no workload of that name, nor "
+				"pods behind such a Service, are there", rule_workload(run, w), word),
 			.evidence = audit_printf(run, SCRAPER ": %s", word),
-			.fix = audit_printf(run, "Write the name of the scraper's workload or Service into annotation " SCRAPER " of %s, as "
-				"[namespace/]name, or delete the annotation.", rule_workload(run, w)),
+			.fix = audit_printf(run, "Write the name of the scraper's workload or Service into "
+				"annotation " SCRAPER " of %s, as [namespace/]name, or delete the annotation.",
+				rule_workload(run, w)),
 		});
 	else
 		check_targets(run, w, word, &t);
@@ -309,10 +319,11 @@ const struct rule rule_scraper_unreachable = {
 	.scope = RULE_AGENT,
 	.needs = FACT_WORKLOADS | FACT_SERVICES | FACT_POLICIES | FACT_NAMESPACES | FACT_EGRESS,
 	.title = "The agent names a scraper that policies do not let it reach",
-	.why = "A browser that was split out of the agent's pod is called through a Service, and the agent's tight policy needs one rule "
-	       "more for it, with the pod's port and not the Service's. Without that rule the calls hang; with the wrong repair the "
-	       "agent gets the internet back.",
-	.evidence = "The scraper, by annotation moat.dev/scraper or by a URL in the agent's env, and the end that does not allow it",
+	.why = "A browser that was split out of the agent's pod is called through a Service, and the agent's "
+	       "tight policy needs one rule more for it, with the pod's port and not the Service's. Without that "
+	       "rule the calls hang; with the wrong repair the agent gets the internet back.",
+	.evidence = "The scraper, by annotation moat.dev/scraper or by a URL in the agent's env, and the end "
+		    "that does not allow it",
 	.fix = "Allow the scraper's pod labels and pod port in the agent's egress policy.",
 	.reference = "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, gotcha 3",
 	.run = scraper_unreachable,

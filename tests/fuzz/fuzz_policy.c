@@ -72,7 +72,8 @@ check_pods(struct reach *r, enum direction d, size_t class, struct arena *a)
 
 	reach_each(r, d, class, a, note, &found);
 	for (size_t i = 0; i < reach_n_classes(r); i++) {
-		struct port_set ports = d == DIRECTION_EGRESS ? reach_pods(r, class, i, a) : reach_pods(r, i, class, a);
+		struct port_set ports =
+			d == DIRECTION_EGRESS ? reach_pods(r, class, i, a) : reach_pods(r, i, class, a);
 
 		check(i == class || found.at[i] == !ports_empty(&ports));
 	}

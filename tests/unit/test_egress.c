@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -22,29 +23,34 @@
 	"spec: {selector: {matchLabels: {app: " name "}}, template: {metadata: {labels: {app: " name labels "}}, " \
 	"spec: {" spec "}}}}\n"
 #define WORKLOAD(name, labels, more) WORKLOAD_IN("a", name, labels, more, "containers: [{name: c, image: i}]")
-#define SERVICE(name, more)                                                                              \
-	"---\n{apiVersion: v1, kind: Service, metadata: {namespace: a, name: " name "}, "                \
+#define SERVICE(name, more)                                                               \
+	"---\n{apiVersion: v1, kind: Service, metadata: {namespace: a, name: " name "}, " \
 	"spec: {selector: {app: " name "}, ports: [{port: 8888}]" more "}}\n"
 #define ROLE(role) ", labels: {moat.dev/role: " role "}"
-#define POD(name, labels, more)                                                                                     \
-	"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: a, name: " name ", labels: {" labels "}, "          \
-	"ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: scout-1, uid: u, controller: true}]}, "    \
+#define POD(name, labels, more)                                                                                  \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: a, name: " name ", labels: {" labels "}, "       \
+	"ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: scout-1, uid: u, controller: true}]}, " \
 	"spec: {" more "containers: [{name: c, image: i}]}, status: {phase: Running}}\n"
 
-#define SCOUT WORKLOAD("scout", "", ", annotations: {pipelock.dev/topology: companion-proxy, pipelock.dev/proxy-name: lock}")
-#define LOCK                                                                                                       \
-	WORKLOAD_IN("a", "lock", "", "", "containers: [{name: pipelock, image: 'x/pipelock:1', args: [run], "      \
-					 "ports: [{name: proxy, containerPort: 8888}]}]")                         \
+#define SCOUT                 \
+	WORKLOAD("scout", "", \
+		 ", annotations: {pipelock.dev/topology: companion-proxy, pipelock.dev/proxy-name: lock}")
+#define LOCK                                                                             \
+	WORKLOAD_IN("a", "lock", "", "",                                                 \
+		    "containers: [{name: pipelock, image: 'x/pipelock:1', args: [run], " \
+		    "ports: [{name: proxy, containerPort: 8888}]}]")                     \
 	SERVICE("lock", "")
 #define BASE SCOUT LOCK
 
 /* Rules of the policy "out" that selects scout, and of "hold" that selects nobody else. */
-#define EGRESS_OF(ns, name, selector, rules)                                                                       \
-	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: " ns ", name: " name "}, " \
+#define EGRESS_OF(ns, name, selector, rules)                                                                     \
+	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: " ns ", name: " name \
+	"}, "                                                                                                    \
 	"spec: {podSelector: " selector ", policyTypes: [Egress], egress: [" rules "]}}\n"
 #define EGRESS(rules) EGRESS_OF("a", "out", "{matchLabels: {app: scout}}", rules)
-#define INGRESS(ns, name, selector, rules)                                                                         \
-	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: " ns ", name: " name "}, " \
+#define INGRESS(ns, name, selector, rules)                                                                       \
+	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: " ns ", name: " name \
+	"}, "                                                                                                    \
 	"spec: {podSelector: " selector ", policyTypes: [Ingress], ingress: [" rules "]}}\n"
 #define TO(peers, ports) "{to: [" peers "], ports: [" ports "]}, "
 #define ANYWHERE(ports) "{ports: [" ports "]}, "
@@ -56,8 +62,8 @@
 #define TCP(port) "{port: " port "}, "
 #define UDP(port) "{protocol: UDP, port: " port "}, "
 #define DNS_PORTS UDP("53") TCP("53")
-#define KUBE_DNS                                                                               \
-	"{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, "      \
+#define KUBE_DNS                                                                          \
+	"{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, " \
 	"podSelector: {matchLabels: {k8s-app: kube-dns}}}"
 #define DNS_RULE TO(KUBE_DNS, DNS_PORTS)
 #define COMPANION_RULE TO(PODS("lock"), TCP("8888"))
@@ -120,7 +126,8 @@ allows_text(const struct egress *e)
 		buf_addf(&text, "%s%s %s ", i ? "; " : "", allow_to_name(a->to), a->peer);
 		ports_format_list(&text, &a->ports);
 		if (a->policy)
-			buf_addf(&text, " %s/%s#%u", a->policy->object.namespace, a->policy->object.name, a->rule + 1);
+			buf_addf(&text, " %s/%s#%u", a->policy->object.namespace, a->policy->object.name,
+				 a->rule + 1);
 		buf_adds(&text, a->metadata ? " metadata" : "");
 		buf_adds(&text, a->exempt ? " exempt" : "");
 		if (a->onward)
@@ -156,7 +163,8 @@ shapes(void **state)
 	expect(BASE EGRESS(DNS_RULE COMPANION_RULE), "companion",
 	       "companion a/lock TCP 8888 a/out#2; dns cluster DNS TCP 53,UDP 53 a/out#1");
 	expect(BASE EGRESS("{}"), "internet",
-	       "internet everywhere all a/out#1; companion a/lock all a/out#1; dns cluster DNS TCP 53,UDP 53,SCTP 53 a/out#1");
+	       "internet everywhere all a/out#1; companion a/lock all a/out#1; dns cluster DNS TCP 53,UDP 53,SCTP "
+	       "53 a/out#1");
 	expect(BASE EGRESS(ANYWHERE(TCP("443") TCP("80"))), "web",
 	       "internet everywhere TCP 80,TCP 443 a/out#1; companion a/lock TCP 80,TCP 443 a/out#1");
 	expect(BASE EGRESS(ANYWHERE(TCP("443") UDP("443"))), "internet",
@@ -193,12 +201,30 @@ public_and_private(void **state)
 		const char *cidr;
 		bool public;
 	} blocks[] = {
-		{"0.0.0.0/0", true},	  {"10.0.0.0/8", false},      {"8.0.0.0/6", true},	{"172.16.0.0/12", false},
-		{"172.16.0.0/11", true},  {"192.168.0.0/16", false},  {"100.64.0.0/10", false}, {"100.0.0.0/8", true},
-		{"169.254.0.0/16", false}, {"127.0.0.0/8", false},    {"224.0.0.0/4", false},	{"240.0.0.0/4", false},
-		{"9.255.255.255/32", true}, {"11.0.0.0/32", true},    {"::/0", true},		{"fd00::/8", false},
-		{"fc00::/7", false},	  {"fe80::/10", false},	      {"2600::/16", true},	{"ff00::/8", false},
-		{"2001:db8::/32", false}, {"::ffff:10.0.0.0/104", false}, {"::1/128", false},	{"2000::/3", true},
+		{"0.0.0.0/0", true},
+		{"10.0.0.0/8", false},
+		{"8.0.0.0/6", true},
+		{"172.16.0.0/12", false},
+		{"172.16.0.0/11", true},
+		{"192.168.0.0/16", false},
+		{"100.64.0.0/10", false},
+		{"100.0.0.0/8", true},
+		{"169.254.0.0/16", false},
+		{"127.0.0.0/8", false},
+		{"224.0.0.0/4", false},
+		{"240.0.0.0/4", false},
+		{"9.255.255.255/32", true},
+		{"11.0.0.0/32", true},
+		{"::/0", true},
+		{"fd00::/8", false},
+		{"fc00::/7", false},
+		{"fe80::/10", false},
+		{"2600::/16", true},
+		{"ff00::/8", false},
+		{"2001:db8::/32", false},
+		{"::ffff:10.0.0.0/104", false},
+		{"::1/128", false},
+		{"2000::/3", true},
 	};
 
 	(void)state;
@@ -222,7 +248,9 @@ exceptions(void **state)
 	expect(BASE EGRESS(TO(BUT("10.0.0.0/7", "10.0.0.0/8, 11.0.0.0/8"), "")), "none", "");
 	expect(BASE EGRESS(TO(BUT("10.0.0.0/7", "11.0.0.0/8"), "")), "cluster",
 	       "private 10.0.0.0/7 except 11.0.0.0/8 all a/out#1");
-	expect(BASE EGRESS(TO(BUT("10.0.0.0/7", "11.0.0.0/9, 11.128.0.0/10, 11.192.0.0/11, 11.224.0.0/12"), TCP("1"))), "internet",
+	expect(BASE EGRESS(
+		       TO(BUT("10.0.0.0/7", "11.0.0.0/9, 11.128.0.0/10, 11.192.0.0/11, 11.224.0.0/12"), TCP("1"))),
+	       "internet",
 	       "internet 10.0.0.0/7 except 11.0.0.0/9, 11.128.0.0/10, 11.192.0.0/11, "
 	       "11.224.0.0/12 TCP 1 a/out#1");
 	/* two that overlap, out of order, at the very ends of the address space */
@@ -275,7 +303,8 @@ many_rules_are_one_entry(void **state)
 	buf_adds(&yaml, BASE "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: out}, "
 			     "spec: {podSelector: {}, policyTypes: [Egress], egress: [");
 	for (unsigned i = 0; i < 100; i++)
-		buf_addf(&yaml, "{to: [{ipBlock: {cidr: '%u.%u.0.0/16'}}], ports: [{port: %u}]}, ", i % 2 ? 10u : 20u, i, 1000 + i % 4);
+		buf_addf(&yaml, "{to: [{ipBlock: {cidr: '%u.%u.0.0/16'}}], ports: [{port: %u}]}, ",
+			 i % 2 ? 10u : 20u, i, 1000 + i % 4);
 	buf_adds(&yaml, "]}}\n");
 	load(buf_str(&yaml));
 	e = egress_of("scout");
@@ -293,11 +322,14 @@ metadata(void **state)
 	(void)state;
 	expect(BASE EGRESS(TO(BLOCK("169.254.169.254/32"), TCP("80"))), "cluster",
 	       "private 169.254.169.254/32 TCP 80 a/out#1 metadata");
-	expect(BASE EGRESS(TO(BLOCK("169.254.0.0/16"), "")), "cluster", "private 169.254.0.0/16 all a/out#1 metadata");
+	expect(BASE EGRESS(TO(BLOCK("169.254.0.0/16"), "")), "cluster",
+	       "private 169.254.0.0/16 all a/out#1 metadata");
 	expect(BASE EGRESS(TO(BUT("169.254.0.0/16", "169.254.169.254/32"), "")), "cluster",
 	       "private 169.254.0.0/16 except 169.254.169.254/32 all a/out#1");
-	expect(BASE EGRESS(TO(BLOCK("fd00::/8"), TCP("80"))), "cluster", "private fd00::/8 TCP 80 a/out#1 metadata");
-	expect(BASE EGRESS(TO(BLOCK("fd00:ec3::/32"), TCP("80"))), "cluster", "private fd00:ec3::/32 TCP 80 a/out#1");
+	expect(BASE EGRESS(TO(BLOCK("fd00::/8"), TCP("80"))), "cluster",
+	       "private fd00::/8 TCP 80 a/out#1 metadata");
+	expect(BASE EGRESS(TO(BLOCK("fd00:ec3::/32"), TCP("80"))), "cluster",
+	       "private fd00:ec3::/32 TCP 80 a/out#1");
 	/* some clouds serve DNS there */
 	expect(BASE EGRESS(TO(BLOCK("169.254.169.254/32"), DNS_PORTS)), "none",
 	       "private 169.254.169.254/32 TCP 53,UDP 53 a/out#1");
@@ -309,13 +341,15 @@ static void
 own_cluster_ip_is_no_extra(void **state)
 {
 	(void)state;
-	expect(SCOUT WORKLOAD("lock", "", ROLE("companion")) SERVICE("lock", ", clusterIP: 10.96.1.1, clusterIPs: [10.96.1.1, 'fd00::1']")
-		       EGRESS(COMPANION_RULE TO(BLOCK("10.96.1.1/32") ", " BLOCK("fd00::1/128"), TCP("8888"))),
+	expect(SCOUT WORKLOAD("lock", "", ROLE("companion"))
+		       SERVICE("lock", ", clusterIP: 10.96.1.1, clusterIPs: [10.96.1.1, 'fd00::1']") EGRESS(
+			       COMPANION_RULE TO(BLOCK("10.96.1.1/32") ", " BLOCK("fd00::1/128"), TCP("8888"))),
 	       "companion",
 	       "private 10.96.1.1/32 TCP 8888 a/out#2 exempt; private fd00::1/128 TCP 8888 a/out#2 exempt; "
 	       "companion a/lock TCP 8888 a/out#1");
-	expect(SCOUT WORKLOAD("lock", "", ROLE("companion")) SERVICE("lock", ", clusterIP: 10.96.1.1, clusterIPs: [10.96.1.1]")
-		       EGRESS(TO(BLOCK("10.96.1.0/31"), TCP("8888"))),
+	expect(SCOUT WORKLOAD("lock", "", ROLE("companion"))
+		       SERVICE("lock", ", clusterIP: 10.96.1.1, clusterIPs: [10.96.1.1]")
+			       EGRESS(TO(BLOCK("10.96.1.0/31"), TCP("8888"))),
 	       "cluster", "private 10.96.1.0/31 TCP 8888 a/out#1");
 	/* another's */
 	expect(BASE WORKLOAD("db", "", "") SERVICE("db", ", clusterIP: 10.96.1.2, clusterIPs: [10.96.1.2]")
@@ -329,12 +363,15 @@ static void
 whose_pod_it_is(void **state)
 {
 	(void)state;
-	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), TCP("5432"))), "cluster", "pod a/db TCP 5432 a/out#1 onward a/db");
-	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), TCP("5432"))) EGRESS_OF("a", "db", "{matchLabels: {app: db}}", ""),
+	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), TCP("5432"))), "cluster",
+	       "pod a/db TCP 5432 a/out#1 onward a/db");
+	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), TCP("5432")))
+		       EGRESS_OF("a", "db", "{matchLabels: {app: db}}", ""),
 	       "cluster", "pod a/db TCP 5432 a/out#1");
-	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), DNS_PORTS)), "none", "pod a/db TCP 53,UDP 53 a/out#1");
-	expect(BASE WORKLOAD("web", "", ROLE("scraper")) EGRESS(COMPANION_RULE TO(PODS("web"), TCP("3000"))), "companion+scraper",
-	       "scraper a/web TCP 3000 a/out#2; companion a/lock TCP 8888 a/out#1");
+	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), DNS_PORTS)), "none",
+	       "pod a/db TCP 53,UDP 53 a/out#1");
+	expect(BASE WORKLOAD("web", "", ROLE("scraper")) EGRESS(COMPANION_RULE TO(PODS("web"), TCP("3000"))),
+	       "companion+scraper", "scraper a/web TCP 3000 a/out#2; companion a/lock TCP 8888 a/out#1");
 	expect(BASE WORKLOAD("web", "", ROLE("scraper")) EGRESS(TO(PODS("web"), TCP("3000"))), "cluster",
 	       "scraper a/web TCP 3000 a/out#1");
 	/* nobody is there */
@@ -342,8 +379,8 @@ whose_pod_it_is(void **state)
 	/* its own other pods */
 	expect(BASE EGRESS(COMPANION_RULE TO(PODS("scout"), "")), "companion", "companion a/lock TCP 8888 a/out#1");
 	/* another's companion goes out */
-	expect(BASE WORKLOAD("other", "", ROLE("companion")) EGRESS(COMPANION_RULE TO(PODS("other"), TCP("8888"))), "cluster",
-	       "pod a/other TCP 8888 a/out#2 onward a/other; companion a/lock TCP 8888 a/out#1");
+	expect(BASE WORKLOAD("other", "", ROLE("companion")) EGRESS(COMPANION_RULE TO(PODS("other"), TCP("8888"))),
+	       "cluster", "pod a/other TCP 8888 a/out#2 onward a/other; companion a/lock TCP 8888 a/out#1");
 }
 
 /* Two workloads whose pods carry the same labels are one to policies, and two to people. */
@@ -351,9 +388,11 @@ static void
 two_workloads_of_one_class(void **state)
 {
 	(void)state;
-	expect(BASE "---\n{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: twin}, spec: {selector: {matchLabels: {app: scout}}, "
-		    "template: {metadata: {labels: {app: scout}}, spec: {containers: [{name: c, image: i}]}}}}\n"
-		    EGRESS(TO(PODS("scout"), TCP("7000"))),
+	expect(BASE
+	       "---\n{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: twin}, spec: {selector: "
+	       "{matchLabels: {app: scout}}, "
+	       "template: {metadata: {labels: {app: scout}}, spec: {containers: [{name: c, image: i}]}}}}\n" EGRESS(
+		       TO(PODS("scout"), TCP("7000"))),
 	       "cluster", "pod a/twin TCP 7000 a/out#1");
 }
 
@@ -361,11 +400,16 @@ static void
 both_ends_are_asked(void **state)
 {
 	(void)state;
-	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), "")) INGRESS("a", "db", "{matchLabels: {app: db}}", ""), "none", "");
+	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), ""))
+		       INGRESS("a", "db", "{matchLabels: {app: db}}", ""),
+	       "none", "");
 	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(PODS("db"), "")) HELD("a")
-		       INGRESS("a", "db", "{matchLabels: {app: db}}", "{from: [" PODS("scout") "], ports: [" TCP("5432") "]}"),
+		       INGRESS("a", "db", "{matchLabels: {app: db}}",
+			       "{from: [" PODS("scout") "], ports: [" TCP("5432") "]}"),
 	       "cluster", "pod a/db TCP 5432 a/out#1; dns cluster DNS TCP 53,UDP 53 a/held#1");
-	expect(BASE EGRESS(COMPANION_RULE) INGRESS("a", "in", "{matchLabels: {app: lock}}", "{from: [" PODS("other") "]}"), "none", "");
+	expect(BASE EGRESS(COMPANION_RULE)
+		       INGRESS("a", "in", "{matchLabels: {app: lock}}", "{from: [" PODS("other") "]}"),
+	       "none", "");
 }
 
 /* --- rules on every pod --- */
@@ -382,16 +426,21 @@ broad_rules(void **state)
 	/* one of two goes out: that one is named, wherever it stands in the list */
 	expect(BASE WORKLOAD_IN("b", "db", "", "", "containers: [{name: c, image: i}]")
 		       WORKLOAD_IN("b", "zz", "", "", "containers: [{name: c, image: i}]")
-		       EGRESS_OF("b", "db", "{matchLabels: {app: db}}", "") EGRESS(TO(EVERY_POD, TCP("8888"))),
-	       "cluster", "pods every pod in every namespace TCP 8888 a/out#1 onward b/zz; companion a/lock TCP 8888 a/out#1");
+			       EGRESS_OF("b", "db", "{matchLabels: {app: db}}", "")
+				       EGRESS(TO(EVERY_POD, TCP("8888"))),
+	       "cluster",
+	       "pods every pod in every namespace TCP 8888 a/out#1 onward b/zz; companion a/lock TCP 8888 a/out#1");
 	/* DNS for everybody is what most people write */
 	expect(BASE WORKLOAD("db", "", "") EGRESS(TO(EVERY_POD, DNS_PORTS) COMPANION_RULE), "companion",
-	       "companion a/lock TCP 53,UDP 53 a/out#1; companion a/lock TCP 8888 a/out#2; dns cluster DNS TCP 53,UDP 53 a/out#1");
+	       "companion a/lock TCP 53,UDP 53 a/out#1; companion a/lock TCP 8888 a/out#2; dns cluster DNS TCP "
+	       "53,UDP 53 a/out#1");
 	/* nobody takes it in */
-	expect(BASE WORKLOAD("db", "", "") INGRESS("a", "closed", "{matchLabels: {app: db}}", "") EGRESS(TO(EVERY_POD, TCP("1"))),
+	expect(BASE WORKLOAD("db", "", "") INGRESS("a", "closed", "{matchLabels: {app: db}}", "")
+		       EGRESS(TO(EVERY_POD, TCP("1"))),
 	       "companion", "companion a/lock TCP 1 a/out#1");
 	/* without peers, but only on a named port: pods alone can have one */
-	expect(BASE WORKLOAD_IN("a", "db", "", "", "containers: [{name: c, image: i, ports: [{name: sql, containerPort: 5432}]}]")
+	expect(BASE WORKLOAD_IN("a", "db", "", "",
+				"containers: [{name: c, image: i, ports: [{name: sql, containerPort: 5432}]}]")
 		       EGRESS(ANYWHERE("{port: sql}")),
 	       "cluster", "pods everywhere TCP 5432 a/out#1 onward a/db");
 }
@@ -404,10 +453,12 @@ large_sets(void **state)
 	const struct egress *e;
 
 	(void)state;
-	buf_adds(&yaml, BASE EGRESS("{to: [{podSelector: {matchLabels: {tier: many}}}], ports: [{port: 7000}]}") );
+	buf_adds(&yaml, BASE EGRESS("{to: [{podSelector: {matchLabels: {tier: many}}}], ports: [{port: 7000}]}"));
 	for (unsigned i = 0; i < 100; i++)
-		buf_addf(&yaml, "---\n{apiVersion: v1, kind: Pod, metadata: {name: p%03u, labels: {tier: many, n: n%u, open: '%u'}}, "
-				"spec: {containers: [{name: c, image: i}]}}\n",
+		buf_addf(&yaml,
+			 "---\n{apiVersion: v1, kind: Pod, metadata: {name: p%03u, labels: {tier: many, n: n%u, "
+			 "open: '%u'}}, "
+			 "spec: {containers: [{name: c, image: i}]}}\n",
 			 i, i, i == 77);
 	buf_adds(&yaml, EGRESS_OF("a", "held", "{matchLabels: {open: '0'}}", ""));
 	load(buf_str(&yaml));
@@ -421,8 +472,9 @@ large_sets(void **state)
 
 /* --- DNS --- */
 
-#define COREDNS(ns, labels)                                                                                          \
-	"---\n{apiVersion: apps/v1, kind: Deployment, metadata: {namespace: " ns ", name: coredns}, spec: {selector: {}, " \
+#define COREDNS(ns, labels)                                                      \
+	"---\n{apiVersion: apps/v1, kind: Deployment, metadata: {namespace: " ns \
+	", name: coredns}, spec: {selector: {}, "                                \
 	"template: {metadata: {labels: {" labels "}}, spec: {containers: [{name: c, image: i}]}}}}\n"
 
 static bool
@@ -449,8 +501,9 @@ dns_pods(void **state)
 	expect(BASE COREDNS("kube-system", "k8s-app: kube-dns, x: y") EGRESS(DNS_RULE), "none",
 	       "dns kube-system/coredns TCP 53,UDP 53 a/out#1");
 	/* all of the DNS pods, and not only DNS */
-	expect(BASE COREDNS("kube-system", "k8s-app: kube-dns") HELD("kube-system") EGRESS(TO(KUBE_DNS, TCP("53") TCP("9153"))), "cluster",
-	       "pod kube-system/coredns TCP 9153 a/out#1; dns kube-system/coredns TCP 53 a/out#1");
+	expect(BASE COREDNS("kube-system", "k8s-app: kube-dns") HELD("kube-system")
+		       EGRESS(TO(KUBE_DNS, TCP("53") TCP("9153"))),
+	       "cluster", "pod kube-system/coredns TCP 9153 a/out#1; dns kube-system/coredns TCP 53 a/out#1");
 	/* the cluster's side refuses */
 	assert_false(has_dns(BASE COREDNS("kube-system", "k8s-app: kube-dns") EGRESS(DNS_RULE)
 				     INGRESS("kube-system", "in", "{}", "{from: [" PODS("x") "]}")));
@@ -463,7 +516,8 @@ dns_by_settings(void **state)
 {
 	static const char *const values[] = {"unbound"};
 	static const struct requirement r = {.key = "app", .op = OP_IN, .values = values, .n_values = 1};
-	static const struct settings settings = {.dns_namespace = "dns", .dns_pods = {true, &r, 1}, .trust_objects = true};
+	static const struct settings settings = {
+		.dns_namespace = "dns", .dns_pods = {true, &r, 1}, .trust_objects = true};
 
 	(void)state;
 	load_with(BASE EGRESS(DNS_RULE), &settings, NULL, 0);
@@ -488,12 +542,14 @@ dns_by_address(void **state)
 	assert_false(has_dns(BASE EGRESS(TO(BUT("0.0.0.0/0", PRIVATE_RANGES), DNS_PORTS))));
 	assert_false(has_dns(BASE EGRESS(TO(BLOCK("8.8.8.8/32"), DNS_PORTS))));
 	/* a Service's address is exchanged for a pod's before policies are asked */
-	assert_false(has_dns(BASE "---\n{apiVersion: v1, kind: Service, metadata: {namespace: kube-system, name: kube-dns}, "
-				  "spec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10], selector: {k8s-app: kube-dns}, "
-				  "ports: [{port: 53}]}}\n" EGRESS(TO(BLOCK("10.96.0.10/32"), DNS_PORTS))));
+	assert_false(has_dns(
+		BASE "---\n{apiVersion: v1, kind: Service, metadata: {namespace: kube-system, name: kube-dns}, "
+		     "spec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10], selector: {k8s-app: kube-dns}, "
+		     "ports: [{port: 53}]}}\n" EGRESS(TO(BLOCK("10.96.0.10/32"), DNS_PORTS))));
 	/* known addresses of the pods decide */
-#define DNS_POD                                                                                                     \
-	"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: kube-system, name: d, labels: {k8s-app: kube-dns}}, " \
+#define DNS_POD                                                                                           \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: kube-system, name: d, labels: {k8s-app: " \
+	"kube-dns}}, "                                                                                    \
 	"spec: {containers: [{name: c, image: i}]}, status: {phase: Running, podIPs: [{ip: 10.2.0.9}]}}\n"
 	assert_true(has_dns(BASE DNS_POD EGRESS(TO(BLOCK("10.2.0.0/16"), DNS_PORTS))));
 	assert_false(has_dns(BASE DNS_POD EGRESS(TO(BLOCK("10.3.0.0/16"), DNS_PORTS))));
@@ -503,17 +559,20 @@ static void
 dns_on_the_host_network(void **state)
 {
 	(void)state;
-#define HOST_DNS                                                                                                       \
-	"---\n{apiVersion: apps/v1, kind: DaemonSet, metadata: {namespace: kube-system, name: dns}, spec: {selector: {}, "      \
-	"template: {metadata: {labels: {k8s-app: kube-dns}}, spec: {hostNetwork: true, containers: [{name: c, image: i}]}}}}\n"
+#define HOST_DNS                                                                                                \
+	"---\n{apiVersion: apps/v1, kind: DaemonSet, metadata: {namespace: kube-system, name: dns}, spec: "     \
+	"{selector: {}, "                                                                                       \
+	"template: {metadata: {labels: {k8s-app: kube-dns}}, spec: {hostNetwork: true, containers: [{name: c, " \
+	"image: i}]}}}}\n"
 	assert_false(has_dns(BASE HOST_DNS EGRESS(DNS_RULE)));
 	assert_true(has_dns(BASE HOST_DNS EGRESS(ANYWHERE(DNS_PORTS))));
 }
 
 /* --- policies of administrators --- */
 
-#define ADMIN(tier, subject, rules)                                                                                        \
-	"---\n{apiVersion: policy.networking.k8s.io/v1alpha2, kind: ClusterNetworkPolicy, metadata: {name: admin}, spec: {" \
+#define ADMIN(tier, subject, rules)                                                                          \
+	"---\n{apiVersion: policy.networking.k8s.io/v1alpha2, kind: ClusterNetworkPolicy, metadata: {name: " \
+	"admin}, spec: {"                                                                                    \
 	"tier: " tier ", priority: 1, subject: " subject ", egress: [" rules "]}}\n"
 #define ALL_NAMESPACES "{namespaces: {}}"
 #define NET(action, cidr) "{action: " action ", to: [{networks: ['" cidr "']}]}, "
@@ -526,21 +585,27 @@ admin_policies(void **state)
 	expect(BASE ADMIN("Admin", ALL_NAMESPACES, NET("Deny", "1.2.3.0/24")), "open", "anywhere everywhere all");
 	assert_int_equal(egress_of("scout")->n_policies, 1);
 	/* all that is public forbidden, the rest left open: the companion and DNS, and whoever else is there */
-	expect(BASE HELD("b") ADMIN("Admin", ALL_NAMESPACES, NET("Deny", "0.0.0.0/0") NET("Deny", "::/0")) EGRESS(COMPANION_RULE),
+	expect(BASE HELD("b") ADMIN("Admin", ALL_NAMESPACES, NET("Deny", "0.0.0.0/0") NET("Deny", "::/0"))
+		       EGRESS(COMPANION_RULE),
 	       "none", "");
-	expect(BASE ADMIN("Baseline", ALL_NAMESPACES, "{action: Deny, to: [{namespaces: {}}]}, " NET("Deny", "0.0.0.0/0") NET("Deny", "::/0")),
+	expect(BASE ADMIN("Baseline", ALL_NAMESPACES,
+			  "{action: Deny, to: [{namespaces: {}}]}, " NET("Deny", "0.0.0.0/0") NET("Deny", "::/0")),
 	       "none", "");
-	expect(BASE ADMIN("Admin", ALL_NAMESPACES, NET("Deny", "0.0.0.0/0") NET("Deny", "::/0")) EGRESS("{}"), "none", "");
+	expect(BASE ADMIN("Admin", ALL_NAMESPACES, NET("Deny", "0.0.0.0/0") NET("Deny", "::/0")) EGRESS("{}"),
+	       "none", "");
 	expect(BASE ADMIN("Admin", ALL_NAMESPACES, NET("Accept", "1.2.3.4/32")) EGRESS(COMPANION_RULE), "internet",
 	       "internet 1.2.3.4/32 all /admin#1; companion a/lock all /admin#1; " /* whose blocks may meet pods */
 	       "dns cluster DNS TCP 53,UDP 53,SCTP 53 /admin#1");
-	expect(BASE ADMIN("Admin", ALL_NAMESPACES, "{action: Accept, to: [{domainNames: ['*.example.com']}]}") EGRESS(COMPANION_RULE),
+	expect(BASE ADMIN("Admin", ALL_NAMESPACES, "{action: Accept, to: [{domainNames: ['*.example.com']}]}")
+		       EGRESS(COMPANION_RULE),
 	       "internet", "internet the domain *.example.com all /admin#1; companion a/lock TCP 8888 a/out#1");
 	expect(BASE WORKLOAD_IN("b", "db", "", "", "containers: [{name: c, image: i}]") HELD("b")
-		       ADMIN("Admin", ALL_NAMESPACES, "{action: Accept, to: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 99}}}]}")
-			       EGRESS(COMPANION_RULE),
+		       ADMIN("Admin", ALL_NAMESPACES,
+			     "{action: Accept, to: [{namespaces: {}}], protocols: [{tcp: {destinationPort: "
+			     "{number: 99}}}]}") EGRESS(COMPANION_RULE),
 	       "cluster",
-	       "pods every pod in every namespace TCP 99 /admin#1; companion a/lock TCP 99 /admin#1; companion a/lock TCP 8888 a/out#1");
+	       "pods every pod in every namespace TCP 99 /admin#1; companion a/lock TCP 99 /admin#1; companion "
+	       "a/lock TCP 8888 a/out#1");
 }
 
 /* --- several classes of pods --- */
@@ -554,33 +619,38 @@ worst_class_counts(void **state)
 		       EGRESS_OF("a", "out", "{matchLabels: {held: 'yes'}}", COMPANION_RULE),
 	       "open", "anywhere everywhere all");
 	assert_false(egress_of("scout")->isolated);
-	expect(BASE POD("scout-1-x", "app: scout, held: yes", "") EGRESS_OF("a", "out", "{matchLabels: {held: 'yes'}}", COMPANION_RULE),
+	expect(BASE POD("scout-1-x", "app: scout, held: yes", "")
+		       EGRESS_OF("a", "out", "{matchLabels: {held: 'yes'}}", COMPANION_RULE),
 	       "companion", "companion a/lock TCP 8888 a/out#1");
 	/* one entry of both, with the ports of both */
 	expect(BASE POD("scout-1-x", "app: scout, n: x", "") POD("scout-1-y", "app: scout, n: y", "")
-		       EGRESS(COMPANION_RULE) EGRESS_OF("a", "more", "{matchLabels: {n: x}}", TO(BLOCK("1.1.1.1/32"), TCP("443"))),
+		       EGRESS(COMPANION_RULE)
+			       EGRESS_OF("a", "more", "{matchLabels: {n: x}}", TO(BLOCK("1.1.1.1/32"), TCP("443"))),
 	       "web", "internet 1.1.1.1/32 TCP 443 a/more#1; companion a/lock TCP 8888 a/out#1");
 	assert_int_equal(egress_of("scout")->n_policies, 2);
 	/* DNS is wanted by each */
 	assert_false(has_dns(BASE POD("scout-1-x", "app: scout, n: x", "") POD("scout-1-y", "app: scout, n: y", "")
-				     EGRESS(COMPANION_RULE) EGRESS_OF("a", "dns", "{matchLabels: {n: x}}", DNS_RULE)));
+				     EGRESS(COMPANION_RULE)
+					     EGRESS_OF("a", "dns", "{matchLabels: {n: x}}", DNS_RULE)));
 }
 
 static void
 host_network(void **state)
 {
 	(void)state;
-	expect(WORKLOAD_IN("a", "scout", "", ROLE("agent"), "hostNetwork: true, containers: [{name: c, image: i}]") EGRESS(""), "open",
-	       "anywhere everywhere all");
+	expect(WORKLOAD_IN("a", "scout", "", ROLE("agent"), "hostNetwork: true, containers: [{name: c, image: i}]")
+		       EGRESS(""),
+	       "open", "anywhere everywhere all");
 	assert_true(egress_of("scout")->host_network);
 	assert_true(egress_of("scout")->internet);
 	/* one pod still has it */
-	expect(BASE POD("scout-1-x", "app: scout", "hostNetwork: true, ") POD("scout-1-y", "app: scout", "") EGRESS(COMPANION_RULE), "open",
-	       "anywhere everywhere all");
+	expect(BASE POD("scout-1-x", "app: scout", "hostNetwork: true, ") POD("scout-1-y", "app: scout", "")
+		       EGRESS(COMPANION_RULE),
+	       "open", "anywhere everywhere all");
 	assert_true(egress_of("scout")->host_network);
 	/* a companion there is met by no peer, only by a rule without one */
-	expect(SCOUT WORKLOAD_IN("a", "lock", "", ROLE("companion"), "hostNetwork: true, containers: [{name: c, image: i}]")
-		       EGRESS(COMPANION_RULE),
+	expect(SCOUT WORKLOAD_IN("a", "lock", "", ROLE("companion"),
+				 "hostNetwork: true, containers: [{name: c, image: i}]") EGRESS(COMPANION_RULE),
 	       "none", "");
 }
 
@@ -608,9 +678,10 @@ role_of(const char *name)
 	return fleet_workload(fleet, "a", "Deployment", name)->role;
 }
 
-#define BROWSER(name, more) \
-	WORKLOAD_IN("a", name, "", more, "containers: [{name: c, image: 'ghcr.io/browserless/chromium:v2'}, " \
-				   "{name: logs, image: 'fluent/fluent-bit:3'}]")
+#define BROWSER(name, more)                                                              \
+	WORKLOAD_IN("a", name, "", more,                                                 \
+		    "containers: [{name: c, image: 'ghcr.io/browserless/chromium:v2'}, " \
+		    "{name: logs, image: 'fluent/fluent-bit:3'}]")
 
 static void
 browsers_that_an_agent_may_use_are_scrapers(void **state)
@@ -627,13 +698,15 @@ browsers_that_an_agent_may_use_are_scrapers(void **state)
 	load(BASE BROWSER("web", ""));
 	assert_int_equal(role_of("web"), ROLE_NONE);
 	/* the other end refuses */
-	load(BASE BROWSER("web", "") EGRESS(TO(PODS("web"), "")) INGRESS("a", "in", "{matchLabels: {app: web}}", ""));
+	load(BASE BROWSER("web", "") EGRESS(TO(PODS("web"), ""))
+		     INGRESS("a", "in", "{matchLabels: {app: web}}", ""));
 	assert_int_equal(role_of("web"), ROLE_NONE);
 	/* somebody said what it is */
 	load(BASE BROWSER("web", ROLE("none")) EGRESS(TO(PODS("web"), "")));
 	assert_int_equal(role_of("web"), ROLE_NONE);
 	/* it does something else as well */
-	load(BASE WORKLOAD_IN("a", "web", "", "", "containers: [{name: c, image: browserless/chromium}, {name: d, image: app}]")
+	load(BASE WORKLOAD_IN("a", "web", "", "",
+			      "containers: [{name: c, image: browserless/chromium}, {name: d, image: app}]")
 		     EGRESS(TO(PODS("web"), "")));
 	assert_int_equal(role_of("web"), ROLE_NONE);
 }
@@ -655,8 +728,9 @@ gaps(void **state)
 	assert_null(fleet->reach);
 	assert_int_equal(fleet_missing_facts(fleet, FACT_EGRESS, FACT_UNREADABLE), FACT_EGRESS);
 	/* whether pods go out whose policies were not read is not known: nothing is claimed */
-	load_with(BASE WORKLOAD_IN("b", "db", "", "", "containers: [{name: c, image: i}]") EGRESS(TO(NAMESPACE("b"), TCP("1"))), NULL,
-		  &there, 1);
+	load_with(BASE WORKLOAD_IN("b", "db", "", "", "containers: [{name: c, image: i}]")
+			  EGRESS(TO(NAMESPACE("b"), TCP("1"))),
+		  NULL, &there, 1);
 	assert_int_equal(egress_of("scout")->shape, SHAPE_CLUSTER);
 	assert_null(egress_of("scout")->allows[0].onward);
 }
@@ -681,15 +755,19 @@ policies_of_other_engines(void **state)
 		{CILIUM("endpointSelector: {matchLabels: {'any:app': scout}}"), true},
 		{CILIUM("endpointSelector: {matchLabels: {app: other}}"), false},
 		{CILIUM("endpointSelector: {}"), true},
-		{CILIUM("endpointSelector: {matchExpressions: [{key: app, operator: In, values: [scout, x]}]}"), true},
-		{CILIUM("endpointSelector: {matchExpressions: [{key: app, operator: NotIn, values: [scout, x]}]}"), false},
+		{CILIUM("endpointSelector: {matchExpressions: [{key: app, operator: In, values: [scout, x]}]}"),
+		 true},
+		{CILIUM("endpointSelector: {matchExpressions: [{key: app, operator: NotIn, values: [scout, x]}]}"),
+		 false},
 		{CILIUM("endpointSelector: {matchExpressions: [{key: app, operator: Exists}]}"), true},
 		{CILIUM("endpointSelector: {matchExpressions: [{key: app, operator: Odd, values: [y]}]}"), true},
 		{CILIUM("endpointSelector: {matchLabels: [odd]}"), true},
 		{CILIUM("endpointSelector: {matchLabels: {'reserved:world': ''}}"), true},
 		{FOREIGN("cilium.io/v2", "CiliumNetworkPolicy", ", namespace: b", "endpointSelector: {}"), false},
-		{"---\n{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: f, namespace: a}, specs: "
-		 "[{endpointSelector: {matchLabels: {app: x}}}, {endpointSelector: {matchLabels: {app: scout}}}]}\n",
+		{"---\n{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: f, namespace: a}, "
+		 "specs: "
+		 "[{endpointSelector: {matchLabels: {app: x}}}, {endpointSelector: {matchLabels: {app: "
+		 "scout}}}]}\n",
 		 true},
 		{CLUSTERWIDE("endpointSelector: {matchLabels: {'k8s:io.kubernetes.pod.namespace': a}}"), true},
 		{CLUSTERWIDE("endpointSelector: {matchLabels: {'k8s:io.kubernetes.pod.namespace': b}}"), false},
@@ -706,19 +784,28 @@ policies_of_other_engines(void **state)
 		{CALICO("types: [Egress]"), true},
 		{CALICO("selector: \"app == 'scout\""), true},
 		{GLOBAL("namespaceSelector: \"kubernetes.io/metadata.name == 'b'\""), false},
-		{GLOBAL("namespaceSelector: \"kubernetes.io/metadata.name in {'a','b'}\", selector: \"app == 'scout'\""), true},
+		{GLOBAL("namespaceSelector: \"kubernetes.io/metadata.name in {'a','b'}\", selector: \"app == "
+			"'scout'\""),
+		 true},
 		{GLOBAL("order: 1"), true},
 		{ANTREA("appliedTo: [{podSelector: {matchLabels: {app: scout}}}]"), true},
-		{ANTREA("appliedTo: [{podSelector: {matchLabels: {app: x}}}, {namespaceSelector: {matchLabels: {x: y}}}]"), false},
+		{ANTREA("appliedTo: [{podSelector: {matchLabels: {app: x}}}, {namespaceSelector: {matchLabels: {x: "
+			"y}}}]"),
+		 false},
 		{ANTREA("appliedTo: [{group: g}]"), true},
 		{ANTREA("priority: 1"), true},
 		{FOREIGN("k8s.ovn.org/v1", "EgressFirewall", ", namespace: a", "egress: []"), true},
 		{FOREIGN("k8s.ovn.org/v1", "EgressFirewall", ", namespace: b", "egress: []"), false},
-		{FOREIGN("networking.gke.io/v1alpha1", "FQDNNetworkPolicy", ", namespace: a", "podSelector: {matchLabels: {app: scout}}"), true},
-		{FOREIGN("networking.k8s.aws/v1alpha1", "ClusterNetworkPolicy", "", "subject: {pods: {podSelector: {matchLabels: {app: x}}}}"),
+		{FOREIGN("networking.gke.io/v1alpha1", "FQDNNetworkPolicy", ", namespace: a",
+			 "podSelector: {matchLabels: {app: scout}}"),
+		 true},
+		{FOREIGN("networking.k8s.aws/v1alpha1", "ClusterNetworkPolicy", "",
+			 "subject: {pods: {podSelector: {matchLabels: {app: x}}}}"),
 		 false},
-		{FOREIGN("networking.k8s.aws/v1alpha1", "ClusterNetworkPolicy", "", "subject: {namespaces: {}}"), true},
-		{FOREIGN("example.org/v1", "NetworkPolicy", ", namespace: a", "podSelector: {}"), false}, /* nobody knows it */
+		{FOREIGN("networking.k8s.aws/v1alpha1", "ClusterNetworkPolicy", "", "subject: {namespaces: {}}"),
+		 true},
+		{FOREIGN("example.org/v1", "NetworkPolicy", ", namespace: a", "podSelector: {}"),
+		 false}, /* nobody knows it */
 	};
 
 	(void)state;
@@ -731,10 +818,12 @@ policies_of_other_engines(void **state)
 		w = fleet_workload(fleet, "a", "Deployment", "scout");
 		assert_true(!w->egress == !!w->foreign);
 		if (!!w->foreign != cases[i].selects)
-			fail_msg("%s: it %s", cases[i].yaml, cases[i].selects ? "may select the agent" : "does not select it");
+			fail_msg("%s: it %s", cases[i].yaml,
+				 cases[i].selects ? "may select the agent" : "does not select it");
 	}
 	load(BASE CALICO("selector: 'all()'"));
-	assert_string_equal(fleet_workload(fleet, "a", "Deployment", "scout")->foreign->object.kind, "NetworkPolicy.projectcalico.org");
+	assert_string_equal(fleet_workload(fleet, "a", "Deployment", "scout")->foreign->object.kind,
+			    "NetworkPolicy.projectcalico.org");
 }
 
 int

@@ -23,7 +23,7 @@
 #include "fleet/policy.h"
 
 static const char *const rules_tested[] = {
-	"agent-companion-blocked", "agent-egress-internet", "agent-egress-open",   "companion-egress-blocked",
+	"agent-companion-blocked", "agent-egress-internet",  "agent-egress-open",     "companion-egress-blocked",
 	"companion-egress-open",   "companion-ingress-open", "companion-unreachable", "dns-blocked",
 	"dns-unrestricted",	   "scraper-egress",	     "scraper-unreachable",
 };
@@ -78,7 +78,8 @@ static const struct policy *
 policy_of(const struct audit *a, const struct finding *f)
 {
 	for (size_t i = 0; i < a->fleet->n_policies; i++)
-		if (str_eq(a->fleet->policies[i]->name, f->object.name) && str_eq(a->fleet->policies[i]->namespace, f->object.namespace))
+		if (str_eq(a->fleet->policies[i]->name, f->object.name) &&
+		    str_eq(a->fleet->policies[i]->namespace, f->object.namespace))
 			return object_policy(a->fleet->policies[i]);
 	fail_msg("%s: a rule is to be added, and the object is no policy", f->rule->id);
 	return NULL;
@@ -90,16 +91,20 @@ add_rule(struct buf *out, const struct policy *p, const char *direction, const c
 {
 	static const char *const operators[] = {"In", "NotIn", "Exists", "DoesNotExist"};
 
-	buf_addf(out, "\n---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: fix-%zu, namespace: %s}, "
-		      "spec: {podSelector: {matchExpressions: [",
+	buf_addf(out,
+		 "\n---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: fix-%zu, "
+		 "namespace: %s}, "
+		 "spec: {podSelector: {matchExpressions: [",
 		 out->len, p->object.namespace);
 	for (size_t i = 0; i < p->pods.n; i++) {
-		buf_addf(out, "{key: '%s', operator: %s, values: [", p->pods.at[i].key, operators[p->pods.at[i].op]);
+		buf_addf(out, "{key: '%s', operator: %s, values: [", p->pods.at[i].key,
+			 operators[p->pods.at[i].op]);
 		for (size_t k = 0; k < p->pods.at[i].n_values; k++)
 			buf_addf(out, "'%s', ", p->pods.at[i].values[k]);
 		buf_adds(out, "]}, ");
 	}
-	buf_addf(out, "]}, policyTypes: [%s], %s: [%s]}}\n", strcmp(direction, "egress") == 0 ? "Egress" : "Ingress", direction, rule);
+	buf_addf(out, "]}, policyTypes: [%s], %s: [%s]}}\n",
+		 strcmp(direction, "egress") == 0 ? "Egress" : "Ingress", direction, rule);
 }
 
 /* All that the fix says to add, as documents. false: it says something else too. */
@@ -179,7 +184,8 @@ check_case(const char *rule, const char *path)
 		return;
 	after = judge(path, buf_str(&more));
 	if (!after || (whole && count(after, rule)))
-		fail_msg("%s: %s\n%s", path, after ? "it still breaks the rule" : "it cannot be read", buf_str(&more));
+		fail_msg("%s: %s\n%s", path, after ? "it still breaks the rule" : "it cannot be read",
+			 buf_str(&more));
 	applied += whole;
 	audit_unref(after);
 }
