@@ -268,3 +268,14 @@ str_distance(const char *a, const char *b, size_t limit)
 	free(row);
 	return found;
 }
+
+void
+nearest_offer(struct nearest *n, const char *name)
+{
+	size_t distance = n->too_far ? str_distance(name, n->word, n->too_far) : 0;
+
+	if (distance >= n->too_far)
+		return;
+	n->too_far = distance;
+	n->name = name;
+}

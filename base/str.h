@@ -38,4 +38,15 @@ uint64_t str_hash(const void *data, size_t len);
 /* Levenshtein distance, for "did you mean"; stops counting at limit + 1. */
 size_t str_distance(const char *a, const char *b, size_t limit);
 
+/*
+ * "Did you mean": the nearest to a word among the names offered one after another; of equals the first. Start with the
+ * word and the distance that is too far. The name is borrowed; NULL: none is near enough.
+ */
+struct nearest {
+	const char *word;
+	size_t too_far;
+	const char *name;
+};
+void nearest_offer(struct nearest *n, const char *name);
+
 #endif

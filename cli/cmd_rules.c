@@ -169,24 +169,18 @@ int
 cmd_explain(struct cli *cli)
 {
 	AUTO(buf) struct buf out = {0};
-	const struct rule *r = NULL;
-	const char *near = NULL;
-	size_t best = NEAR;
+	const struct rule *r;
+	struct nearest near = {.too_far = NEAR};
 	struct err e = {0};
 
 	if (cli->n_args != 1)
 		return cli_fail_usage("one rule is expected: moat explain RULE; moat rules lists them");
 	r = rule_find(cli->args[0]);
-	for (size_t i = 0; i < n_rules && !r; i++) {
-		size_t distance = str_distance(rules[i]->id, cli->args[0], best);
-
-		if (distance < best) {
-			best = distance;
-			near = rules[i]->id;
-		}
-	}
-	if (!r && near)
-		return cli_fail_usage("no rule \"%s\"; did you mean %s?", cli->args[0], near);
+	near.word = cli->args[0];
+	for (size_t i = 0; i < n_rules && !r; i++)
+		nearest_offer(&near, rules[i]->id);
+	if (!r && near.name)
+		return cli_fail_usage("no rule \"%s\"; did you mean %s?", cli->args[0], near.name);
 	if (!r)
 		return cli_fail_usage("no rule \"%s\"; moat rules lists them", cli->args[0]);
 	explain(&out, r);

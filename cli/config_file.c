@@ -52,19 +52,12 @@ wrong(struct parse *p, const struct node *at, const char *fmt, ...)
 static bool
 unknown_key(struct parse *p, const struct node *value, const struct key_table *keys)
 {
-	const char *near = NULL;
-	size_t best = 3;
+	struct nearest near = {.word = value->key, .too_far = 3};
 
-	for (size_t i = 0; i < keys->n; i++) {
-		size_t distance = str_distance(keys->at[i].name, value->key, best);
-
-		if (distance < best) {
-			best = distance;
-			near = keys->at[i].name;
-		}
-	}
-	if (near)
-		return wrong(p, value, "unknown key \"%s\" in %s; did you mean \"%s\"?", value->key, keys->what, near);
+	for (size_t i = 0; i < keys->n; i++)
+		nearest_offer(&near, keys->at[i].name);
+	if (near.name)
+		return wrong(p, value, "unknown key \"%s\" in %s; did you mean \"%s\"?", value->key, keys->what, near.name);
 	return wrong(p, value, "unknown key \"%s\" in %s", value->key, keys->what);
 }
 

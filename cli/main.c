@@ -213,23 +213,17 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 static bool
 find_command(struct cli *cli, const char *name, struct err *e)
 {
-	const char *near = NULL;
-	size_t best = 3;
+	struct nearest near = {.word = name, .too_far = 3};
 
 	for (size_t i = 0; i < n_commands; i++) {
-		size_t distance = str_distance(commands[i].name, name, best);
-
-		if (distance == 0) {
+		if (str_eq(commands[i].name, name)) {
 			cli->command = &commands[i];
 			return true;
 		}
-		if (distance < best) {
-			best = distance;
-			near = commands[i].name;
-		}
+		nearest_offer(&near, commands[i].name);
 	}
-	if (near)
-		return err_set(e, ERR_USAGE, 0, "unknown command \"%s\"; did you mean \"%s\"?", name, near);
+	if (near.name)
+		return err_set(e, ERR_USAGE, 0, "unknown command \"%s\"; did you mean \"%s\"?", name, near.name);
 	return err_set(e, ERR_USAGE, 0, "unknown command \"%s\"; moat --help lists them", name);
 }
 

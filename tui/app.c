@@ -205,31 +205,16 @@ static const struct command commands[] = {
 };
 
 static void
-add_name(struct app *app, char **best, size_t *distance, const char *typed, const char *name)
-{
-	size_t d = str_distance(typed, name, 2);
-
-	if (d < *distance) {
-		*distance = d;
-		*best = arena_strdup(&app->names, name);
-	}
-}
-
-static void
 unknown_command(struct app *app, const char *word)
 {
-	char *best = NULL;
-	size_t distance = 3;
+	struct nearest near = {.word = word, .too_far = 3};
 
 	for (const struct view *const *v = app->options.views; *v; v++)
-		add_name(app, &best, &distance, word, (*v)->name);
-	for (size_t i = 0; i < COUNT_OF(commands); i++) {
-		AUTO(free) char *name = mem_strndup(commands[i].names, strcspn(commands[i].names, " "));
-
-		add_name(app, &best, &distance, word, name);
-	}
-	if (best)
-		app_flash(app, STYLE_BAD, "no command %s: did you mean %s?", word, best);
+		nearest_offer(&near, (*v)->name);
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		nearest_offer(&near, arena_strndup(&app->names, commands[i].names, strcspn(commands[i].names, " ")));
+	if (near.name)
+		app_flash(app, STYLE_BAD, "no command %s: did you mean %s?", word, near.name);
 	else
 		app_flash(app, STYLE_BAD, "no command %s: tab shows those there are", word);
 }

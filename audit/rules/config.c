@@ -524,22 +524,15 @@ static const char *
 nearest_map(struct audit_run *run, const char *namespace, const char *name)
 {
 	const struct fleet *f = audit_fleet(run);
-	const char *best = NULL;
-	size_t best_distance = 4;
+	struct nearest near = {.word = name, .too_far = 4};
 
 	for (size_t i = 0; i < f->n_config_maps; i++) {
 		const struct object *o = &f->config_maps[i]->object;
-		size_t d;
 
-		if (strcmp(o->namespace, namespace) != 0)
-			continue;
-		d = str_distance(o->name, name, best_distance);
-		if (d < best_distance) {
-			best = o->name;
-			best_distance = d;
-		}
+		if (strcmp(o->namespace, namespace) == 0)
+			nearest_offer(&near, o->name);
 	}
-	return best ? audit_printf(run, " (there is a ConfigMap %s: was that meant?)", best) : "";
+	return near.name ? audit_printf(run, " (there is a ConfigMap %s: was that meant?)", near.name) : "";
 }
 
 static const char *

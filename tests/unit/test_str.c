@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/attr.h"
 #include "base/str.h"
 
 static void
@@ -168,6 +169,21 @@ distances(void **state)
 	assert_int_equal(str_distance("audti", "audit", 2), 2);
 }
 
+static void
+the_nearest_name(void **state UNUSED)
+{
+	struct nearest n = {.word = "audti", .too_far = 3};
+
+	nearest_offer(&n, "demo");
+	assert_null(n.name);
+	nearest_offer(&n, "audit");
+	nearest_offer(&n, "audits"); /* further */
+	assert_string_equal(n.name, "audit");
+	nearest_offer(&n, "audti");
+	nearest_offer(&n, "audti2");
+	assert_string_equal(n.name, "audti");
+}
+
 int
 main(void)
 {
@@ -181,6 +197,7 @@ main(void)
 		cmocka_unit_test(word_boundaries),
 		cmocka_unit_test(hashes),
 		cmocka_unit_test(distances),
+		cmocka_unit_test(the_nearest_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
