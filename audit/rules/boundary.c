@@ -254,20 +254,7 @@ const struct rule rule_no_companion = {
 static void
 agent_host_network(struct audit_run *run, const struct workload *w)
 {
-	const struct pod_spec *s = &w->template->spec;
-
-	rule_report_host_network_pod(run, w);
-	if (!s->host_network)
-		return;
-	audit_report(run, w, &(struct finding_args){
-		.line = s->host_network_line,
-		.message = audit_printf(run, "%s runs with hostNetwork: true: no NetworkPolicy applies "
-			"to it, it has its node's way to the internet", rule_workload(run,
-			w)),
-		.evidence = audit_printf(run, "%s.hostNetwork: true", rule_spec_path(w)),
-		.fix = audit_printf(run, "Delete hostNetwork: true from %s of %s.",
-			rule_spec_path(w), rule_workload(run, w)),
-	});
+	rule_report_host_network(run, w, "no NetworkPolicy applies to it, it has its node's way to the internet");
 }
 
 const struct rule rule_agent_host_network = {

@@ -44,8 +44,8 @@ rule_proxy_url(struct audit_run *run, const struct workload *agent)
 			    service_port_for(s, port));
 }
 
-void
-rule_report_host_network_pod(struct audit_run *run, const struct workload *w)
+static void
+report_host_network_pod(struct audit_run *run, const struct workload *w)
 {
 	for (size_t i = 0; i < w->n_pods && !w->template->spec.host_network; i++) {
 		const struct pod *p = w->pods[i];
@@ -60,6 +60,22 @@ rule_report_host_network_pod(struct audit_run *run, const struct workload *w)
 		});
 		return;
 	}
+}
+
+void
+rule_report_host_network(struct audit_run *run, const struct workload *w, const char *means)
+{
+	const struct pod_spec *s = &w->template->spec;
+
+	report_host_network_pod(run, w);
+	if (!s->host_network)
+		return;
+	audit_report(run, w, &(struct finding_args){
+		.line = s->host_network_line,
+		.message = audit_printf(run, "%s runs with hostNetwork: true: %s", rule_workload(run, w), means),
+		.evidence = audit_printf(run, "%s.hostNetwork: true", rule_spec_path(w)),
+		.fix = audit_printf(run, "Delete hostNetwork: true from %s of %s.", rule_spec_path(w), rule_workload(run, w)),
+	});
 }
 
 void

@@ -17,8 +17,8 @@ const char *rule_spec_path(const struct workload *w);
  * Service is known. NULL without a companion.
  */
 const char *rule_proxy_url(struct audit_run *run, const struct workload *agent);
-/* The first pod that still runs on the host's network although its template no longer says so, if there is one. */
-void rule_report_host_network_pod(struct audit_run *run, const struct workload *w);
+/* hostNetwork: true, in the template or, where that has none, still in a running pod. `means` says what follows. */
+void rule_report_host_network(struct audit_run *run, const struct workload *w, const char *means);
 /* For a variable that is ENV_UNKNOWN or ENV_HIDDEN: says what was not read. hint follows it; NULL for none. */
 void rule_env_unknown(struct audit_run *run, const struct workload *w, const struct container *c, const char *name,
 		      const struct env_value *v, const char *hint);

@@ -86,19 +86,7 @@ const struct rule rule_companion_no_forward_proxy = {
 static void
 companion_host_network(struct audit_run *run, const struct workload *w)
 {
-	const struct pod_spec *s = &w->template->spec;
-
-	rule_report_host_network_pod(run, w);
-	if (!s->host_network)
-		return;
-	audit_report(run, w, &(struct finding_args){
-		.line = s->host_network_line,
-		.message = audit_printf(run, "%s runs with hostNetwork: true: neither its ingress nor "
-			"its egress policy does anything", rule_workload(run, w)),
-		.evidence = audit_printf(run, "%s.hostNetwork: true", rule_spec_path(w)),
-		.fix = audit_printf(run, "Delete hostNetwork: true from %s of %s.",
-			rule_spec_path(w), rule_workload(run, w)),
-	});
+	rule_report_host_network(run, w, "neither its ingress nor its egress policy does anything");
 }
 
 const struct rule rule_companion_host_network = {
