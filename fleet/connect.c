@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/u32_list.h"
 #include "base/vec.h"
 #include "fleet/policy.h"
 #include "fleet/reach.h"
@@ -15,7 +16,7 @@ struct connect {
 	const struct fleet *fleet;
 	struct arena arena; /* of one question */
 	uint32_t *place; /* by workload: where it is in `peers`, or NOWHERE */
-	VEC(uint32_t) found; /* the workloads that are in it */
+	struct u32_list found; /* the workloads that are in it */
 	VEC(struct port_set) peers;
 	const struct workload *subject;
 };
@@ -266,21 +267,12 @@ find_workloads(struct connect *c)
 	}
 }
 
-static int
-u32_cmp(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static bool
 tell_workloads(struct connect *c, connect_fn *fn, void *ctx)
 {
 	bool more = true;
 
-	if (c->found.n > 1)
-		qsort(c->found.at, c->found.n, sizeof(uint32_t), u32_cmp);
+	u32_list_sort(&c->found);
 	for (size_t i = 0; i < c->found.n; i++) {
 		uint32_t w = c->found.at[i];
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/u32_list.h"
 #include "base/vec.h"
 #include "fleet/foreign.h"
 
@@ -66,7 +67,7 @@ struct survey {
 	uint32_t class; /* the one looked at */
 	VEC(struct allow) allows;
 	VEC(const struct policy *) policies;
-	VEC(uint32_t) classes; /* to look at */
+	struct u32_list classes; /* to look at */
 	VEC(struct wide) wide;
 	struct port_set public_ports;
 	bool open;
@@ -450,14 +451,6 @@ add_classes(struct survey *s, const uint32_t *at, size_t n)
 		vec_push(&s->classes, at[i]);
 }
 
-static int
-u32_cmp(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Those that rules name, and what any rule may be meant for: its companion and DNS. */
 static void
 survey_named(struct survey *s)
@@ -472,10 +465,9 @@ survey_named(struct survey *s)
 		add_classes(s, at, n);
 	}
 	reach_each_named(s->reach, DIRECTION_EGRESS, s->class, add_class, s);
-	qsort(s->classes.at, s->classes.n, sizeof(uint32_t), u32_cmp);
+	u32_list_sort_unique(&s->classes);
 	for (size_t i = 0; i < s->classes.n; i++)
-		if (!i || s->classes.at[i] != s->classes.at[i - 1])
-			survey_class(s, s->classes.at[i]);
+		survey_class(s, s->classes.at[i]);
 }
 
 /* ---- rules on every pod, and the like */

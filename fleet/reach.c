@@ -373,11 +373,9 @@ struct reach_reverse {
 	struct list *large; /* of a large set: its members that are broad; made when first needed */
 };
 
-typedef VEC(uint32_t) list_u32;
-
 /* Does the class talk to (or take in) every pod as far as this end goes? Else its sets are listed. */
 static bool
-is_broad(const struct reach *r, enum direction d, size_t class, list_u32 *sets)
+is_broad(const struct reach *r, enum direction d, size_t class, struct u32_list *sets)
 {
 	const struct rows *rows = &r->selected[d];
 
@@ -407,30 +405,8 @@ is_broad(const struct reach *r, enum direction d, size_t class, list_u32 *sets)
 	return false;
 }
 
-static int
-u32_cmp(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void
-sort_unique(list_u32 *l)
-{
-	size_t n = 0;
-
-	if (l->n > 1)
-		qsort(l->at, l->n, sizeof(uint32_t), u32_cmp);
-	for (size_t i = 0; i < l->n; i++)
-		if (!i || l->at[i] != l->at[i - 1])
-			l->at[n++] = l->at[i];
-	l->n = n;
-}
-
-/* Rows out of (row, value) pairs, which come in the order that each row shall have. */
-static struct rows
-make_rows(struct arena *a, size_t n_rows, const list_u32 *pairs)
+struct rows
+rows_make(struct arena *a, size_t n_rows, const struct u32_list *pairs)
 {
 	struct rows rows = {ARENA_ARRAY(a, uint32_t, n_rows + 1), ARENA_ARRAY(a, uint32_t, pairs->n / 2 + 1)};
 	uint32_t *next = ARENA_ARRAY(a, uint32_t, n_rows + 1);
@@ -452,7 +428,7 @@ row(const struct rows *rows, size_t i)
 }
 
 static struct list
-keep_list(struct arena *a, const list_u32 *l)
+keep_list(struct arena *a, const struct u32_list *l)
 {
 	return (struct list){arena_copy(a, l->at, l->n * sizeof(uint32_t)), l->n};
 }
@@ -461,7 +437,7 @@ static struct reach_reverse *
 reverse_new(const struct reach *r, enum direction d)
 {
 	struct reach_reverse *v = ARENA_NEW(r->arena, struct reach_reverse);
-	list_u32 broad = {0}, users = {0}, members = {0}, sets = {0};
+	struct u32_list broad = {0}, users = {0}, members = {0}, sets = {0};
 
 	v->is_broad = ARENA_ARRAY(r->arena, bool, r->n_classes);
 	v->large = ARENA_ARRAY(r->arena, struct list, r->n_sets);
@@ -472,7 +448,7 @@ reverse_new(const struct reach *r, enum direction d)
 			vec_push(&broad, (uint32_t)c);
 			continue;
 		}
-		sort_unique(&sets);
+		u32_list_sort_unique(&sets);
 		for (size_t i = 0; i < sets.n; i++) {
 			vec_push(&users, sets.at[i]);
 			vec_push(&users, (uint32_t)c);
@@ -485,8 +461,8 @@ reverse_new(const struct reach *r, enum direction d)
 		}
 	}
 	v->broad = keep_list(r->arena, &broad);
-	v->users = make_rows(r->arena, r->n_sets, &users);
-	v->sets = make_rows(r->arena, r->n_classes, &members);
+	v->users = rows_make(r->arena, r->n_sets, &users);
+	v->sets = rows_make(r->arena, r->n_classes, &members);
 	vec_free(&broad);
 	vec_free(&users);
 	vec_free(&members);
@@ -498,7 +474,7 @@ reverse_new(const struct reach *r, enum direction d)
 static struct list
 large_broad(const struct reach *r, struct reach_reverse *v, size_t set)
 {
-	list_u32 found = {0};
+	struct u32_list found = {0};
 
 	if (!v->large[set].at) {
 		for (size_t i = 0; i < r->sets[set]->n; i++)
@@ -513,7 +489,7 @@ large_broad(const struct reach *r, struct reach_reverse *v, size_t set)
 /* Sorted lists, gone through together. */
 struct merge {
 	VEC(struct list) lists;
-	list_u32 small; /* one of them */
+	struct u32_list small; /* one of them */
 };
 
 static bool
@@ -541,12 +517,12 @@ static void
 candidates(const struct reach *r, enum direction d, size_t class, struct merge *m)
 {
 	struct reach_reverse *v = r->reverse[d == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS];
-	list_u32 sets = {0};
+	struct u32_list sets = {0};
 	bool broad = is_broad(r, d, class, &sets), ask_others = broad;
 
 	if (broad)
 		vec_push(&m->lists, v->broad);
-	sort_unique(&sets);
+	u32_list_sort_unique(&sets);
 	for (size_t i = 0; !broad && i < sets.n; i++) {
 		const struct class_set *s = r->sets[sets.at[i]];
 
@@ -558,7 +534,7 @@ candidates(const struct reach *r, enum direction d, size_t class, struct merge *
 		for (size_t k = 0; k < s->n; k++)
 			vec_push(&m->small, s->at[k]);
 	}
-	sort_unique(&m->small);
+	u32_list_sort_unique(&m->small);
 	vec_push(&m->lists, (struct list){m->small.at, m->small.n});
 	for (size_t i = v->sets.first[class]; ask_others && i < v->sets.first[class + 1]; i++)
 		vec_push(&m->lists, row(&v->users, v->sets.at[i]));
@@ -614,7 +590,7 @@ reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*f
 		 void *ctx)
 {
 	const struct rows *rows = &r->selected[d];
-	list_u32 found = {0};
+	struct u32_list found = {0};
 
 	for (size_t i = rows->first[class]; i < rows->first[class + 1]; i++) {
 		const struct compiled_policy *p = &r->policies[rows->at[i]];
@@ -631,7 +607,7 @@ reach_each_named(const struct reach *r, enum direction d, size_t class, bool (*f
 			}
 		}
 	}
-	sort_unique(&found);
+	u32_list_sort_unique(&found);
 	for (size_t i = 0; i < found.n && fn(ctx, found.at[i]); i++)
 		;
 	vec_free(&found);

@@ -40,7 +40,7 @@ struct build {
 	VEC(struct pod_class) all;
 	VEC(uint32_t) members; /* class of each (workload, class) pair, by workload */
 	VEC(const struct class_set *) all_sets;
-	VEC(uint32_t) found; /* scratch of one selection */
+	struct u32_list found; /* scratch of one selection */
 	VEC(struct rule_range) pieces; /* scratch of one rule */
 };
 
@@ -384,14 +384,6 @@ found_namespace(void *ctx, size_t pos)
 	return true;
 }
 
-static int
-u32_cmp(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Leaves in b->found, sorted, the classes that namespace and pod selectors mean; own is used without the former. */
 static void
 select_by(struct build *b, const char *own, const struct selector *namespaces, const struct selector *pods)
@@ -404,7 +396,7 @@ select_by(struct build *b, const char *own, const struct selector *namespaces, c
 	else
 		labels_index_select(b->namespace_index, namespaces, found_namespace,
 				    &(struct namespace_walk){b, pods});
-	qsort(b->found.at, b->found.n, sizeof(uint32_t), u32_cmp);
+	u32_list_sort(&b->found);
 }
 
 /* Host-network DNS pods (NodeLocal DNSCache) count as well, so this is not a selection of peers. */
@@ -593,7 +585,7 @@ static void
 list_selected(struct build *b)
 {
 	struct reach *r = b->r;
-	VEC(uint32_t) pairs[DIRECTIONS] = {{0}}; /* class, policy, class, policy ... */
+	struct u32_list pairs[DIRECTIONS] = {{0}}; /* class, policy, class, policy ... */
 
 	for (size_t i = 0; i < r->n_policies; i++) {
 		const struct policy *p = r->policies[i].policy;
@@ -610,29 +602,12 @@ list_selected(struct build *b)
 		}
 	}
 	for (int d = 0; d < DIRECTIONS; d++) {
-		struct rows *rows = &r->selected[d];
-		uint32_t next = 0;
+		size_t n = pairs[d].n / 2;
 
-		rows->first = ARENA_ARRAY(b->a, uint32_t, r->n_classes + 1);
-		rows->at = ARENA_ARRAY(b->a, uint32_t, pairs[d].n / 2 + 1);
-		r->selected_policies[d] = ARENA_ARRAY(b->a, const struct policy *, pairs[d].n / 2 + 1);
-		for (size_t i = 0; i < pairs[d].n; i += 2)
-			rows->first[pairs[d].at[i]]++;
-		for (size_t i = 0; i <= r->n_classes; i++) {
-			uint32_t count = rows->first[i];
-
-			rows->first[i] = next;
-			next += i < r->n_classes ? count : 0;
-		}
-		/* Filling moves each start to its end, which is the next one's start: moved back below. */
-		for (size_t i = 0; i < pairs[d].n; i += 2) {
-			uint32_t at = rows->first[pairs[d].at[i]]++;
-
-			rows->at[at] = pairs[d].at[i + 1];
-			r->selected_policies[d][at] = r->policies[pairs[d].at[i + 1]].policy;
-		}
-		memmove(rows->first + 1, rows->first, r->n_classes * sizeof(uint32_t));
-		rows->first[0] = 0;
+		r->selected[d] = rows_make(b->a, r->n_classes, &pairs[d]);
+		r->selected_policies[d] = ARENA_ARRAY(b->a, const struct policy *, n + 1);
+		for (size_t i = 0; i < n; i++)
+			r->selected_policies[d][i] = r->policies[r->selected[d].at[i]].policy;
 		vec_free(&pairs[d]);
 	}
 }

@@ -3,6 +3,7 @@
 #ifndef FLEET_REACH_INDEX_H
 #define FLEET_REACH_INDEX_H
 
+#include "base/u32_list.h"
 #include "fleet/reach.h"
 
 /* Classes that a pair of selectors means; shared by all peers that say the same. Host-network classes are never in it. */
@@ -43,6 +44,9 @@ struct rows {
 	uint32_t *first; /* n classes + 1 */
 	uint32_t *at;
 };
+
+/* Rows out of (row, value) pairs: row, value, row, value ... Within a row the values keep their order. */
+struct rows rows_make(struct arena *a, size_t n_rows, const struct u32_list *pairs);
 
 /* Numbers in ascending order, borrowed. */
 struct list {
