@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One kind in one namespace (or all), listed and then watched for as long as it is wanted, as client-go's reflector does
+ * it: pages, bookmarks, resume, 410 in every form, back-off with jitter, streaming lists where the server has them.
+ * It decodes on the way, an object at a time, and never holds a page as a tree.
+ */
+#ifndef KUBE_REFLECTOR_H
+#define KUBE_REFLECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "decode/decode.h"
+#include "fleet/object.h"
+#include "kube/api.h"
+#include "kube/resource.h"
+
+struct reflector;
+
+enum reflector_state {
+	REFLECTOR_LISTING, /* the first time, or anew */
+	REFLECTOR_LIVE, /* watched: what was put is what there is */
+	REFLECTOR_DONE, /* listed, and not to be watched */
+	REFLECTOR_RETRYING, /* lost: what was put may be old; err says why */
+	REFLECTOR_FORBIDDEN, /* 401 or 403; tried again every minute or so */
+	REFLECTOR_ABSENT, /* the server does not have the kind; looked for again every ten minutes */
+};
+
+struct reflector_status {
+	enum reflector_state state;
+	struct err err; /* RETRYING, FORBIDDEN, ABSENT: the last reason */
+	int64_t since_ms; /* clock_ms of the state's begin */
+	int64_t heard_ms; /* clock_ms of the last byte or good answer; -1 before */
+	size_t objects, bad; /* bad: items that could not be decoded */
+	bool listed; /* a whole list was read at least once */
+	size_t lists, watches, events; /* since the start */
+};
+
+/* All on the loop's thread. */
+struct reflector_events {
+	void *ctx;
+	void (*begin)(void *ctx, struct reflector *r); /* a list begins: what is not put before commit is gone */
+	void (*put)(void *ctx, struct reflector *r, struct object *o); /* takes the reference; added or changed */
+	void (*gone)(void *ctx, struct reflector *r, const char *namespace, const char *name);
+	void (*commit)(void *ctx, struct reflector *r); /* the list is whole */
+	void (*abandon)(void *ctx, struct reflector *r); /* the list broke off: what was put since begin stays, nothing is gone */
+	void (*bad)(void *ctx, struct reflector *r, const struct err *e); /* one item, named; the rest goes on */
+	void (*changed)(void *ctx, struct reflector *r); /* the status has another state, or another reason */
+};
+
+struct reflector_options {
+	struct kube *kube;
+	struct loop *loop;
+	const struct resource *resource;
+	const char *namespace; /* NULL: all */
+	const char *name; /* only that object (a Namespace, when only one may be read); NULL: all */
+	bool watch;
+	struct seen *seen; /* decode_context's; NULL */
+	struct reflector_events events;
+	size_t page; /* objects a page; 0: 500 */
+};
+
+struct reflector *reflector_new(const struct reflector_options *opt); /* starts at once */
+void reflector_free(struct reflector *r); /* NULL is fine */
+struct reflector_status reflector_status(const struct reflector *r);
+const struct resource *reflector_resource(const struct reflector *r);
+const char *reflector_namespace(const struct reflector *r); /* NULL: all */
+void reflector_relist(struct reflector *r); /* now: ctrl-r, or an owner that was lost */
+
+#endif
