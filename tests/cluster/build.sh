@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds etcd and Kubernetes programs from Go modules, each once: build.sh DIR PROGRAM...
-# A program is etcd, or a name below k8s.io/kubernetes/cmd that tools.go lists.
+# A program is etcd, kwok, or a name below k8s.io/kubernetes/cmd that tools.go lists.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
@@ -28,7 +28,9 @@ command -v go >/dev/null || fail "there is no Go on PATH; Go $wanted or newer is
 export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-buildvcs=false
 have=$(go env GOVERSION | sed 's/^go//')
 [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -1)" = "$wanted" ] || fail "Go is $have; $wanted or newer is needed"
-go mod download || fail "the Go modules of tests/cluster/go.mod could not be fetched"
+for module in . kwok; do
+  go -C $module mod download || fail "the Go modules of tests/cluster/$module/go.mod could not be fetched"
+done
 
 version=$(sed -n 's,^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\).*,\1,p' go.mod | head -1)
 minor=${version#v1.}
@@ -39,11 +41,16 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
 done
 for program in "${missing[@]}"; do
   start=$SECONDS
+  module=.
   case $program in
   etcd) package=go.etcd.io/etcd/server/v3 ;;
+  kwok)
+    module=kwok
+    package=sigs.k8s.io/kwok/cmd/kwok
+    ;;
   *) package=k8s.io/kubernetes/cmd/$program ;;
   esac
-  go build -trimpath -ldflags "-s -w $stamp" -o "$dir/$program.new" "$package" || fail "$program did not compile"
+  go -C $module build -trimpath -ldflags "-s -w $stamp" -o "$dir/$program.new" "$package" || fail "$program did not compile"
   mv "$dir/$program.new" "$dir/$program"
   echo "# built $program in $((SECONDS - start)) s"
 done

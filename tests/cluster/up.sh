@@ -1,30 +1,19 @@
 #!/bin/bash
 # An API server and its etcd on free ports of 127.0.0.1: up.sh BIN STATE
 # BIN has the programs (build.sh), STATE is a folder that is made. Prints shell assignments: KUBECONFIG, CLUSTER_SERVER,
-# CLUSTER_CA, CLUSTER_TOKEN. No kubelet and no controllers: what is loaded stays as it is. down.sh STATE ends it.
-# APISERVER_ARGS adds flags; AUDIT=1 logs requests to STATE/audit.log.
+# CLUSTER_CA, CLUSTER_TOKEN, CLUSTER_STATE. No kubelet and no controllers: what is loaded stays as it is; live.sh adds
+# both. down.sh STATE ends it. APISERVER_ARGS adds flags; AUDIT=1 logs requests to STATE/audit.log.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "$1" && pwd)
 mkdir -p "$2"
 state=$(cd "$2" && pwd)
 cd "$state"
 umask 077
 
-in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-free_port() {
-  local port
-  while port=$((20000 + RANDOM % 12000)) && in_use $port; do :; done
-  echo $port
-}
+. "$here/lib.sh"
 
 # A CA of its own, a certificate for the server and one for its admin.
-new_key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"; }
-sign() { # NAME SUBJECT EXTENSIONS
-  new_key "$1"
-  openssl req -new -key "$1.key" -subj "$2" -out "$1.csr"
-  openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -out "$1.crt" \
-    -extfile <(printf '%s\n' "$3") 2>/dev/null
-}
 make_pki() {
   mkdir pki
   cd pki
@@ -37,28 +26,6 @@ subjectAltName=IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.sv
   openssl genrsa -out sa.key 2048 2>/dev/null
   openssl rsa -in sa.key -pubout -out sa.pub 2>/dev/null
   cd ..
-}
-kubeconfig() { # FILE USER, the user as inline YAML
-  cat >"$1" <<END
-apiVersion: v1
-kind: Config
-current-context: test
-clusters:
-- name: test
-  cluster: {server: "https://127.0.0.1:$port", certificate-authority-data: $(base64 -w0 pki/ca.crt)}
-users:
-- name: test
-  user: $2
-contexts:
-- name: test
-  context: {cluster: test, user: test}
-END
-}
-start() { # NAME ARGUMENT...
-  local name=$1
-  shift
-  setsid "$bin/$name" "$@" >"$name.log" 2>&1 </dev/null &
-  echo $! >"$name.pid"
 }
 ready() {
   { printf 'GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n'; sleep 0.3; } |
@@ -78,10 +45,9 @@ for user in admin viewer nobody; do tokens+=("$user-$(openssl rand -hex 12)"); d
   echo "${tokens[1]},viewer,u2,moat:viewers"
   echo "${tokens[2]},nobody,u3"
 } >tokens.csv
-kubeconfig admin.kubeconfig \
-  "{client-certificate-data: $(base64 -w0 pki/admin.crt), client-key-data: $(base64 -w0 pki/admin.key)}"
-kubeconfig viewer.kubeconfig "{token: ${tokens[1]}}"
-kubeconfig nobody.kubeconfig "{token: ${tokens[2]}}"
+kubeconfig admin.kubeconfig "$port" "$(certificate_user admin)"
+kubeconfig viewer.kubeconfig "$port" "{token: ${tokens[1]}}"
+kubeconfig nobody.kubeconfig "$port" "{token: ${tokens[2]}}"
 
 start etcd --name test --data-dir "$state/etcd" --unsafe-no-fsync --log-level warn \
   --listen-client-urls "http://127.0.0.1:$client_port" --advertise-client-urls "http://127.0.0.1:$client_port" \
@@ -115,3 +81,4 @@ echo "export KUBECONFIG='$state/admin.kubeconfig'"
 echo "export CLUSTER_SERVER='https://127.0.0.1:$port'"
 echo "export CLUSTER_CA='$state/pki/ca.crt'"
 echo "export CLUSTER_TOKEN='${tokens[0]}'"
+echo "export CLUSTER_STATE='$state'"

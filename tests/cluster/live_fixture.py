@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""What the other live tests lean on: controllers make pods, pods run, and answer to exec and logs."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap
+
+
+def kubectl(*args):
+    run = subprocess.run(["kubectl", "-n", "fixture", *args], capture_output=True, text=True, timeout=60)
+    if run.returncode != 0:
+        raise AssertionError(f"kubectl {' '.join(args)}: {run.stderr}")
+    return run.stdout
+
+
+class Fixture(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        kubectl("create", "namespace", "fixture")
+        kubectl("create", "deployment", "web", "--image=web", "--replicas=4")
+        kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+
+    def test_pods_run_on_every_node(self):
+        nodes = kubectl("get", "pods", "-l", "app=web", "--field-selector=status.phase=Running",
+                        "-o", "jsonpath={.items[*].spec.nodeName}").split()
+        self.assertEqual(len(nodes), 4)
+        self.assertEqual(set(nodes), {"node-1", "node-2"})
+
+    def test_exec_runs_a_command(self):
+        self.assertEqual(kubectl("exec", "deployment/web", "--", "echo", "here"), "here\n")
+
+    def test_logs_are_served(self):
+        self.assertEqual(kubectl("logs", "deployment/web"), '{"event":"startup"}\n')
+
+    def test_a_restart_replaces_the_pods(self):
+        names = "-o", "jsonpath={.items[*].metadata.name}"
+        before = set(kubectl("get", "pods", *names).split())
+        kubectl("rollout", "restart", "deployment/web")
+        kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+        kubectl("wait", "--for=delete", "--timeout=30s", *(f"pod/{name}" for name in before))
+        self.assertEqual(len(kubectl("get", "pods", *names).split()), 4)
+
+
+if __name__ == "__main__":
+    tap.main()
