@@ -32,15 +32,16 @@ running(const struct pod *p, const char *container)
 }
 
 enum loaded
-loaded_config(const struct workload *w)
+loaded_config(const struct fleet *f, const struct workload *w)
 {
+	const struct live *live = fleet_live(f, w);
 	const struct pipelock *p = w->pipelock;
 	size_t seen = 0, current = 0;
 
 	if (!p || !p->n_sources || !p->config_map || p->config_map->data_changed_at == CLOCK_UNKNOWN)
 		return LOADED_UNKNOWN;
-	for (size_t i = 0; i < w->n_pods; i++) {
-		const struct container_status *s = running(w->pods[i], p->container->name);
+	for (size_t i = 0; i < live->n_pods; i++) {
+		const struct container_status *s = running(live->pods[i], p->container->name);
 		enum loaded l;
 
 		if (!s)

@@ -17,7 +17,7 @@ enum loaded {
 };
 
 /* w is what runs Pipelock: a companion, or an agent with a sidecar. The worst of its pods counts. */
-enum loaded loaded_config(const struct workload *w);
+enum loaded loaded_config(const struct fleet *f, const struct workload *w);
 const char *loaded_name(enum loaded l); /* "current" */
 
 #endif

@@ -271,9 +271,10 @@ baseline_object(const struct audit *a)
  */
 
 static json_t *
-companion_object(const struct workload *agent)
+companion_object(const struct fleet *f, const struct workload *agent)
 {
 	const struct workload *c = agent->companion;
+	const struct live *l = c ? fleet_live(f, c) : NULL;
 	json_t *object;
 
 	if (!c)
@@ -283,8 +284,8 @@ companion_object(const struct workload *agent)
 	set(object, "name", string(c->name));
 	set(object, "kind", string(c->kind));
 	set(object, "service", string(agent->service ? agent->service->object.name : NULL));
-	set(object, "ready", known_integer(c->ready));
-	set(object, "desired", known_integer(c->desired));
+	set(object, "ready", known_integer(l->ready));
+	set(object, "desired", known_integer(l->desired));
 	return object;
 }
 
@@ -339,9 +340,9 @@ egress_object(const struct egress *e)
 }
 
 static json_t *
-config_object(const struct workload *agent, const struct pipelock *p)
+config_object(const struct fleet *f, const struct workload *agent, const struct pipelock *p)
 {
-	enum loaded loaded = loaded_config(agent->companion ? agent->companion : agent);
+	enum loaded loaded = loaded_config(f, agent->companion ? agent->companion : agent);
 	json_t *object = need(json_object());
 	const char *mount = p && p->mount != MOUNT_UNKNOWN ? mount_type_name(p->mount) : NULL;
 
@@ -422,7 +423,7 @@ probes_object(void)
 }
 
 static json_t *
-agent_object(const struct workload *w)
+agent_object(const struct fleet *f, const struct workload *w)
 {
 	const struct pipelock *p = audit_pipelock(w);
 	json_t *object = need(json_object());
@@ -431,9 +432,9 @@ agent_object(const struct workload *w)
 	set(object, "name", string(w->name));
 	set(object, "kind", string(w->kind));
 	set(object, "state", string(state_name(w->state)));
-	set(object, "companion", companion_object(w));
+	set(object, "companion", companion_object(f, w));
 	set(object, "egress", egress_object(w->egress));
-	set(object, "config", config_object(w, p));
+	set(object, "config", config_object(f, w, p));
 	set(object, "secrets", secret_list(p));
 	set(object, "identity", identity_object(w, p));
 	set(object, "probes", probes_object());
@@ -514,7 +515,7 @@ report_json(const struct audit *a, const struct report_options *opt, struct buf 
 	write_member(out, "summary", summary_object(a));
 	open_list(out, "agents");
 	for (size_t i = 0; i < a->n_agents; i++)
-		write_item(opt, out, agent_object(a->agents[i]));
+		write_item(opt, out, agent_object(a->fleet, a->agents[i]));
 	close_list(out);
 	open_list(out, "findings");
 	for (size_t i = 0; i < a->n_findings; i++)
@@ -529,14 +530,14 @@ report_agents_json(const struct audit *a)
 	json_t *list = need(json_array());
 
 	for (size_t i = 0; i < a->n_agents; i++)
-		append(list, agent_object(a->agents[i]));
+		append(list, agent_object(a->fleet, a->agents[i]));
 	return list;
 }
 
 json_t *
 report_agent_json(const struct audit *a, const struct workload *agent)
 {
-	json_t *object = agent_object(agent), *findings = need(json_array());
+	json_t *object = agent_object(a->fleet, agent), *findings = need(json_array());
 
 	for (size_t i = 0; i < a->n_findings; i++)
 		if (audit_is_about(&a->findings[i], agent))

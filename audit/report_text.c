@@ -342,14 +342,16 @@ add_agent(const struct page *p, struct buf *to, const struct workload *w)
 	add_safe(p, to, w->kind);
 	buf_addf(to, ", %s", state_name(w->state));
 	if (c) {
+		const struct live *l = fleet_live(p->audit->fleet, c);
+
 		buf_adds(to, ", companion ");
 		if (strcmp(c->namespace, w->namespace) != 0) {
 			add_safe(p, to, c->namespace);
 			buf_addc(to, '/');
 		}
 		add_safe(p, to, c->name);
-		if (c->ready >= 0 && c->desired >= 0)
-			buf_addf(to, " %lld/%lld", (long long)c->ready, (long long)c->desired);
+		if (l->ready >= 0 && l->desired >= 0)
+			buf_addf(to, " %lld/%lld", (long long)l->ready, (long long)l->desired);
 	}
 	if (w->pipelock)
 		buf_adds(to, ", Pipelock in the pod");

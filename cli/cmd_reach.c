@@ -65,7 +65,7 @@ choose_sources(const struct cli *cli, const struct fleet *f, workload_list *out,
 		vec_push(out, w);
 	}
 	for (size_t i = 0; i < f->n_workloads && !cli->n_args; i++)
-		if (connect_counts(&f->workloads[i]) && in_scope(scope, &f->workloads[i]))
+		if (connect_counts(f, &f->workloads[i]) && in_scope(scope, &f->workloads[i]))
 			vec_push(out, &f->workloads[i]);
 	sort_unique(out);
 	return true;

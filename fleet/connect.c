@@ -36,14 +36,16 @@ connect_end_name(struct buf *out, const struct connect_end *end)
 }
 
 bool
-connect_counts(const struct workload *w)
+connect_counts(const struct fleet *f, const struct workload *w)
 {
+	const struct live *l = fleet_live(f, w);
+
 	if (w->object->type != OBJECT_POD)
 		return true;
-	for (size_t i = 0; i < w->n_pods; i++)
-		if (!w->pods[i]->finished)
+	for (size_t i = 0; i < l->n_pods; i++)
+		if (!l->pods[i]->finished)
 			return true;
-	return w->n_pods == 0;
+	return l->n_pods == 0;
 }
 
 /* ---- IPv6 */
@@ -83,8 +85,8 @@ connect_has_ipv6(const struct fleet *f)
 		if (are_ipv6(f->services[i]->cluster_ips, f->services[i]->n_cluster_ips))
 			return true;
 	for (size_t i = 0; i < f->n_workloads; i++)
-		for (size_t k = 0; k < f->workloads[i].n_pods; k++)
-			if (are_ipv6(f->workloads[i].pods[k]->ips, f->workloads[i].pods[k]->n_ips))
+		for (size_t k = 0; k < f->live[i].n_pods; k++)
+			if (are_ipv6(f->live[i].pods[k]->ips, f->live[i].pods[k]->n_ips))
 				return true;
 	return false;
 }
@@ -106,8 +108,8 @@ const struct workload *
 connect_at(const struct fleet *f, enum ip_family family, struct ip ip)
 {
 	for (size_t i = 0; i < f->n_workloads; i++) {
-		for (size_t k = 0; k < f->workloads[i].n_pods; k++) {
-			const struct pod *p = f->workloads[i].pods[k];
+		for (size_t k = 0; k < f->live[i].n_pods; k++) {
+			const struct pod *p = f->live[i].pods[k];
 
 			if (!p->finished && !p->template.spec.host_network && has_address(p, family, ip))
 				return &f->workloads[i];
@@ -233,7 +235,7 @@ found_class(void *ctx, size_t class, const struct port_set *ports)
 	for (size_t i = 0; i < n; i++) {
 		size_t w = (size_t)(at[i] - c->fleet->workloads);
 
-		if (at[i] == c->subject || !connect_counts(at[i]))
+		if (at[i] == c->subject || !connect_counts(c->fleet, at[i]))
 			continue;
 		if (c->place[w] == NOWHERE) {
 			c->place[w] = (uint32_t)c->found.n;
@@ -319,7 +321,7 @@ connect_from(struct connect *c, const struct workload *w, bool ipv6, connect_fn 
 {
 	arena_reset(&c->arena);
 	c->subject = w;
-	if (!connect_counts(w))
+	if (!connect_counts(c->fleet, w))
 		return true;
 	if (!tell_addresses(c, DIRECTION_EGRESS, w, ipv6, fn, ctx))
 		return false;
@@ -331,7 +333,7 @@ bool
 connect_external(struct connect *c, const struct workload *w, bool ipv6, connect_fn *fn, void *ctx)
 {
 	arena_reset(&c->arena);
-	return !connect_counts(w) || tell_addresses(c, DIRECTION_INGRESS, w, ipv6, fn, ctx);
+	return !connect_counts(c->fleet, w) || tell_addresses(c, DIRECTION_INGRESS, w, ipv6, fn, ctx);
 }
 
 static struct port_set

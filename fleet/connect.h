@@ -33,7 +33,7 @@ struct connection {
 typedef bool connect_fn(void *ctx, const struct connection *c);
 
 /* Has it pods that policies can be about? false for a pod by itself that has run to its end. */
-bool connect_counts(const struct workload *w);
+bool connect_counts(const struct fleet *f, const struct workload *w);
 /* The workload one of whose running pods has that address, on a network of its own; NULL. */
 const struct workload *connect_at(const struct fleet *f, enum ip_family family, struct ip ip);
 /* Does a policy name an IPv6 block, or has a pod or Service an IPv6 address? Else the cluster is taken for one without. */

@@ -95,9 +95,13 @@ struct workload {
 	const struct object *object;
 	const char *kind, *namespace, *name; /* of the controller, whether it is in the source or not; of a bare pod */
 	const struct pod_template *template;
-	const struct pod *const *pods; /* those seen, sorted by name; finished ones too */
-	size_t n_pods;
-	int64_t desired, ready; /* pods; -1 unknown */
+	bool itself; /* its controller was read, or it is a bare pod */
+	/*
+	 * What policies and Services see of it: of its pods that have not ended those that they can tell apart (visible.h),
+	 * in the pods' order; its template where there is none. At least one.
+	 */
+	const struct pod_template *const *shown;
+	size_t n_shown;
 	enum role role;
 	enum role_reason role_reason;
 	/* A valid moat.dev/role on workload or template, followed or not (settings.trust_objects); NULL for none. */
@@ -125,6 +129,14 @@ struct workload {
 	struct workload *const *agents; /* paired with it, sorted */
 	size_t n_agents;
 	bool told_apart; /* they are one at most, or its config has profiles that tell them apart (profiles.h) */
+};
+
+/* What comes and goes with a workload's pods, apart from what is declared of it: see fleet_live. */
+struct live {
+	const struct pod *const *pods; /* those seen, sorted by name; finished ones too */
+	size_t n_pods;
+	int64_t desired, ready; /* pods; -1 unknown */
+	bool counted; /* ready was counted from the pods: no controller says it */
 };
 
 /* Bits of a fact set: what a rule needs. */
@@ -173,6 +185,7 @@ struct fleet {
 	/* sorted by namespace, name, kind */
 	struct workload *workloads;
 	size_t n_workloads;
+	struct live *live; /* of each workload, at its place */
 	struct workload **agents, **companions, **scrapers; /* each sorted likewise */
 	size_t n_agents, n_companions, n_scrapers;
 	const struct service **services;
@@ -192,6 +205,7 @@ struct fleet {
 
 	struct reach *reach; /* policies evaluated (reach.h); NULL when FACT_EGRESS was not read */
 	struct fleet_index *index; /* look-ups below */
+	struct visible *visible; /* what pods can be told apart by (visible.h) */
 	struct arena paths; /* those that locations point to */
 	struct object **objects; /* all that is referred to, one reference each */
 	size_t n_objects;
@@ -204,6 +218,13 @@ struct fleet_input {
 	const struct gap *gaps; /* copied */
 	size_t n_gaps;
 };
+
+/* The pods of one of the fleet's workloads, and their numbers. */
+static inline const struct live *
+fleet_live(const struct fleet *f, const struct workload *w)
+{
+	return &f->live[w - f->workloads];
+}
 
 /* Resolves roles, pairs, Pipelock set-ups and states; read_at is now. Never fails on odd objects. */
 struct fleet *fleet_new(struct fleet_input *in);

@@ -41,22 +41,12 @@ struct fleet_index {
 	size_t n_ips;
 };
 
-/* Calls fn with each label set a workload's pods have: the same set again only where another stood between. */
+/* Calls fn with each label set that a workload shows. */
 static void
 each_label_set(const struct workload *w, void (*fn)(void *ctx, const struct labels *set), void *ctx)
 {
-	const struct labels *last = NULL;
-
-	for (size_t i = 0; i < w->n_pods; i++) {
-		const struct labels *set = &w->pods[i]->object.labels;
-
-		if (w->pods[i]->finished || (last && labels_equal(last, set)))
-			continue;
-		fn(ctx, set);
-		last = set;
-	}
-	if (!last)
-		fn(ctx, &w->template->labels);
+	for (size_t i = 0; i < w->n_shown; i++)
+		fn(ctx, &w->shown[i]->labels);
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "fleet/visible.h"
 
 /* Owners are followed this far up; what is longer is a circle. */
 #define MAX_OWNERS 8
@@ -339,12 +340,12 @@ count_controllers(const struct group *g, int64_t *desired, int64_t *ready)
 }
 
 static int64_t
-count_ready_pods(const struct workload *w)
+count_ready_pods(const struct live *l)
 {
 	int64_t ready = -1;
 
-	for (size_t i = 0; i < w->n_pods; i++) {
-		const struct pod *p = w->pods[i];
+	for (size_t i = 0; i < l->n_pods; i++) {
+		const struct pod *p = l->pods[i];
 
 		if (!p->has_status)
 			continue;
@@ -356,15 +357,16 @@ count_ready_pods(const struct workload *w)
 }
 
 static void
-count(struct workload *w, const struct group *g)
+count(struct live *l, const struct group *g)
 {
-	w->desired = w->ready = -1;
+	l->desired = l->ready = -1;
 	if (g->n_own > 0)
-		count_controllers(g, &w->desired, &w->ready);
+		count_controllers(g, &l->desired, &l->ready);
 	else if (g->at[0].itself)
-		w->desired = !is_finished(w->object);
-	if (w->ready < 0)
-		w->ready = count_ready_pods(w);
+		l->desired = !is_finished(g->at[0].object);
+	l->counted = l->ready < 0;
+	if (l->counted)
+		l->ready = count_ready_pods(l);
 }
 
 static const struct pod *const *
@@ -377,9 +379,22 @@ pods_of(struct fleet *f, const struct group *g)
 	return pods;
 }
 
+/* Pods alike are shown once; they are few kinds. */
 static void
-fill(struct fleet *f, struct workload *w, const struct group *g)
+show(struct fleet *f, const struct visible *v, struct workload *w, const struct live *l)
 {
+	const struct pod_template **shown = ARENA_ARRAY(&f->arena, const struct pod_template *, l->n_pods + 1);
+
+	w->n_shown = visible_kinds(v, l, shown);
+	if (!w->n_shown)
+		shown[w->n_shown++] = w->template;
+	w->shown = shown;
+}
+
+static void
+fill(struct fleet *f, const struct visible *v, struct workload *w, const struct group *g)
+{
+	struct live *l = &f->live[w - f->workloads];
 	static const char *const restartable[] = {"DaemonSet", "Deployment", "StatefulSet", NULL};
 	const struct member *m = g->at;
 
@@ -389,10 +404,12 @@ fill(struct fleet *f, struct workload *w, const struct group *g)
 	w->namespace = w->object->namespace;
 	w->name = m->itself ? w->object->name : arena_strdup(&f->arena, m->name);
 	w->kind = m->itself ? w->object->kind : arena_strdup(&f->arena, m->kind);
-	w->n_pods = g->n - g->first_pod;
-	w->pods = pods_of(f, g);
+	w->itself = m->itself;
 	w->restartable = m->itself && one_of(w->kind, restartable);
-	count(w, g);
+	l->n_pods = g->n - g->first_pod;
+	l->pods = pods_of(f, g);
+	count(l, g);
+	show(f, v, w, l);
 }
 
 /* Keeps what the workload speaks by, and all pods; its other controllers are let go once nothing points to them. */
@@ -417,12 +434,13 @@ make_workloads(struct fleet *f, struct gather *g)
 	for (size_t i = 0; i < g->n_members; i++)
 		groups += i == 0 || workload_cmp(&g->members[i - 1], &g->members[i]) != 0;
 	f->workloads = ARENA_ARRAY(&f->arena, struct workload, groups);
+	f->live = ARENA_ARRAY(&f->arena, struct live, groups);
 	g->let_go = mem_array(g->n_controllers, sizeof(g->let_go[0]));
 	for (size_t i = 0; i < g->n_members;) {
 		struct group group = group_at(g, i);
 		struct workload *w = &f->workloads[f->n_workloads++];
 
-		fill(f, w, &group);
+		fill(f, f->visible, w, &group);
 		sort_out(f, g, w, &group);
 		i += group.n;
 	}
@@ -462,6 +480,7 @@ gather_objects(struct fleet *f, struct object_set *set)
 	f->namespaces = list_kind(f, set, OBJECT_NAMESPACE, &f->n_namespaces);
 	f->services = (const struct service **)list_kind(f, set, OBJECT_SERVICE, &f->n_services);
 	f->config_maps = (const struct config_map **)list_kind(f, set, OBJECT_CONFIG_MAP, &f->n_config_maps);
+	f->visible = visible_new(f);
 	find_members(&g, set);
 	make_workloads(f, &g);
 	set->n = 0;

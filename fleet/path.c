@@ -67,12 +67,14 @@ is_met(struct question *q, enum ip_family family, struct ip_range range)
 static bool
 meets_pods(struct question *q, const struct workload *w, bool *known)
 {
-	for (size_t i = 0; i < w->n_pods; i++) {
-		for (size_t k = 0; !w->pods[i]->finished && k < w->pods[i]->n_ips; k++) {
+	const struct live *l = fleet_live(q->fleet, w);
+
+	for (size_t i = 0; i < l->n_pods; i++) {
+		for (size_t k = 0; !l->pods[i]->finished && k < l->pods[i]->n_ips; k++) {
 			enum ip_family family;
 			struct ip ip;
 
-			if (!ip_parse(w->pods[i]->ips[k], &family, &ip))
+			if (!ip_parse(l->pods[i]->ips[k], &family, &ip))
 				continue;
 			*known = true;
 			if (is_met(q, family, (struct ip_range){ip, ip}))

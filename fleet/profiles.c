@@ -124,7 +124,7 @@ count_telling(const struct pipelock_config *c, struct arena *scratch)
 
 /* Where an agent's pods fall: 0 under no profile, else a place from 1. false: no pod of it has an address. */
 static bool
-profile_of(const struct block *blocks, size_t n, const struct workload *agent, size_t *place)
+profile_of(const struct block *blocks, size_t n, const struct live *agent, size_t *place)
 {
 	for (size_t i = 0; i < agent->n_pods; i++) {
 		const struct pod *pod = agent->pods[i];
@@ -145,7 +145,7 @@ profile_of(const struct block *blocks, size_t n, const struct workload *agent, s
 
 /* Two agents whose addresses fall under the same profile, or both under none. */
 static bool
-addresses_collide(const struct workload *companion, struct arena *scratch)
+addresses_collide(const struct fleet *f, const struct workload *companion, struct arena *scratch)
 {
 	const struct pipelock_config *c = &companion->pipelock->config;
 	bool *taken = ARENA_ARRAY(scratch, bool, c->n_agents + 1);
@@ -153,7 +153,7 @@ addresses_collide(const struct workload *companion, struct arena *scratch)
 	const struct block *blocks = list_blocks(c, scratch, &n);
 
 	for (size_t i = 0; i < companion->n_agents; i++) {
-		if (!profile_of(blocks, n, companion->agents[i], &place))
+		if (!profile_of(blocks, n, fleet_live(f, companion->agents[i]), &place))
 			continue;
 		if (taken[place])
 			return true;
@@ -173,7 +173,7 @@ has_listeners(const struct pipelock_config *c)
 
 /* All agents but one need a profile; the last has the default. */
 static bool
-suffice(const struct workload *companion, struct arena *scratch)
+suffice(const struct fleet *f, const struct workload *companion, struct arena *scratch)
 {
 	const struct pipelock *p = companion->pipelock;
 
@@ -181,7 +181,7 @@ suffice(const struct workload *companion, struct arena *scratch)
 		return true;
 	if (!p || !setup_config_speaks(p) || count_telling(&p->config, scratch) + 1 < companion->n_agents)
 		return false;
-	return has_listeners(&p->config) || !addresses_collide(companion, scratch);
+	return has_listeners(&p->config) || !addresses_collide(f, companion, scratch);
 }
 
 void
@@ -190,7 +190,7 @@ profiles_assign(struct fleet *f)
 	AUTO(arena) struct arena scratch = {0};
 
 	for (size_t i = 0; i < f->n_companions; i++) {
-		f->companions[i]->told_apart = suffice(f->companions[i], &scratch);
+		f->companions[i]->told_apart = suffice(f, f->companions[i], &scratch);
 		arena_reset(&scratch);
 	}
 }

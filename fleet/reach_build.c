@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "fleet/reach_index.h"
+#include "fleet/visible.h"
 
 #define LARGE_SET 64
 #define NAMESPACE_KEY "\001namespace" /* no label can have this key: the class's namespace, for the index */
@@ -89,8 +90,8 @@ key_add_selector(struct buf *key, const struct selector *s)
 
 /* ---- DNS */
 
-static const struct selector *
-dns_selector(const struct settings *settings)
+const struct selector *
+reach_dns_selector(const struct settings *settings)
 {
 	static const char *const values[] = {"kube-dns"};
 	static const struct requirement requirement = {
@@ -136,8 +137,8 @@ has_dns(const struct build *b, const char *namespace, const struct selector *s)
 	for (size_t i = 0; i < n; i++) {
 		if (selector_matches(s, &w[i].template->labels))
 			return true;
-		for (size_t k = 0; k < w[i].n_pods; k++)
-			if (!w[i].pods[k]->finished && selector_matches(s, &w[i].pods[k]->template.labels))
+		for (size_t k = 0; k < w[i].n_shown; k++)
+			if (selector_matches(s, &w[i].shown[k]->labels))
 				return true;
 	}
 	return false;
@@ -215,35 +216,28 @@ namespace_labels(const struct build *b, const char *name)
 /* ---- classes */
 
 static void
-key_add_ports(struct buf *key, const struct pod_spec *spec)
+key_add_labels(struct buf *key, const struct labels *l)
 {
-	for (size_t i = 0; i < spec->n_containers; i++) {
-		const struct container *c = &spec->containers[i];
-
-		for (size_t k = 0; k < c->n_ports; k++) {
-			if (!c->ports[k].name)
-				continue;
-			key_add(key, c->ports[k].name);
-			key_add(key, c->ports[k].protocol);
-			buf_add(key, &c->ports[k].port, sizeof(c->ports[k].port));
-		}
+	buf_add(key, &l->n, sizeof(l->n));
+	for (size_t i = 0; i < l->n; i++) {
+		key_add(key, l->at[i].key);
+		key_add(key, l->at[i].value);
 	}
 }
 
+/*
+ * Pods are alike when policies cannot tell them apart and their workloads declare the same labels: those of one workload
+ * that differ in a hash or a number only, and those of two that are called the same.
+ */
 static uint32_t
-class_of(struct build *b, const char *namespace, const struct pod_template *t)
+class_of(struct build *b, const char *namespace, const struct labels *declared, const struct pod_template *t)
 {
 	struct entry *found;
 
 	buf_clear(&b->key);
 	key_add(&b->key, namespace);
-	buf_addc(&b->key, t->spec.host_network);
-	buf_add(&b->key, &t->labels.n, sizeof(t->labels.n));
-	for (size_t i = 0; i < t->labels.n; i++) {
-		key_add(&b->key, t->labels.at[i].key);
-		key_add(&b->key, t->labels.at[i].value);
-	}
-	key_add_ports(&b->key, &t->spec);
+	key_add_labels(&b->key, declared);
+	visible_key(b->fleet->visible, &b->key, t);
 	found = find_entry(b->classes, &b->key);
 	if (found)
 		return (uint32_t)found->position;
@@ -274,21 +268,19 @@ collect_classes(struct build *b)
 {
 	const struct fleet *f = b->fleet;
 	struct reach *r = b->r;
+	static const struct labels no_labels;
 
 	r->first_class = ARENA_ARRAY(b->a, uint32_t, f->n_workloads + 1);
 	for (size_t i = 0; i < f->n_workloads; i++) {
 		const struct workload *w = &f->workloads[i];
 
 		r->first_class[i] = (uint32_t)b->members.n;
-		for (size_t k = 0; k < w->n_pods; k++)
-			if (!w->pods[k]->finished)
-				add_member(b, r->first_class[i], class_of(b, w->namespace, &w->pods[k]->template));
-		if (b->members.n == r->first_class[i])
-			vec_push(&b->members, class_of(b, w->namespace, w->template));
+		for (size_t k = 0; k < w->n_shown; k++)
+			add_member(b, r->first_class[i], class_of(b, w->namespace, &w->template->labels, w->shown[k]));
 	}
 	r->first_class[f->n_workloads] = (uint32_t)b->members.n;
-	if (!has_dns(b, dns_namespace(f->settings), dns_selector(f->settings)))
-		class_of(b, dns_namespace(f->settings), assumed_dns(b, dns_selector(f->settings)));
+	if (!has_dns(b, dns_namespace(f->settings), reach_dns_selector(f->settings)))
+		class_of(b, dns_namespace(f->settings), &no_labels, assumed_dns(b, reach_dns_selector(f->settings)));
 	r->workload_classes = arena_copy(b->a, b->members.at, b->members.n * sizeof(uint32_t));
 	r->classes = arena_copy(b->a, b->all.at, b->all.n * sizeof(struct pod_class));
 	r->n_classes = b->all.n;
@@ -404,7 +396,7 @@ static void
 list_dns(struct build *b)
 {
 	const char *namespace = dns_namespace(b->fleet->settings);
-	const struct selector *s = dns_selector(b->fleet->settings);
+	const struct selector *s = reach_dns_selector(b->fleet->settings);
 	struct reach *r = b->r;
 
 	b->found.n = 0;

@@ -122,6 +122,8 @@ struct port_set reach_named_ports(const struct reach *r, const struct policy_por
 				  struct arena *a);
 /* Ports of a rule towards that class; SIZE_MAX: an address, on which a named port matches nothing. */
 struct port_set reach_rule_ports(const struct reach *r, const struct compiled_rule *c, size_t to, struct arena *a);
+/* Which pods serve DNS: the settings say it, else k8s-app: kube-dns. */
+const struct selector *reach_dns_selector(const struct settings *settings);
 bool class_set_has(const struct class_set *s, size_t class);
 
 #endif

@@ -36,17 +36,18 @@ cell_state(const struct workload *agent)
 }
 
 struct cell
-cell_companion(const struct workload *agent, struct arena *a)
+cell_companion(const struct fleet *f, const struct workload *agent, struct arena *a)
 {
 	const struct workload *c = agent->companion;
+	const struct live *l = c ? fleet_live(f, c) : NULL;
 
 	if (!c)
 		return agent->pipelock ? (struct cell){"(sidecar)", STYLE_WARN, 0} : nothing();
-	if (c->ready < 0 || c->desired < 0)
+	if (l->ready < 0 || l->desired < 0)
 		return (struct cell){c->name, STYLE_CELL, 0};
 	return (struct cell){
-		.text = arena_printf(a, "%s %lld/%lld", c->name, (long long)c->ready, (long long)c->desired),
-		.style = !c->ready ? STYLE_BAD : c->ready < c->desired ? STYLE_WARN : STYLE_CELL,
+		.text = arena_printf(a, "%s %lld/%lld", c->name, (long long)l->ready, (long long)l->desired),
+		.style = !l->ready ? STYLE_BAD : l->ready < l->desired ? STYLE_WARN : STYLE_CELL,
 	};
 }
 
@@ -65,7 +66,7 @@ cell_egress(const struct workload *agent)
 
 /* How the file is mounted, and whether what runs has read it. */
 struct cell
-cell_config(const struct workload *agent, struct arena *a)
+cell_config(const struct fleet *f, const struct workload *agent, struct arena *a)
 {
 	const struct pipelock *p = audit_pipelock(agent);
 	const struct workload *runs = agent->companion ? agent->companion : agent;
@@ -75,7 +76,7 @@ cell_config(const struct workload *agent, struct arena *a)
 		return nothing();
 	if (p->mount == MOUNT_UNKNOWN)
 		return unknown();
-	if (loaded_config(runs) == LOADED_STALE)
+	if (loaded_config(f, runs) == LOADED_STALE)
 		return (struct cell){arena_printf(a, "%s stale", mount_type_name(p->mount)), STYLE_BAD, 0};
 	follows = p->mount == MOUNT_DIRECTORY || p->mount == MOUNT_IMAGE;
 	return (struct cell){mount_type_name(p->mount), follows ? STYLE_CELL : STYLE_WARN, 0};

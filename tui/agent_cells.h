@@ -8,9 +8,9 @@
 
 /* Each answers for one agent; texts are borrowed from the fleet or made in the arena. "?" is unknown, "-" is nothing. */
 struct cell cell_state(const struct workload *agent);
-struct cell cell_companion(const struct workload *agent, struct arena *a);
+struct cell cell_companion(const struct fleet *f, const struct workload *agent, struct arena *a);
 struct cell cell_egress(const struct workload *agent);
-struct cell cell_config(const struct workload *agent, struct arena *a);
+struct cell cell_config(const struct fleet *f, const struct workload *agent, struct arena *a);
 struct cell cell_secrets(const struct workload *agent, struct arena *a);
 struct cell cell_identity(const struct workload *agent);
 struct cell cell_probes(const struct workload *agent);

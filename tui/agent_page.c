@@ -112,10 +112,10 @@ label(struct pane *out, const char *name)
 }
 
 static void
-fact_companion(const struct workload *agent, struct pane *out)
+fact_companion(const struct fleet *f, const struct workload *agent, struct pane *out)
 {
 	const struct workload *c = agent->companion;
-	struct cell cell = cell_companion(agent, &out->arena);
+	struct cell cell = cell_companion(f, agent, &out->arena);
 
 	label(out, "companion");
 	pane_addf(out, cell.style, LABEL, "%s", cell.text);
@@ -127,10 +127,10 @@ fact_companion(const struct workload *agent, struct pane *out)
 }
 
 static void
-fact_config(const struct workload *agent, struct pane *out)
+fact_config(const struct fleet *f, const struct workload *agent, struct pane *out)
 {
 	const struct pipelock *p = audit_pipelock(agent);
-	struct cell cell = cell_config(agent, &out->arena);
+	struct cell cell = cell_config(f, agent, &out->arena);
 
 	label(out, "config");
 	pane_add(out, cell.style, LABEL, cell.text);
@@ -169,10 +169,12 @@ fact_secrets(const struct workload *agent, struct pane *out)
 }
 
 static void
-fact_pods(const struct workload *agent, struct pane *out)
+fact_pods(const struct fleet *f, const struct workload *agent, struct pane *out)
 {
-	for (size_t i = 0; i < agent->n_pods; i++) {
-		const struct pod *p = agent->pods[i];
+	const struct live *l = fleet_live(f, agent);
+
+	for (size_t i = 0; i < l->n_pods; i++) {
+		const struct pod *p = l->pods[i];
 
 		label(out, i ? "" : "pods");
 		pane_addf(out, p->ready || p->finished ? STYLE_CELL : STYLE_WARN, LABEL, "%s %s%s", p->object.name,
@@ -211,14 +213,14 @@ agent_page_facts(const struct fleet *f, const struct workload *agent, struct pan
 	label(out, "state");
 	pane_add(out, state.style, LABEL, state.text);
 	fact_steps(f, agent, out);
-	fact_companion(agent, out);
+	fact_companion(f, agent, out);
 	label(out, "egress");
 	pane_add(out, egress.style, LABEL, egress.text);
-	fact_config(agent, out);
+	fact_config(f, agent, out);
 	fact_secrets(agent, out);
 	label(out, "identity");
 	pane_add(out, identity.style, LABEL, identity.text);
-	fact_pods(agent, out);
+	fact_pods(f, agent, out);
 }
 
 /* ---- findings */

@@ -62,18 +62,19 @@ static void
 fill(const struct view_data *v, size_t row, struct cell *cells, struct arena *a)
 {
 	const struct workload *w = agent(v, row);
+	const struct audit *audit = v->data;
 
 	cells[COLUMN_NAMESPACE].text = w->namespace;
 	cells[COLUMN_AGENT].text = w->name;
 	cells[COLUMN_KIND].text = w->kind;
 	cells[COLUMN_STATE] = cell_state(w);
-	cells[COLUMN_COMPANION] = cell_companion(w, a);
+	cells[COLUMN_COMPANION] = cell_companion(audit->fleet, w, a);
 	cells[COLUMN_EGRESS] = cell_egress(w);
-	cells[COLUMN_CONFIG] = cell_config(w, a);
+	cells[COLUMN_CONFIG] = cell_config(audit->fleet, w, a);
 	cells[COLUMN_SECRETS] = cell_secrets(w, a);
 	cells[COLUMN_IDENTITY] = cell_identity(w);
 	cells[COLUMN_PROBES] = cell_probes(w);
-	cells[COLUMN_FINDINGS] = cell_findings(v->data, w, a);
+	cells[COLUMN_FINDINGS] = cell_findings(audit, w, a);
 }
 
 static void

@@ -59,13 +59,14 @@ is_injected(const struct workload *w, const struct pod *pod)
 static void
 injected_sidecar(struct audit_run *run, const struct workload *w)
 {
+	const struct live *l = fleet_live(audit_fleet(run), w);
 	const struct pod *first = NULL;
 	size_t n = 0;
 
-	for (size_t i = 0; i < w->n_pods; i++) {
-		if (!is_injected(w, w->pods[i]))
+	for (size_t i = 0; i < l->n_pods; i++) {
+		if (!is_injected(w, l->pods[i]))
 			continue;
-		first = first ? first : w->pods[i];
+		first = first ? first : l->pods[i];
 		n++;
 	}
 	if (!first)
@@ -76,7 +77,7 @@ injected_sidecar(struct audit_run *run, const struct workload *w)
 			"have: one NetworkPolicy holds for both, so what lets the firewall out lets the agent out",
 			first->object.name, rule_workload(run, w), first->pipelock),
 		.evidence = audit_printf(run, "container %s, image %s, in %zu of %zu pods", first->pipelock,
-			first->pipelock_image, n, w->n_pods),
+			first->pipelock_image, n, l->n_pods),
 		.fix = audit_printf(run, "Find what adds container %s to pods of namespace %s (kubectl get "
 			"mutatingwebhookconfigurations, or an older template), take it away, and let new pods of %s "
 			"replace those that run.", first->pipelock, w->namespace, rule_workload(run, w)),

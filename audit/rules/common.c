@@ -47,8 +47,10 @@ rule_proxy_url(struct audit_run *run, const struct workload *agent)
 static void
 report_host_network_pod(struct audit_run *run, const struct workload *w)
 {
-	for (size_t i = 0; i < w->n_pods && !w->template->spec.host_network; i++) {
-		const struct pod *p = w->pods[i];
+	const struct live *l = fleet_live(audit_fleet(run), w);
+
+	for (size_t i = 0; i < l->n_pods && !w->template->spec.host_network; i++) {
+		const struct pod *p = l->pods[i];
 
 		if (p->finished || !p->template.spec.host_network)
 			continue;

@@ -115,11 +115,12 @@ const struct rule rule_companion_host_network = {
 static const char *
 pod_states(struct audit_run *run, const struct workload *w)
 {
+	const struct live *l = fleet_live(audit_fleet(run), w);
 	const char *text = "";
-	size_t shown = w->n_pods < 3 ? w->n_pods : 3;
+	size_t shown = l->n_pods < 3 ? l->n_pods : 3;
 
 	for (size_t i = 0; i < shown; i++) {
-		const struct pod *p = w->pods[i];
+		const struct pod *p = l->pods[i];
 
 		text = audit_printf(run, "%s%spod %s %s", text, i ? "; " : "", p->object.name,
 				    p->deleting ? "Terminating" : p->phase ? p->phase : "without status");
@@ -132,19 +133,21 @@ pod_states(struct audit_run *run, const struct workload *w)
 						    s->waiting ? s->waiting : "", (long long)s->restarts);
 		}
 	}
-	return w->n_pods > shown ? audit_printf(run, "%s; %zu more", text, w->n_pods - shown) : text;
+	return l->n_pods > shown ? audit_printf(run, "%s; %zu more", text, l->n_pods - shown) : text;
 }
 
 static void
 companion_not_ready(struct audit_run *run, const struct workload *w)
 {
-	if (!w->n_pods) {
+	const struct live *l = fleet_live(audit_fleet(run), w);
+
+	if (!l->n_pods) {
 		audit_unknown(run, w, "Pod",
 			      audit_printf(run, "no pod of companion %s was seen", rule_workload(run, w)));
 		return;
 	}
-	for (size_t i = 0; i < w->n_pods; i++) {
-		if (w->pods[i]->ready && !w->pods[i]->finished && !w->pods[i]->deleting)
+	for (size_t i = 0; i < l->n_pods; i++) {
+		if (l->pods[i]->ready && !l->pods[i]->finished && !l->pods[i]->deleting)
 			return;
 	}
 	audit_report(run, w, &(struct finding_args){
@@ -152,8 +155,8 @@ companion_not_ready(struct audit_run *run, const struct workload *w)
 			rule_workload(run, w), agents_word(w)),
 		.evidence = pod_states(run, w),
 		.fix = audit_printf(run, "Find out why: kubectl -n %s describe pod %s; kubectl -n %s "
-			"logs %s -c %s", w->namespace, w->pods[0]->object.name, w->namespace,
-			w->pods[0]->object.name, w->pipelock ? w->pipelock->container->name :
+			"logs %s -c %s", w->namespace, l->pods[0]->object.name, w->namespace,
+			l->pods[0]->object.name, w->pipelock ? w->pipelock->container->name :
 			"pipelock"),
 	});
 }
@@ -595,7 +598,7 @@ companion_single(struct audit_run *run, const struct workload *w)
 	bool pod = str_eq(w->kind, "Pod");
 	bool unwritten = w->object->type == OBJECT_CONTROLLER && !object_controller(w->object)->replicas_written;
 
-	if (w->desired != 1 || str_eq(w->kind, "DaemonSet"))
+	if (fleet_live(audit_fleet(run), w)->desired != 1 || str_eq(w->kind, "DaemonSet"))
 		return;
 	audit_report(run, w, &(struct finding_args){
 		.message = audit_printf(run, "%s %s one replica: while it restarts, %s %s cut off",

@@ -249,20 +249,20 @@ status_of(const struct pod *pod, const char *container)
 
 /* The running pod whose container is oldest among those that started before the change; NULL when none did. */
 static const struct pod *
-stalest(const struct workload *w, const char *container, int64_t changed_at, int64_t *started_at, size_t *n)
+stalest(const struct live *l, const char *container, int64_t changed_at, int64_t *started_at, size_t *n)
 {
 	const struct pod *worst = NULL;
 
 	*n = 0;
-	for (size_t i = 0; i < w->n_pods; i++) {
-		const struct container_status *s = status_of(w->pods[i], container);
+	for (size_t i = 0; i < l->n_pods; i++) {
+		const struct container_status *s = status_of(l->pods[i], container);
 
-		if (w->pods[i]->finished || !s || !s->running || s->started_at == CLOCK_UNKNOWN ||
+		if (l->pods[i]->finished || !s || !s->running || s->started_at == CLOCK_UNKNOWN ||
 		    s->started_at >= changed_at)
 			continue;
 		++*n;
 		if (!worst || s->started_at < *started_at) {
-			worst = w->pods[i];
+			worst = l->pods[i];
 			*started_at = s->started_at;
 		}
 	}
@@ -273,10 +273,12 @@ static bool
 report_stale(struct audit_run *run, const struct workload *w, const struct config_source *s,
 	     const struct config_map *m, const char *how)
 {
+	const struct live *l = fleet_live(audit_fleet(run), w);
+
 	char changed[24], started[24];
 	int64_t started_at = 0;
 	size_t n;
-	const struct pod *pod = stalest(w, s->container->name, m->data_changed_at, &started_at, &n);
+	const struct pod *pod = stalest(l, s->container->name, m->data_changed_at, &started_at, &n);
 
 	if (!pod)
 		return false;
@@ -295,7 +297,7 @@ report_stale(struct audit_run *run, const struct workload *w, const struct confi
 						      "ConfigMap %s/%s changed %s; container %s of pod %s has run "
 						      "since %s; %zu of %zu pods",
 						      w->namespace, s->config_map, changed, s->container->name,
-						      pod->object.name, started, n, w->n_pods),
+						      pod->object.name, started, n, l->n_pods),
 			     .fix = audit_printf(run,
 						 "Restart it: %s. Then mount ConfigMap %s as a directory, so that "
 						 "the next edit arrives.",
@@ -306,14 +308,14 @@ report_stale(struct audit_run *run, const struct workload *w, const struct confi
 
 /* Of the running containers of that name the one that started first; CLOCK_UNKNOWN without one. */
 static int64_t
-first_start(const struct workload *w, const char *container)
+first_start(const struct live *l, const char *container)
 {
 	int64_t first = CLOCK_UNKNOWN;
 
-	for (size_t i = 0; i < w->n_pods; i++) {
-		const struct container_status *s = status_of(w->pods[i], container);
+	for (size_t i = 0; i < l->n_pods; i++) {
+		const struct container_status *s = status_of(l->pods[i], container);
 
-		if (w->pods[i]->finished || !s || !s->running || s->started_at == CLOCK_UNKNOWN)
+		if (l->pods[i]->finished || !s || !s->running || s->started_at == CLOCK_UNKNOWN)
 			continue;
 		if (first == CLOCK_UNKNOWN || s->started_at < first)
 			first = s->started_at;
@@ -323,9 +325,9 @@ first_start(const struct workload *w, const char *container)
 
 /* Are there to be pods of it, whether or not the source shows them? */
 static bool
-is_to_run(const struct workload *w)
+is_to_run(const struct workload *w, const struct live *l)
 {
-	return w->restartable && w->desired != 0;
+	return w->restartable && l->desired != 0;
 }
 
 /* Times alone cannot say that what runs is current: only Pipelock's log can, and it is not among what was read. */
@@ -333,9 +335,10 @@ static void
 note_undecided(struct audit_run *run, const struct workload *w, const struct config_source *s,
 	       const struct config_map *m)
 {
-	int64_t started_at = first_start(w, s->container->name);
+	const struct live *l = fleet_live(audit_fleet(run), w);
+	int64_t started_at = first_start(l, s->container->name);
 
-	if (!w->n_pods && is_to_run(w))
+	if (!l->n_pods && is_to_run(w, l))
 		audit_not_applicable(run, w, "no pod of it was seen: which config it runs, no log was read to say");
 	if (started_at == CLOCK_UNKNOWN)
 		return;
@@ -367,12 +370,13 @@ static void
 check_stale(struct audit_run *run, const struct workload *w, const struct config_source *s,
 	    const struct config_map *m)
 {
+	const struct live *l = fleet_live(audit_fleet(run), w);
 	const char *how = how_held(s);
 	bool timed = how && m->data_changed_at != CLOCK_UNKNOWN; /* then times tell */
 
 	if (timed && report_stale(run, w, s, m, how))
 		return;
-	if (timed && !w->n_pods && is_to_run(w))
+	if (timed && !l->n_pods && is_to_run(w, l))
 		audit_unknown(run, w, "Pod",
 			      audit_printf(run, "no pod of %s was seen: which config it runs is not known",
 					   rule_workload(run, w)));
@@ -546,20 +550,20 @@ list_keys(struct audit_run *run, const struct config_map *m)
 }
 
 static bool
-has_running_pod(const struct workload *w)
+has_running_pod(const struct live *l)
 {
-	for (size_t i = 0; i < w->n_pods; i++)
-		if (str_eq(w->pods[i]->phase, "Running"))
+	for (size_t i = 0; i < l->n_pods; i++)
+		if (str_eq(l->pods[i]->phase, "Running"))
 			return true;
 	return false;
 }
 
 static const char *
-missing_means(const struct workload *w, const struct reference *r, bool map_exists)
+missing_means(const struct live *l, const struct reference *r, bool map_exists)
 {
 	if (r->by_path && map_exists)
 		return "Pipelock does not find its file";
-	return has_running_pod(w) ? "pods that run started while it was there, and no new one can"
+	return has_running_pod(l) ? "pods that run started while it was there, and no new one can"
 				  : "no pod of it can start";
 }
 
@@ -577,7 +581,7 @@ report_missing(struct audit_run *run, const struct workload *w, const struct ref
 			     .line = r->line,
 			     .message = audit_printf(run, "container %s of %s needs %s, which does not exist: %s",
 						     r->container->name, rule_workload(run, w), what,
-						     missing_means(w, r, m != NULL)),
+						     missing_means(fleet_live(audit_fleet(run), w), r, m != NULL)),
 			     .evidence = m ? audit_printf(run, "referred to by %s; %s", r->where, list_keys(run, m))
 					   : audit_printf(run, "referred to by %s, not optional", r->where),
 			     .fix = m ? audit_printf(run,

@@ -108,6 +108,12 @@ get(const char *key)
 	return w;
 }
 
+static const struct live *
+live(const char *key)
+{
+	return fleet_live(fleet, get(key));
+}
+
 static void
 check_role(const char *key, enum role role, enum role_reason reason)
 {
@@ -173,8 +179,8 @@ one_workload_for_each_controller(void **state)
 		assert_string_equal(w->name, want[i].name);
 		assert_string_equal(w->kind, want[i].kind);
 		assert_int_equal(w->restartable, want[i].restartable);
-		assert_int_equal(w->desired, want[i].desired);
-		assert_int_equal(w->ready, -1);
+		assert_int_equal(fleet_live(fleet, w)->desired, want[i].desired);
+		assert_int_equal(fleet_live(fleet, w)->ready, -1);
 		assert_string_equal(w->template->spec.containers[0].name, "agent");
 	}
 }
@@ -200,13 +206,13 @@ pods_go_to_their_deployment(void **state)
 
 	assert_int_equal(fleet->n_workloads, 3);
 	w = get("a/scout");
-	assert_int_equal(w->n_pods, 4);
-	assert_string_equal(w->pods[0]->object.name, "scout-6d4cf56db6-b");
-	assert_string_equal(w->pods[3]->object.name, "scout-77777-a");
+	assert_int_equal(fleet_live(fleet, w)->n_pods, 4);
+	assert_string_equal(fleet_live(fleet, w)->pods[0]->object.name, "scout-6d4cf56db6-b");
+	assert_string_equal(fleet_live(fleet, w)->pods[3]->object.name, "scout-77777-a");
 	assert_string_equal(w->object->kind, "Deployment");
-	assert_int_equal(w->ready, 2);
-	assert_int_equal(get("ReplicaSet a/scout-88888")->n_pods, 1);
-	assert_int_equal(get("ReplicaSet b/scout-77777")->ready, 1);
+	assert_int_equal(fleet_live(fleet, w)->ready, 2);
+	assert_int_equal(live("ReplicaSet a/scout-88888")->n_pods, 1);
+	assert_int_equal(live("ReplicaSet b/scout-77777")->ready, 1);
 	/* the ReplicaSet is let go */
 	for (size_t i = 0; i < fleet->n_objects; i++)
 		assert_string_not_equal(fleet->objects[i]->kind, "ReplicaSet");
@@ -233,11 +239,11 @@ jobs_go_to_their_cron_job(void **state)
 	     ", spec: {" TEMPLATE("app: s", "", CONTAINERS(AGENT)) "}}\n");
 
 	assert_int_equal(fleet->n_workloads, 5);
-	assert_int_equal(get("CronJob a/nightly")->n_pods, 2);
-	assert_int_equal(get("CronJob a/nightly")->ready, 1);
-	assert_int_equal(get("CronJob a/nightly")->desired, -1);
-	assert_int_equal(get("Job a/nightly-byhand")->n_pods, 1);
-	assert_int_equal(get("Job a/train")->n_pods, 0); /* of two with one name the native one is found */
+	assert_int_equal(live("CronJob a/nightly")->n_pods, 2);
+	assert_int_equal(live("CronJob a/nightly")->ready, 1);
+	assert_int_equal(live("CronJob a/nightly")->desired, -1);
+	assert_int_equal(live("Job a/nightly-byhand")->n_pods, 1);
+	assert_int_equal(live("Job a/train")->n_pods, 0); /* of two with one name the native one is found */
 	assert_string_equal(get("CronJob a/weekly")->object->name, "weekly-7");
 }
 
@@ -276,23 +282,23 @@ pods_of_other_controllers(void **state)
 
 	assert_int_equal(fleet->n_workloads, 7);
 	w = get("Rollout a/scout");
-	assert_int_equal(w->n_pods, 3);
-	assert_int_equal(w->desired, 3);
-	assert_int_equal(w->ready, 2);
+	assert_int_equal(fleet_live(fleet, w)->n_pods, 3);
+	assert_int_equal(fleet_live(fleet, w)->desired, 3);
+	assert_int_equal(fleet_live(fleet, w)->ready, 2);
 	assert_false(w->restartable);
 	assert_string_equal(labels_get(&w->template->labels, "v"), "new"); /* the newest that runs */
 	assert_string_equal(w->object->name, "scout-2-b");
 	w = get("Sandbox a/box");
-	assert_int_equal(w->ready, 1);
-	assert_int_equal(w->desired, -1);
+	assert_int_equal(fleet_live(fleet, w)->ready, 1);
+	assert_int_equal(fleet_live(fleet, w)->desired, -1);
 	w = get("Revision a/fn-1");
 	assert_false(w->restartable);
 	assert_string_equal(w->object->name, "fn-1-deployment");
 	assert_true(get("a/operated")->restartable);
 	assert_false(get("a/lost")->restartable);
 	assert_string_equal(get("a/lost")->object->name, "lost-1");
-	assert_int_equal(get("Pod a/proxy-node1")->n_pods, 1);
-	assert_int_equal(get("Pod a/proxy-node2")->n_pods, 1);
+	assert_int_equal(live("Pod a/proxy-node1")->n_pods, 1);
+	assert_int_equal(live("Pod a/proxy-node2")->n_pods, 1);
 }
 
 static void
@@ -308,7 +314,7 @@ owners_in_a_circle(void **state)
 	     POD("a", "p", "app: s", OWNED("apps/v1", "ReplicaSet", "x"), READY)
 	     POD("a", "self", "app: s", OWNED("v1", "Pod", "self"), READY));
 	assert_true(fleet->n_workloads >= 2);
-	assert_int_equal(get("Pod a/self")->n_pods, 1);
+	assert_int_equal(live("Pod a/self")->n_pods, 1);
 }
 
 static void
@@ -326,16 +332,16 @@ counts(void **state)
 		 OWNED("apps/v1", "StatefulSet", "set") ", deletionTimestamp: '2026-01-01T00:00:00Z'", READY)
 	     DEPLOYMENT("a", "no-pods", "", "", CONTAINERS(AGENT))
 	     POD("a", "ended", "app: s", "", DONE));
-	assert_int_equal(get("a/scout")->desired, 5);
-	assert_int_equal(get("a/scout")->ready, 3);
-	assert_int_equal(get("DaemonSet a/node")->desired, 7);
-	assert_int_equal(get("DaemonSet a/node")->ready, 6);
-	assert_int_equal(get("StatefulSet a/set")->desired, 2);
-	assert_int_equal(get("StatefulSet a/set")->ready, 1);
-	assert_int_equal(get("a/no-pods")->ready, -1); /* unknown, not unready */
-	assert_int_equal(get("Pod a/ended")->desired, 0);
-	assert_int_equal(get("Pod a/ended")->ready, 0);
-	assert_int_equal(get("Pod a/ended")->n_pods, 1);
+	assert_int_equal(live("a/scout")->desired, 5);
+	assert_int_equal(live("a/scout")->ready, 3);
+	assert_int_equal(live("DaemonSet a/node")->desired, 7);
+	assert_int_equal(live("DaemonSet a/node")->ready, 6);
+	assert_int_equal(live("StatefulSet a/set")->desired, 2);
+	assert_int_equal(live("StatefulSet a/set")->ready, 1);
+	assert_int_equal(live("a/no-pods")->ready, -1); /* unknown, not unready */
+	assert_int_equal(live("Pod a/ended")->desired, 0);
+	assert_int_equal(live("Pod a/ended")->ready, 0);
+	assert_int_equal(live("Pod a/ended")->n_pods, 1);
 }
 
 /* --- roles -------------------------------------------------------------------------------------------------- */

@@ -78,7 +78,7 @@ judge(const char *companion, const char *pods)
 
 	buf_addf(&yaml, "%s" REPLICA_SET "%s", companion, pods);
 	f = fixture(buf_str(&yaml));
-	l = loaded_config(fixture_workload(f, "pipelock"));
+	l = loaded_config(f, fixture_workload(f, "pipelock"));
 	fleet_unref(f);
 	return l;
 }

@@ -65,10 +65,10 @@ check_fleet(const char *text, const char *kind, const char *name)
 	assert_false(w->template->brief);
 	assert_int_equal(w->template->spec.n_containers, 1);
 	assert_int_equal(w->template->spec.containers[0].n_env, 1);
-	assert_int_equal(w->n_pods, 1);
-	assert_string_equal(labels_get(&w->pods[0]->template.labels, "app"), "x");
-	assert_int_equal(w->pods[0]->template.spec.n_containers, 1);
-	assert_string_equal(w->pods[0]->template.spec.containers[0].ports[0].name, "web");
+	assert_int_equal(fleet_live(f, w)->n_pods, 1);
+	assert_string_equal(labels_get(&fleet_live(f, w)->pods[0]->template.labels, "app"), "x");
+	assert_int_equal(fleet_live(f, w)->pods[0]->template.spec.n_containers, 1);
+	assert_string_equal(fleet_live(f, w)->pods[0]->template.spec.containers[0].ports[0].name, "web");
 	fleet_unref(f);
 }
 
