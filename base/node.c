@@ -195,6 +195,12 @@ node_duplicate_key(const struct node *map)
 	return NULL;
 }
 
+unsigned
+node_key_line(const struct node *member)
+{
+	return member->line - member->below_key;
+}
+
 struct node *
 node_copy(struct arena *a, const struct node *n)
 {

@@ -34,7 +34,8 @@ struct node {
 	bool has_nul; /* a string with a NUL byte inside */
 	unsigned line; /* from 1. In JSON, the line of the enclosing item */
 	uint32_t len; /* bytes of text; members of a list or map */
-	bool literal; /* a YAML block of the | kind: its lines stand in the source, the first one below `line` */
+	unsigned literal : 1; /* a YAML block of the | kind: its lines stand in the source, the first one below `line` */
+	unsigned below_key : 31; /* lines from a map member's key down to `line` */
 	const char *key; /* of a map's member, NUL-terminated; NULL otherwise */
 	const char *text; /* scalars: as written (strings: their value), NUL-terminated. NODE_RAW: JSON, not terminated */
 	union {
@@ -61,6 +62,7 @@ size_t node_count(const struct node *n); /* members of a list or map, else 0 */
 const char *node_type_name(const struct node *n);
 /* The first member whose key stood before in the same map, or NULL. */
 const struct node *node_duplicate_key(const struct node *map);
+unsigned node_key_line(const struct node *member);
 /* The same tree in another arena, text and all, without what follows n in its list or map. */
 struct node *node_copy(struct arena *a, const struct node *n);
 /* Decimal text ("-1.5e3", already checked to be a number) as a double, whatever the locale. false: out of range. */

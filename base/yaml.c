@@ -1,895 +1,423 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trees from libyaml's events. Two arenas: what an anchor names has to outlive the list item it stands in and goes to
- * the document's; everything else of an item goes to the item's. An alias shares the members of what it names, so
- * that memory follows the file; what it would be when written out is counted against YAML_MAX_ALIAS_NODES.
+ * Each document is tried by yaml_block first; what that declines goes to libyaml, which may only see whole documents
+ * from their first byte on. Nothing of a document has been delivered by then, unless it is a list: its first items
+ * may be gone. Then libyaml gets the lines in front of the items as they were, a stand-in for the first item, empty
+ * lines for what was delivered, and the rest. So every line and every message is as if it had read it all. Where the
+ * document ends with a ---, yaml_block goes on.
  */
 #include "base/yaml.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "base/vec.h"
-#include "base/yaml_scalar.h"
+#include "base/yaml_block.h"
+#include "base/yaml_events.h"
+#include "base/yaml_window.h"
 
-#define MAX_PART ((size_t)256 * 1024 * 1024)
-#define MAX_DIRECTIVES 1000 /* in front of a document: libyaml compares each %TAG with all before it */
-#define MERGE_KEY "<<"
+/* A first item that nothing below can go on with. */
+#define STAND_IN "- ''\n"
 
-struct amount {
-	size_t nodes, bytes; /* bytes of scalars' text */
-};
-
-struct anchor {
-	struct node *node;
-	struct amount size; /* with its aliases written out */
-	unsigned height; /* levels below it */
-	bool open; /* its end was not seen yet */
-};
-
-/* In a tree (tsearch) and in the document's arena: thousands of names must not make a look-up slow. */
-struct anchor_name {
-	const char *name;
-	struct anchor *latest; /* a name may be used again, for another node */
-};
-
-struct builder {
-	const char *name;
-	struct reader *in; /* NULL: memory */
-	const char *memory; /* what is left of it */
-	size_t memory_len;
-	yaml_parser_t parser;
-	yaml_event_t event; /* the one in hand; type YAML_NO_EVENT: none */
-	bool strict; /* duplicate keys are errors */
-	struct arena *document, *item;
-	struct arena *arena; /* one of the two: where nodes go now */
-	void *anchors; /* tree of struct anchor_name */
-	struct amount own, added; /* by the document: as written, and what aliases add */
-	size_t part_nodes, part_bytes; /* since the last item or document ended */
-	size_t kept_nodes, kept_bytes; /* in the document's arena */
-	unsigned deepest; /* level reached since the last anchor was opened */
-
-	bool before_document; /* no event since the stream's start or the last document's end */
-	size_t directives; /* at most: percent signs there */
-
-	/* The bytes that libyaml got last, to tell the line of a bad one. */
-	const unsigned char *chunk;
-	size_t chunk_len, chunk_offset, chunk_line;
-	bool read_failed;
+struct stream {
+	struct yaml_window window;
+	struct yaml_block block;
+	struct arena document, item;
+	const struct document_sink *sink;
 	struct err *e;
+	bool ended;
+
+	/* The document in hand. */
+	unsigned first_line;
+	unsigned keep_line; /* of the first byte that the window keeps */
+	struct node *head, **tail;
+	struct node *entry;
+	bool is_list; /* its items were, or are, delivered one by one */
+	bool at_items; /* they come next */
+	int items_column;
+	unsigned items_line;
+	struct yaml_events_taken taken;
+
+	/* What libyaml gets of it. */
+	struct buf front; /* lines in front of what the window keeps; empty ones follow */
+	size_t front_at, empty_lines;
+	size_t fed; /* place */
+	unsigned fed_line;
+	bool line_start; /* the next byte starts a line */
+	size_t next; /* place of the --- that was fed last */
+	unsigned next_line; /* 0: more was fed since */
 };
 
-/* --- events --- */
+/* --- the plain way --- */
 
 static size_t
-line_of(const yaml_mark_t *mark)
+place(const struct stream *s)
 {
-	return mark->line + 1;
+	return s->window.base + (size_t)(s->block.at - s->window.data);
 }
 
-static size_t
-event_line(const struct builder *b)
-{
-	return line_of(&b->event.start_mark);
-}
-
-/* The last chunk is used up: what it was, for the line of the next one, and for the limit on directives. */
+/* The block reader at a place of the window as it is now. */
 static void
-chunk_end(struct builder *b)
+set_place(struct stream *s, size_t at)
 {
-	const char *start = (const char *)b->chunk, *end;
+	const struct yaml_window *w = &s->window;
 
-	if (!b->chunk_len)
-		return;
-	end = start + b->chunk_len;
-	b->chunk_line += bytes_count_lines(start, end);
-	b->chunk_offset += b->chunk_len;
-	for (const char *p = start; b->before_document && (p = memchr(p, '%', (size_t)(end - p))); p++)
-		b->directives++;
+	s->block.at = yaml_window_at(w, at);
+	s->block.end = yaml_window_at(w, w->lines);
+	s->block.whole = yaml_window_is_whole(w);
+	s->block.newline_added = w->newline_added;
 }
 
+/* Tries a step again and again with more of the text, from where it began. false: declined. */
 static bool
-read_chunk(struct builder *b, unsigned char *out, size_t size, size_t *got)
+try(struct stream *s, bool (*step)(struct stream *s))
 {
-	if (b->directives > MAX_DIRECTIVES)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: more than %d directives in front of a document",
-			       b->name, b->chunk_line, MAX_DIRECTIVES);
-	if (b->part_bytes > MAX_PART)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: one object is larger than 256 MiB", b->name,
-			       b->chunk_line);
-	if (b->in)
-		return reader_read(b->in, out, size, got, b->e);
-	*got = size < b->memory_len ? size : b->memory_len;
-	if (!*got)
-		return true;
-	memcpy(out, b->memory, *got);
-	b->memory += *got;
-	b->memory_len -= *got;
-	return true;
-}
+	struct yaml_block *b = &s->block;
+	const size_t at = place(s), nodes = b->nodes, bytes = b->bytes;
+	const unsigned line = b->line;
+	const int column = b->column;
 
-/* libyaml's input. 0 is failure: e says why. */
-static int
-read_some(void *ctx, unsigned char *out, size_t size, size_t *got)
-{
-	struct builder *b = ctx;
-
-	chunk_end(b);
-	b->chunk = out;
-	b->chunk_len = 0;
-	b->read_failed = !read_chunk(b, out, size, got);
-	if (b->read_failed)
-		return 0;
-	b->chunk_len = *got;
-	b->part_bytes += *got;
-	return 1;
-}
-
-/* The line of a byte that is no text: libyaml gives its offset, at most a character before the last bytes read. */
-static size_t
-bad_byte_line(const struct builder *b)
-{
-	size_t offset = b->parser.problem_offset;
-	size_t inside = offset > b->chunk_offset ? offset - b->chunk_offset : 0;
-	const char *start = (const char *)b->chunk;
-
-	if (!start)
-		return 1;
-	if (inside > b->chunk_len)
-		inside = b->chunk_len;
-	return b->chunk_line + bytes_count_lines(start, start + inside);
-}
-
-static bool
-parser_error(struct builder *b)
-{
-	const yaml_parser_t *p = &b->parser;
-	const char *problem = p->problem ? p->problem : "unreadable";
-
-	if (b->read_failed)
-		return false;
-	if (p->error == YAML_MEMORY_ERROR)
-		die("out of memory");
-	if (p->error == YAML_READER_ERROR)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s (byte 0x%02x)", b->name, bad_byte_line(b),
-			       problem, (unsigned)p->problem_value);
-	if (!p->context)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s", b->name, line_of(&p->problem_mark),
-			       problem);
-	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: bad YAML: %s, %s that starts on line %zu", b->name,
-		       line_of(&p->problem_mark), problem, p->context, line_of(&p->context_mark));
-}
-
-static bool
-next_event(struct builder *b)
-{
-	yaml_event_delete(&b->event);
-	if (!yaml_parser_parse(&b->parser, &b->event))
-		return parser_error(b);
-	b->before_document = b->event.type == YAML_STREAM_START_EVENT || b->event.type == YAML_DOCUMENT_END_EVENT;
-	b->directives = 0;
-	return true;
-}
-
-/* --- anchors and aliases --- */
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct anchor_name *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
-}
-
-static const struct anchor *
-find_anchor(const struct builder *b, const char *name)
-{
-	const struct anchor_name key = {.name = name};
-	struct anchor_name *const *found = tfind(&key, &b->anchors, by_name);
-
-	return found ? (*found)->latest : NULL;
-}
-
-/* An anchor whose node is about to be read. From now on its name means that node. */
-static struct anchor *
-open_anchor(struct builder *b, const char *name)
-{
-	struct anchor_name *new = ARENA_NEW(b->document, struct anchor_name);
-	struct anchor *a = ARENA_NEW(b->document, struct anchor);
-	struct anchor_name **entry;
-
-	a->open = true;
-	new->name = arena_strdup(b->document, name);
-	b->kept_bytes += strlen(name);
-	entry = tsearch(new, &b->anchors, by_name);
-	if (!entry)
-		die("out of memory");
-	(*entry)->latest = a;
-	return a;
-}
-
-/* The names themselves are the arena's. */
-static void
-not_owned(void *name)
-{
-	(void)name;
-}
-
-static void
-forget_anchors(struct builder *b)
-{
-	tdestroy(b->anchors, not_owned);
-	b->anchors = NULL;
-}
-
-static struct node *
-new_node(struct builder *b)
-{
-	struct node *n;
-
-	if (++b->part_nodes > NODE_MAX || (b->arena == b->document && ++b->kept_nodes > NODE_MAX)) {
-		err_set(b->e, ERR_INPUT, 0, "%s:%zu: one object has more than %d values", b->name, event_line(b),
-			NODE_MAX);
-		return NULL;
-	}
-	n = ARENA_NEW(b->arena, struct node);
-	n->line = (unsigned)event_line(b);
-	b->own.nodes++;
-	return n;
-}
-
-static bool
-too_deep(struct builder *b)
-{
-	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: nested deeper than %d levels", b->name, event_line(b),
-		       YAML_MAX_DEPTH);
-}
-
-/* Counts what an alias adds. Neither sum can overflow: each is checked before it has grown twice. */
-static bool
-may_add(struct builder *b, const struct amount *size)
-{
-	b->added.nodes += size->nodes;
-	b->added.bytes += size->bytes;
-	if (b->added.nodes > YAML_MAX_ALIAS_NODES + b->own.nodes)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: aliases add more than %d values to this document",
-			       b->name, event_line(b), YAML_MAX_ALIAS_NODES);
-	if (b->added.bytes > YAML_MAX_ALIAS_BYTES + b->own.bytes)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: aliases add more than %d MiB of text to this document",
-			       b->name, event_line(b), YAML_MAX_ALIAS_BYTES / (1024 * 1024));
-	return true;
-}
-
-/* A node that shares the members of the anchor's. */
-static struct node *
-alias(struct builder *b, unsigned depth)
-{
-	const char *name = (const char *)b->event.data.alias.anchor;
-	const struct anchor *a = find_anchor(b, name);
-	unsigned line = (unsigned)event_line(b);
-	struct node *n;
-
-	if (!a || a->open) {
-		err_set(b->e, ERR_INPUT, 0,
-			a ? "%s:%u: the alias *%s stands inside what it names"
-			  : "%s:%u: the alias *%s has no anchor before it",
-			b->name, line, name);
-		return NULL;
-	}
-	if (!may_add(b, &a->size))
-		return NULL;
-	if (depth + a->height > YAML_MAX_DEPTH) {
-		too_deep(b);
-		return NULL;
-	}
-	if (b->deepest < depth + a->height)
-		b->deepest = depth + a->height;
-	n = new_node(b);
-	if (!n)
-		return NULL;
-	*n = *a->node;
-	n->next = NULL;
-	n->key = NULL;
-	n->line = line;
-	return n;
-}
-
-/* --- merge keys --- */
-
-/* A member of the map itself, or of one that it merges; `at` is the order of preference. */
-struct candidate {
-	const struct node *node;
-	size_t at;
-};
-
-struct candidates {
-	struct candidate *at;
-	size_t n, cap;
-};
-
-static int
-by_key(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-	int order = strcmp(x->node->key, y->node->key);
-
-	return order ? order : (x->at > y->at) - (x->at < y->at);
-}
-
-static int
-by_place(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-
-	return (x->at > y->at) - (x->at < y->at);
-}
-
-static void
-add_members(struct candidates *all, const struct node *map)
-{
-	node_each(member, map) {
-		struct candidate c = {member, all->n};
-
-		vec_push(all, c);
-	}
-}
-
-static bool
-no_merge(struct builder *b, const struct node *value)
-{
-	return err_set(b->e, ERR_INPUT, 0, "%s:%u: << merges maps, and this is %s", b->name, value->line,
-		       node_type_name(value));
-}
-
-/* The maps that one merge key names: one, or a list of them. */
-static bool
-add_merge(struct builder *b, struct candidates *all, const struct node *value)
-{
-	if (value->type == NODE_MAP) {
-		add_members(all, value);
-		return true;
-	}
-	if (value->type != NODE_LIST)
-		return no_merge(b, value);
-	node_each(map, value) {
-		if (map->type != NODE_MAP)
-			return no_merge(b, map);
-		add_members(all, map);
-	}
-	return true;
-}
-
-/* Leaves, of what is merged, the first of each key that the map has not itself. */
-static void
-drop_known_keys(struct candidates *all, size_t own)
-{
-	const char *last = NULL;
-	size_t kept = 0;
-
-	if (!all->n)
-		return;
-	qsort(all->at, all->n, sizeof(all->at[0]), by_key);
-	for (size_t i = 0; i < all->n; i++) {
-		const struct candidate c = all->at[i];
-		bool known = last && strcmp(last, c.node->key) == 0;
-
-		last = c.node->key;
-		if (!known && c.at >= own)
-			all->at[kept++] = c;
-	}
-	all->n = kept;
-	qsort(all->at, all->n, sizeof(all->at[0]), by_place);
-}
-
-/* Appends to map what its merge keys (linked by next) bring. */
-static bool
-merge(struct builder *b, struct node *map, struct node **tail, const struct node *values)
-{
-	struct candidates all = {0};
-	bool ok = true;
-
-	add_members(&all, map);
-	for (const struct node *v = values; ok && v; v = v->next)
-		ok = add_merge(b, &all, v);
-	if (ok)
-		drop_known_keys(&all, map->len);
-	for (size_t i = 0; ok && i < all.n; i++) {
-		struct node *copy = new_node(b);
-
-		if (!copy) {
-			ok = false;
-			break;
-		}
-		*copy = *all.at[i].node;
-		copy->next = NULL;
-		*tail = copy;
-		tail = &copy->next;
-		map->len++;
-	}
-	vec_free(&all);
-	return ok;
-}
-
-/* --- nodes --- */
-
-static struct node *node(struct builder *b, unsigned depth);
-
-static bool
-scalar(struct builder *b, struct node *n)
-{
-	const char *text = (const char *)b->event.data.scalar.value;
-	const char *tag = (const char *)b->event.data.scalar.tag;
-	size_t len = b->event.data.scalar.length;
-
-	b->own.bytes += len;
-	if (b->arena == b->document)
-		b->kept_bytes += len;
-	if (b->kept_bytes > MAX_PART)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the anchors of one document name more than 256 MiB",
-			       b->name, event_line(b));
-	n->literal = b->event.data.scalar.style == YAML_LITERAL_SCALAR_STYLE;
-	if (yaml_scalar(b->arena, n, tag, b->event.data.scalar.plain_implicit, text, len))
-		return true;
-	/* The value itself may be a secret. */
-	return err_set(b->e, ERR_INPUT, 0, "%s:%zu: a value is not what its tag %s says", b->name, event_line(b),
-		       tag);
-}
-
-static bool
-is_merge_key(const yaml_event_t *event)
-{
-	return event->type == YAML_SCALAR_EVENT && event->data.scalar.plain_implicit && !event->data.scalar.tag &&
-	       strcmp((const char *)event->data.scalar.value, MERGE_KEY) == 0;
-}
-
-/* The key in hand. Most need no node of their own. */
-static bool
-key(struct builder *b, unsigned depth, const char **out)
-{
-	size_t line = event_line(b);
-	struct node plain = {0};
-	const struct node *n = &plain;
-
-	if (b->event.type == YAML_SCALAR_EVENT && !b->event.data.scalar.anchor) {
-		if (!scalar(b, &plain))
+	while (!step(s)) {
+		if (b->stop != YAML_BLOCK_SHORT || !yaml_window_more(&s->window))
 			return false;
-	} else {
-		n = node(b, depth);
-		if (!n)
-			return false;
+		arena_reset(&s->item);
+		set_place(s, at);
+		b->line = line;
+		b->column = column;
+		b->nodes = nodes;
+		b->bytes = bytes;
 	}
-	if (n->type == NODE_MAP)
-		return err_set(b->e, ERR_INPUT, 0,
-			       "%s:%zu: the key of a map is a map: a {{ }} of a Helm chart? Pipe helm template into -f -",
-			       b->name, line);
-	if (n->type == NODE_LIST || n->type == NODE_NULL)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map is %s", b->name, line, node_type_name(n));
-	if (n->has_nul)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: the key of a map has a NUL byte", b->name, line);
-	*out = yaml_key(b->arena, n);
 	return true;
 }
 
-/* A map whose members are being read. */
-struct members {
-	struct node *map;
-	struct node **tail;
-	struct node *merges, **merges_tail; /* values of merge keys, by next */
-};
+/* The start of the line that holds the token at hand. */
+static size_t
+token_line(const struct stream *s)
+{
+	return place(s) - (s->block.column > 0 ? (size_t)s->block.column : 0);
+}
+
+static bool
+open_document(struct stream *s)
+{
+	bool more;
+
+	if (!yaml_block_open(&s->block, &more))
+		return false;
+	s->ended = !more;
+	return true;
+}
 
 static void
-members_init(struct members *m, struct node *map)
+keep_from_here(struct stream *s)
 {
-	map->type = NODE_MAP;
-	*m = (struct members){.map = map, .tail = &map->first};
-	m->merges_tail = &m->merges;
+	s->window.keep = token_line(s);
+	s->keep_line = s->block.line;
 }
 
-/* The next key; the event in hand is then the first of its value. *more is false at the map's end. */
+/* Are the items of a list next, which are delivered one by one? */
 static bool
-next_key(struct builder *b, unsigned depth, const char **name, bool *is_merge, bool *more)
+are_items(const struct stream *s, const char *key, bool same_line)
 {
-	if (!next_event(b))
+	return strcmp(key, "items") == 0 && yaml_may_be_list(s->head) &&
+	       (same_line ? *s->block.at == '[' : yaml_block_is_entry(&s->block));
+}
+
+/* A member of the document's map, without its items. */
+static bool
+member(struct stream *s)
+{
+	struct yaml_block *b = &s->block;
+	unsigned line = b->line;
+	struct node *value;
+	const char *name;
+	bool same_line;
+
+	if (!yaml_block_key(b, &name, &same_line))
 		return false;
-	*more = b->event.type != YAML_MAPPING_END_EVENT;
-	if (!*more)
-		return true;
-	*is_merge = is_merge_key(&b->event);
-	return key(b, depth + 1, name) && next_event(b);
-}
-
-static bool
-add_value(struct builder *b, struct members *m, unsigned depth, const char *name, bool is_merge)
-{
-	struct node *value = node(b, depth + 1);
-
+	s->at_items = are_items(s, name, same_line);
+	if (s->at_items) {
+		/* Twice is an error, and on one line it is a list of libyaml's. */
+		b->stop = YAML_BLOCK_DECLINED;
+		return !same_line && !s->is_list;
+	}
+	value = yaml_block_value(b, 0, 1, line, same_line);
 	if (!value)
 		return false;
 	value->key = name;
-	if (is_merge) {
-		*m->merges_tail = value;
-		m->merges_tail = &value->next;
-	} else {
-		*m->tail = value;
-		m->tail = &value->next;
-		m->map->len++;
-	}
+	*s->tail = value;
+	s->tail = &value->next;
+	s->head->len++;
 	return true;
 }
 
 static bool
-members_end(struct builder *b, struct members *m)
+item(struct stream *s)
 {
-	const struct node *twice = b->strict ? node_duplicate_key(m->map) : NULL;
+	struct yaml_block *b = &s->block;
 
-	if (twice)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%u: the key \"%s\" stands twice in one map", b->name,
-			       twice->line, twice->key);
-	return !m->merges || merge(b, m->map, m->tail, m->merges);
+	s->entry = yaml_block_entry(b, 2);
+	if (!s->entry)
+		return false;
+	b->stop = YAML_BLOCK_DECLINED;
+	return b->column == s->items_column ? yaml_block_is_entry(b) || b->column == 0 : b->column <= 0;
 }
 
-static bool
-mapping(struct builder *b, struct node *n, unsigned depth)
-{
-	struct members m;
-	const char *name;
-	bool is_merge, more;
+enum outcome { READ, DECLINED, FAILED };
 
-	members_init(&m, n);
-	for (;;) {
-		if (!next_key(b, depth, &name, &is_merge, &more))
-			return false;
-		if (!more)
-			return members_end(b, &m);
-		if (!add_value(b, &m, depth, name, is_merge))
-			return false;
+static enum outcome
+items(struct stream *s)
+{
+	struct yaml_block *b = &s->block;
+	enum outcome outcome = READ;
+
+	s->is_list = true;
+	s->items_column = b->column;
+	s->items_line = b->line;
+	buf_clear(&s->front);
+	buf_add(&s->front, yaml_window_at(&s->window, s->window.keep), place(s) - s->window.keep);
+	buf_adds(&s->front, STAND_IN);
+	b->arena = &s->item;
+	while (outcome == READ && b->column == s->items_column && yaml_block_is_entry(b)) {
+		if (!try(s, item)) {
+			outcome = DECLINED;
+			break;
+		}
+		s->taken = (struct yaml_events_taken){s->taken.items + 1, b->nodes, b->bytes};
+		if (!s->sink->item(s->sink->ctx, node_get_str(s->head, "kind"), s->entry, s->e))
+			outcome = FAILED;
+		arena_reset(&s->item);
+		keep_from_here(s);
 	}
+	b->arena = &s->document;
+	return outcome;
 }
 
-static bool
-sequence(struct builder *b, struct node *n, unsigned depth)
+static enum outcome
+members(struct stream *s)
 {
-	struct node **tail = &n->first;
+	enum outcome outcome = READ;
 
-	n->type = NODE_LIST;
-	for (;;) {
-		if (!next_event(b))
-			return false;
-		if (b->event.type == YAML_SEQUENCE_END_EVENT)
-			return true;
-		*tail = node(b, depth + 1);
-		if (!*tail)
-			return false;
-		tail = &(*tail)->next;
-		n->len++;
+	while (outcome == READ && s->block.column >= 0) {
+		if (s->block.column > 0 || !try(s, member))
+			return DECLINED;
+		if (s->at_items)
+			outcome = items(s);
 	}
+	return outcome;
 }
 
-/* The node that the event in hand starts, its anchor aside. */
-static struct node *
-bare_node(struct builder *b, unsigned depth)
+static void
+document_start(struct stream *s)
 {
-	struct node *n = new_node(b);
+	arena_reset(&s->document);
+	s->block.arena = &s->document;
+	s->block.column = 0;
+	s->block.nodes = s->block.bytes = 0;
+	s->is_list = false;
+	s->taken = (struct yaml_events_taken){0};
+	buf_clear(&s->front);
+	keep_from_here(s);
+	s->first_line = s->block.line;
+}
+
+static enum outcome
+plain_document(struct stream *s)
+{
+	enum outcome outcome;
 	bool ok;
 
-	if (!n)
-		return NULL;
-	if (b->deepest < depth)
-		b->deepest = depth;
-	if (b->event.type == YAML_SCALAR_EVENT)
-		ok = scalar(b, n);
-	else if (depth > YAML_MAX_DEPTH)
-		ok = too_deep(b);
-	else
-		ok = b->event.type == YAML_MAPPING_START_EVENT ? mapping(b, n, depth) : sequence(b, n, depth);
-	return ok ? n : NULL;
+	document_start(s);
+	if (!try(s, open_document))
+		return DECLINED;
+	if (s->ended || s->block.column < 0)
+		return READ;
+	s->head = ARENA_NEW(&s->document, struct node);
+	s->head->type = NODE_MAP;
+	s->head->line = s->block.line;
+	s->tail = &s->head->first;
+	outcome = members(s);
+	if (outcome != READ)
+		return outcome;
+	ok = s->is_list ? s->sink->list_end(s->sink->ctx, s->head, s->taken.items, s->e)
+			: s->sink->document(s->sink->ctx, s->head, s->e);
+	return ok ? READ : FAILED;
 }
 
-static const char *
-event_anchor(const yaml_event_t *event)
+/* --- libyaml's way --- */
+
+static bool
+feed_front(struct stream *s, unsigned char *out, size_t size, size_t *got)
 {
-	switch (event->type) {
-	case YAML_SCALAR_EVENT:
-		return (const char *)event->data.scalar.anchor;
-	case YAML_SEQUENCE_START_EVENT:
-		return (const char *)event->data.sequence_start.anchor;
-	case YAML_MAPPING_START_EVENT:
-		return (const char *)event->data.mapping_start.anchor;
-	default:
-		return NULL;
+	size_t left = s->front.len - s->front_at;
+
+	if (left) {
+		*got = left < size ? left : size;
+		memcpy(out, s->front.data + s->front_at, *got);
+		s->front_at += *got;
+	} else {
+		*got = s->empty_lines < size ? s->empty_lines : size;
+		memset(out, '\n', *got);
+		s->empty_lines -= *got;
 	}
+	return *got > 0;
 }
-
-static struct node *
-anchored_node(struct builder *b, unsigned depth)
-{
-	struct arena *outer = b->arena;
-	unsigned deepest = b->deepest;
-	const struct amount own = b->own, added = b->added;
-	struct anchor *a = open_anchor(b, event_anchor(&b->event));
-
-	b->arena = b->document;
-	b->deepest = depth;
-	a->node = bare_node(b, depth);
-	b->arena = outer;
-	if (!a->node)
-		return NULL;
-	a->size.nodes = b->own.nodes - own.nodes + b->added.nodes - added.nodes;
-	a->size.bytes = b->own.bytes - own.bytes + b->added.bytes - added.bytes;
-	a->height = b->deepest - depth;
-	a->open = false;
-	if (b->deepest < deepest)
-		b->deepest = deepest;
-	return a->node;
-}
-
-/* The node that the event in hand starts; its last event is in hand afterwards. NULL: e says why. */
-static struct node *
-node(struct builder *b, unsigned depth)
-{
-	if (b->event.type == YAML_ALIAS_EVENT)
-		return alias(b, depth);
-	return event_anchor(&b->event) ? anchored_node(b, depth) : bare_node(b, depth);
-}
-
-/* --- documents --- */
 
 static bool
-may_be_list(const struct node *head)
+is_marker(const char *p, size_t len)
 {
-	const struct node *kind = node_get(head, "kind");
-	const char *text = node_str(kind);
-	size_t len = text ? strlen(text) : 0;
-
-	return !kind || (len >= 4 && strcmp(text + len - 4, "List") == 0);
+	return len > 3 && memcmp(p, "---", 3) == 0 && strchr(" \t\r\n", p[3]) && p[3];
 }
 
-static void
-part_end(struct builder *b)
+/* How much to give of these bytes: up to the end of the first line that starts with a ---. */
+static size_t
+up_to_marker(struct stream *s, const char *bytes, size_t len)
 {
-	b->part_nodes = b->part_bytes = 0;
-}
+	const char *p = bytes, *end = bytes + len, *newline;
 
-/* What a top mapping turned out to be. */
-struct list {
-	bool found; /* its items were delivered */
-	size_t count;
-};
-
-static bool
-deliver(struct builder *b, const struct document_sink *sink, const struct node *head, const struct node *item,
-	struct list *list)
-{
-	list->count++;
-	return sink->item(sink->ctx, node_get_str(head, "kind"), item, b->e);
-}
-
-/* The event in hand starts the sequence. */
-static bool
-stream_items(struct builder *b, const struct document_sink *sink, const struct node *head, struct list *list)
-{
-	bool ok = true;
-
-	while (ok) {
-		const struct node *item;
-
-		if (!next_event(b))
-			return false;
-		if (b->event.type == YAML_SEQUENCE_END_EVENT)
-			return true;
-		b->arena = b->item;
-		item = node(b, 3);
-		b->arena = b->document;
-		ok = item && deliver(b, sink, head, item, list);
-		arena_reset(b->item);
-		part_end(b);
+	s->next_line = 0;
+	if (!s->line_start) {
+		newline = memchr(p, '\n', len);
+		if (!newline)
+			return len;
+		p = newline + 1;
+		s->fed_line++;
 	}
-	return false;
+	for (; p < end; p = newline + 1) {
+		bool marker = is_marker(p, (size_t)(end - p));
+
+		newline = memchr(p, '\n', (size_t)(end - p));
+		if (marker) {
+			s->next = s->fed + (size_t)(p - bytes);
+			s->next_line = s->fed_line;
+		}
+		if (!newline)
+			break;
+		s->fed_line++;
+		if (marker)
+			return (size_t)(newline + 1 - bytes);
+	}
+	return len;
 }
 
-/* Items that an anchor or an alias names are in memory as a whole. */
 static bool
-named_items(struct builder *b, const struct document_sink *sink, const struct node *head, struct list *list)
+feed(void *ctx, unsigned char *out, size_t size, size_t *got, struct err *e)
 {
-	const struct node *items = node(b, 2);
+	struct stream *s = ctx;
+	const char *bytes;
 
-	if (!items)
+	if (feed_front(s, out, size, got))
+		return true;
+	s->window.keep = s->fed;
+	if (!yaml_window_bytes(&s->window, s->fed, &bytes, got, e))
 		return false;
-	node_each(item, items) {
-		if (!deliver(b, sink, head, item, list))
-			return false;
-	}
+	*got = up_to_marker(s, bytes, *got < size ? *got : size);
+	if (!*got)
+		return true;
+	memcpy(out, bytes, *got);
+	s->line_start = bytes[*got - 1] == '\n';
+	s->fed += *got;
+	if (s->next_line)
+		s->window.keep = s->next;
 	return true;
 }
 
-/* Is the value in hand a list that can be delivered item by item? */
+/* The document that was declined and those behind it, until one ends where yaml_block can go on. */
 static bool
-is_list_items(struct builder *b, const struct node *head)
+by_libyaml(struct stream *s)
 {
-	const struct anchor *a;
+	const struct yaml_events_input input = {s, feed};
+	struct yaml_events *events;
+	const struct yaml_events_taken *taken = &s->taken;
+	size_t next_line;
+	bool ok = true, more = true;
 
-	if (!may_be_list(head))
-		return false;
-	if (b->event.type == YAML_SEQUENCE_START_EVENT)
-		return true;
-	if (b->event.type != YAML_ALIAS_EVENT)
-		return false;
-	a = find_anchor(b, (const char *)b->event.data.alias.anchor);
-	return a && !a->open && a->node->type == NODE_LIST;
-}
-
-static bool
-top_items(struct builder *b, const struct document_sink *sink, const struct node *head, struct list *list)
-{
-	if (list->found)
-		return err_set(b->e, ERR_INPUT, 0, "%s:%zu: a list with `items` twice", b->name, event_line(b));
-	list->found = true;
-	if (b->event.type == YAML_SEQUENCE_START_EVENT && !event_anchor(&b->event))
-		return stream_items(b, sink, head, list);
-	return named_items(b, sink, head, list);
-}
-
-static bool
-top_mapping(struct builder *b, const struct document_sink *sink)
-{
-	struct node *head = new_node(b);
-	struct list list = {0};
-	struct members m;
-
-	if (!head)
-		return false;
-	if (event_anchor(&b->event))
-		open_anchor(b, event_anchor(&b->event)); /* for good: an alias to it would stand inside it */
-	members_init(&m, head);
-	for (;;) {
-		const char *name;
-		bool is_merge, more, ok;
-
-		if (!next_key(b, 1, &name, &is_merge, &more))
-			return false;
-		if (!more)
+	if (!s->taken.items)
+		buf_clear(&s->front);
+	s->front_at = 0;
+	s->empty_lines = s->taken.items ? s->keep_line - s->items_line - 1 : 0;
+	s->fed = s->window.keep;
+	s->fed_line = s->keep_line;
+	s->line_start = true;
+	s->next_line = 0;
+	arena_reset(&s->document);
+	arena_reset(&s->item);
+	events = yaml_events_new(reader_name(s->window.in), &input, s->first_line - 1, &s->document, &s->item);
+	while (ok && more) {
+		ok = yaml_events_document(events, s->sink, taken, &more, &next_line, s->e);
+		taken = NULL;
+		if (ok && next_line && next_line == s->next_line && !s->window.odd)
 			break;
-		if (strcmp(name, "items") == 0 && is_list_items(b, head))
-			ok = top_items(b, sink, head, &list);
-		else
-			ok = add_value(b, &m, 1, name, is_merge);
-		if (!ok)
-			return false;
 	}
-	if (!members_end(b, &m))
-		return false;
-	return list.found ? sink->list_end(sink->ctx, head, list.count, b->e)
-			  : sink->document(sink->ctx, head, b->e);
+	yaml_events_free(events);
+	s->ended = !more;
+	s->block.line = s->next_line;
+	if (ok && more)
+		set_place(s, s->next);
+	return ok;
 }
 
-static void
-document_start(struct builder *b)
-{
-	forget_anchors(b);
-	b->own = b->added = (struct amount){0};
-	b->kept_nodes = b->kept_bytes = 0;
-	b->deepest = 0;
-	b->arena = b->document;
-	part_end(b);
-}
+/* --- what others call --- */
 
-/* The event in hand is the document's start. */
-static bool
-stream_document(struct builder *b, const struct document_sink *sink)
+bool
+yaml_stream_by(struct reader *in, size_t window, const struct document_sink *sink, struct err *e)
 {
-	const struct node *root;
+	struct stream s = {.window = {.in = in, .first = window}, .sink = sink, .e = e};
+	bool ok = true;
 
-	arena_reset(b->document);
-	document_start(b);
-	if (!next_event(b))
-		return false;
-	if (b->event.type == YAML_MAPPING_START_EVENT)
-		return top_mapping(b, sink) && next_event(b);
-	root = node(b, 1);
-	if (!root || (root->type != NODE_NULL && !sink->document(sink->ctx, root, b->e)))
-		return false;
-	return next_event(b);
-}
+	yaml_window_more(&s.window);
+	set_place(&s, 0);
+	s.block.line = 1;
+	while (ok && !s.ended) {
+		enum outcome outcome = plain_document(&s);
 
-static bool
-stream_documents(struct builder *b, const struct document_sink *sink)
-{
-	if (!next_event(b)) /* the stream's start */
-		return false;
-	for (;;) {
-		if (!next_event(b))
-			return false;
-		if (b->event.type == YAML_STREAM_END_EVENT)
-			return true;
-		if (!stream_document(b, sink))
-			return false;
+		ok = outcome == READ || (outcome == DECLINED && by_libyaml(&s));
 	}
-}
-
-static void
-builder_init(struct builder *b, struct arena *document, struct arena *item)
-{
-	b->document = document;
-	b->item = item;
-	b->chunk_line = 1;
-	if (!yaml_parser_initialize(&b->parser))
-		die("out of memory");
-	yaml_parser_set_input(&b->parser, read_some, b);
-}
-
-static void
-builder_free(struct builder *b)
-{
-	yaml_event_delete(&b->event);
-	yaml_parser_delete(&b->parser);
-	forget_anchors(b);
+	yaml_window_free(&s.window);
+	buf_free(&s.block.text);
+	buf_free(&s.front);
+	arena_free(&s.document);
+	arena_free(&s.item);
+	return ok;
 }
 
 bool
 yaml_stream(struct reader *in, const struct document_sink *sink, struct err *e)
 {
-	struct builder b = {.name = reader_name(in), .in = in, .e = e};
-	struct arena document = {0}, item = {0};
-	bool ok;
-
-	builder_init(&b, &document, &item);
-	ok = stream_documents(&b, sink);
-	builder_free(&b);
-	arena_free(&document);
-	arena_free(&item);
-	return ok;
+	return yaml_stream_by(in, 0, sink, e);
 }
 
-/* The first document; with strict the only one. */
+/* The only document of a text that yaml_block takes as a whole; else NULL. */
 static struct node *
-parse_document(struct builder *b)
+plain_text(struct arena *a, const char *text, size_t len, bool strict)
 {
-	struct node *root;
+	AUTO(free) char *lines = mem_grow(NULL, len + 1, 1);
+	struct yaml_block b = {.at = lines, .arena = a, .line = 1, .whole = true, .strict = strict};
+	struct node *root = NULL;
+	bool cut, more;
 
-	if (!next_event(b) || !next_event(b))
-		return NULL;
-	document_start(b);
-	if (b->event.type == YAML_STREAM_END_EVENT) {
-		root = new_node(b);
-		root->line = 1;
-		return root;
-	}
-	if (!next_event(b))
-		return NULL;
-	root = node(b, 1);
-	if (!root || !next_event(b))
-		return NULL;
-	if (!b->strict)
-		return root;
-	if (!next_event(b))
-		return NULL;
-	if (b->event.type == YAML_STREAM_END_EVENT)
-		return root;
-	err_set(b->e, ERR_INPUT, 0, "%s:%zu: a second document starts here; there may be one only", b->name,
-		event_line(b));
-	return NULL;
+	memcpy(lines, text, len);
+	b.newline_added = text[len - 1] != '\n';
+	lines[len] = '\n';
+	b.end = lines + len + b.newline_added;
+	if (yaml_window_check(lines, b.end, &cut) == b.end && yaml_block_open(&b, &more) && more)
+		root = yaml_block_map(&b);
+	/* More documents are left to libyaml: it knows which may follow. */
+	if (root && b.at < b.end)
+		root = NULL;
+	buf_free(&b.text);
+	return root;
 }
 
 bool
 yaml_parse(struct arena *a, const char *name, const char *text, size_t len, bool strict, struct node **out,
 	   struct err *e)
 {
-	struct builder b = {.name = name, .strict = strict, .e = e};
-	struct node *root;
+	struct node *root = len && len <= YAML_WINDOW_MAX ? plain_text(a, text, len, strict) : NULL;
 
-	if (len > MAX_PART)
-		return err_set(e, ERR_INPUT, 0, "%s:1: a YAML text of more than 256 MiB", name);
-	b.memory = text;
-	b.memory_len = len;
-	builder_init(&b, a, a);
-	root = parse_document(&b);
-	builder_free(&b);
-	if (root)
-		*out = root;
-	return root != NULL;
+	if (!root)
+		return yaml_events_parse(a, name, text, len, strict, out, e);
+	*out = root;
+	return true;
 }

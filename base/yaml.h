@@ -41,6 +41,8 @@ struct document_sink {
 
 /* Errors are ERR_INPUT and start with "NAME:LINE: ". Documents that are empty or null are passed over. */
 bool yaml_stream(struct reader *in, const struct document_sink *sink, struct err *e) MUST_USE;
+/* The same with so many bytes in memory at first; 0: as many as usual. For tests. */
+bool yaml_stream_by(struct reader *in, size_t window, const struct document_sink *sink, struct err *e) MUST_USE;
 
 /*
  * One document held in memory, for example a Pipelock config; `name` is for messages. An empty text gives a
