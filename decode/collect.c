@@ -78,7 +78,7 @@ warn_twice(struct collector *c, const struct object *o, const struct node *doc)
 		return;
 	object_set_warn(c->set, "%s%s%s %s%s%s: key %.63s stands twice in one map, line %u: the last one counts",
 			c->ctx.path ? c->ctx.path : "", c->ctx.path ? ": " : "", o->kind, o->namespace,
-			*o->namespace ? "/" : "", o->name, key->key, key->line);
+			*o->namespace ? "/" : "", o->name, key->key, node_key_line(key));
 }
 
 static bool

@@ -680,6 +680,8 @@ strict_document(void **state)
 	parse_case("a: 1\nb: 2\na: 3\n", true, "pipelock.yaml:3: the key \"a\" stands twice in one map");
 	parse_case("x:\n- y:\n    b: 1\n    c: 2\n    b: 3\n", true,
 		   "pipelock.yaml:5: the key \"b\" stands twice in one map");
+	parse_case("a:\n  x: 1\na:\n\n  y: 2\n", true,
+		   "pipelock.yaml:3: the key \"a\" stands twice in one map");
 	parse_case("yes: 1\non: 2\n", true, "pipelock.yaml:2: the key \"true\" stands twice in one map");
 	parse_case("a: &a {x: 1}\nb: {<<: *a, x: 2}\n", true, "{\"a\":{\"x\":1},\"b\":{\"x\":2}}");
 	parse_case("\"a\\e[31m\": 1\n\"a\\e[31m\": 2\n", true,
