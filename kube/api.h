@@ -35,9 +35,10 @@ void kube_free(struct kube *k); /* cancels what is under way */
 
 const struct kube_context *kube_context(const struct kube *k);
 const char *kube_server(const struct kube *k); /* as written in the config, without user:password */
+bool kube_insecure(const struct kube *k); /* its certificate is not checked: say so wherever the server is named */
 /* How far the server's clock is ahead of ours, in seconds, by the Date header of its last answer; 0 before the first. */
 int64_t kube_clock_skew(const struct kube *k);
-/* Requests sent so far that begin with that method and path prefix ("GET", "/api/v1/pods"); NULL: all. For tests and the log. */
+/* What was asked so far. For tests and the log. */
 struct kube_counts {
 	size_t requests, retries, bytes; /* bytes: of bodies, decompressed */
 };

@@ -20,7 +20,8 @@ struct http_call;
 struct http_conn;
 
 struct http *http_new(struct loop *l, struct err *e);
-void http_free(struct http *h); /* cancels what is under way */
+/* Cancels what is under way, inside a callback too. A bare connection is dead after it, and still its owner's to close. */
+void http_free(struct http *h);
 
 /* Where to, and how it is proved who is there. Copied. */
 struct http_peer {
@@ -52,7 +53,11 @@ struct http_call_args {
 	void (*started)(void *ctx, struct http_call *c, int status);
 	/* Body bytes, decompressed. false ends the call; done is then called with that error. */
 	bool (*data)(void *ctx, const char *data, size_t len, struct err *e);
-	/* The end; e is NULL when the whole answer came. The call is gone after it. */
+	/*
+	 * The end; e is NULL when the whole answer came. Its code is an errno: ECONNRESET for a connection that was lost,
+	 * ECONNREFUSED and the like for one that was not made, ETIMEDOUT for a limit, EPROTO and EINVAL for what asking
+	 * again does not mend. The call is gone after it.
+	 */
 	void (*done)(void *ctx, int status, const struct err *e);
 };
 
