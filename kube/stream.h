@@ -28,12 +28,16 @@ struct stream_args {
 	void (*opened)(void *ctx, const char *protocol);
 	/* One message, less its channel byte. false ends the stream with that error. */
 	bool (*message)(void *ctx, unsigned channel, const char *data, size_t len, struct err *e);
-	/* The end: e is NULL after a close frame. The stream is gone after it. err.code is the HTTP status of a refusal. */
+	/*
+	 * The end: e is NULL after a close frame with code 1000 or none. The stream is gone after it. err.code is the HTTP
+	 * status of a refusal.
+	 */
 	void (*closed)(void *ctx, const struct err *e);
 };
 
+/* protocols have to outlive it; close it before kube_free. */
 struct stream *stream_open(const struct stream_args *args);
-/* Queued; stream_queued says how much waits. */
+/* Queued, once it is open; stream_queued says how many bytes wait, about. */
 void stream_send(struct stream *s, unsigned channel, const void *data, size_t len);
 size_t stream_queued(const struct stream *s);
 void stream_close(struct stream *s); /* NULL is fine; no callback any more */
