@@ -29,6 +29,7 @@ struct access_args {
 	void (*done)(void *ctx); /* it is gone after it */
 };
 
+/* n is at least 1. A question that got no answer stays ACCESS_UNKNOWN, with the reason. */
 struct access *access_ask(const struct access_args *args);
 void access_cancel(struct access *a); /* NULL is fine */
 

@@ -36,6 +36,7 @@ struct restart_step {
 	int64_t desired, updated, available; /* -1 before they were read */
 	int64_t started_ms, ended_ms; /* clock_ms; -1 */
 	bool recreate; /* a bare pod: saved, deleted, created again */
+	const char *saved; /* the file that holds its manifest; NULL: not saved yet */
 };
 
 struct restart_args {
@@ -45,11 +46,12 @@ struct restart_args {
 	size_t n_targets;
 	bool read_only; /* everything is refused */
 	bool recreate; /* bare pods too */
+	const char *save_folder; /* where their manifests are saved before; copied. NULL: they are refused */
 	const char *field_manager; /* NULL: "moat" */
-	int64_t limit_ms; /* for one of them without progress; 0: its progressDeadlineSeconds and some, else 10 min */
+	int64_t limit_ms; /* for one of them without progress; 0: its progressDeadlineSeconds and a minute, else 10 min */
 	void *ctx;
 	void (*changed)(void *ctx, struct restart *r); /* a step has something new */
-	void (*done)(void *ctx, struct restart *r); /* planned (before go), or all of it ended (after); call restart_free later */
+	void (*done)(void *ctx, struct restart *r); /* planned (before go), or all of it ended (after); call may restart_free */
 };
 
 /* Reads the targets and asks what is allowed; writes nothing. `done` says that the plan is there. */
@@ -58,6 +60,8 @@ bool restart_possible(const struct restart *r); /* the plan has no refused step 
 const struct restart_step *restart_steps(const struct restart *r, size_t *n);
 void restart_go(struct restart *r); /* after a yes */
 bool restart_failed(const struct restart *r);
+/* Why it could not be found out, when the server did not answer; NULL: it did. */
+const struct err *restart_error(const struct restart *r);
 void restart_free(struct restart *r); /* NULL is fine; a rollout that was begun goes on in the cluster */
 
 #endif

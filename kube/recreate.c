@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kube/recreate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/*
+ * Priority, preemption and overhead are computed by admission, which refuses a pod that brings other values than it
+ * finds; ephemeral containers cannot be created with a pod.
+ */
+static const char *const owned_metadata[] = {
+	"uid",
+	"resourceVersion",
+	"generation",
+	"creationTimestamp",
+	"deletionTimestamp",
+	"deletionGracePeriodSeconds",
+	"managedFields",
+	"selfLink",
+};
+static const char *const owned_spec[] = {
+	"nodeName", "priority", "preemptionPolicy", "overhead", "ephemeralContainers",
+};
+
+static void
+remove_keys(json_t *object, const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		json_object_del(object, keys[i]);
+}
+
+char *
+recreate_manifest(const char *json, size_t len, struct err *e)
+{
+	json_error_t problem;
+	json_t *pod = json_loadb(json, len, JSON_ALLOW_NUL, &problem), *spec = json_object_get(pod, "spec");
+	char *text = NULL;
+
+	if (!json_is_object(spec) || !str_eq(json_string_value(json_object_get(pod, "kind")), "Pod")) {
+		err_set(e, ERR_INPUT, 0, "the pod cannot be saved: %s",
+			pod ? "the answer is no Pod" : problem.text);
+		json_decref(pod);
+		return NULL;
+	}
+	json_object_del(pod, "status");
+	remove_keys(json_object_get(pod, "metadata"), owned_metadata, COUNT_OF(owned_metadata));
+	remove_keys(spec, owned_spec, COUNT_OF(owned_spec));
+	text = json_dumps(pod, JSON_INDENT(2));
+	json_decref(pod);
+	if (!text)
+		err_set(e, ERR_INPUT, 0, "the pod cannot be saved as JSON");
+	return text;
+}
+
+static bool
+make_folders(const char *folder, struct err *e)
+{
+	AUTO(free) char *path = mem_strdup(folder);
+
+	for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+		if (slash)
+			*slash = '\0';
+		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+			return err_sys(e, ERR_OUTPUT, errno, "make %s", path);
+		if (!slash)
+			return true;
+		*slash = '/';
+	}
+}
+
+static bool
+write_all(int fd, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		text += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) == 0;
+}
+
+/* A name that is not there yet: a second restart within one second does not write over the first. */
+static int
+create_file(const char *folder, const char *namespace, const char *name, char **path)
+{
+	char now[24];
+	int fd = -1;
+
+	clock_format(clock_now(), now);
+	for (int i = 0; i < 100; i++) {
+		*path = i ? mem_printf("%s/%s_%s_%s-%d.json", folder, namespace, name, now, i)
+			  : mem_printf("%s/%s_%s_%s.json", folder, namespace, name, now);
+		fd = open(*path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd;
+		free(take(*path));
+	}
+	return -1;
+}
+
+char *
+recreate_save(const char *folder, const char *namespace, const char *name, const char *manifest, struct err *e)
+{
+	AUTO(free) char *path = NULL;
+	bool ok;
+	int fd;
+
+	if (!make_folders(folder, e))
+		return NULL;
+	fd = create_file(folder, namespace, name, &path);
+	if (fd < 0) {
+		err_sys(e, ERR_OUTPUT, errno, "save the pod in %s", folder);
+		return NULL;
+	}
+	ok = write_all(fd, manifest, strlen(manifest)) && write_all(fd, "\n", 1);
+	if (!ok)
+		err_sys(e, ERR_OUTPUT, errno, "save the pod as %s", path);
+	if (close(fd) < 0 && ok)
+		ok = err_sys(e, ERR_OUTPUT, errno, "save the pod as %s", path);
+	return ok ? take(path) : NULL;
+}
