@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "decode/kinds.h"
+#include "fleet/image.h"
 
 #define MAX_PORT 65535
 
@@ -154,6 +155,7 @@ decode_container(struct decoder *d, const struct node *n, enum container_class c
 	decode_mounts(d, n, c);
 	decode_ports(d, n, c);
 	c->security = pod_decode_security(d, n);
+	c->sorts = container_sorts(c);
 }
 
 static const struct {

@@ -263,12 +263,17 @@ fits(const char *glob, const char *name)
 	return (*glob == *name || *glob == '*' || *glob == '?') && str_glob(glob, name);
 }
 
+/* Bits of container.sorts; those of the groups follow. */
+enum { SORT_FOUND_OUT = 1, SORT_PIPELOCK = 2, SORT_GROUP = 4 };
+
 const struct known *
 known_find(enum known_group group, const struct container *c)
 {
 	struct image_ref ref = image_parse(c->image);
 	char name[LONGEST_NAME + 1] = "";
 
+	if (c->sorts && !(c->sorts & SORT_GROUP << group))
+		return NULL;
 	if (ref.name_len < sizeof(name))
 		memcpy(name, ref.name, ref.name_len);
 	for (size_t i = 0; i < COUNT_OF(list); i++) {
@@ -291,8 +296,8 @@ mentions_pipelock(const struct container *c)
 	return false;
 }
 
-bool
-container_is_pipelock(const struct container *c)
+static bool
+runs_pipelock(const struct container *c)
 {
 	AUTO(arena) struct arena scratch = {0};
 	const char *const *argv;
@@ -314,4 +319,23 @@ container_is_pipelock(const struct container *c)
 		break;
 	}
 	return named;
+}
+
+bool
+container_is_pipelock(const struct container *c)
+{
+	return c->sorts ? c->sorts & SORT_PIPELOCK : runs_pipelock(c);
+}
+
+unsigned char
+container_sorts(const struct container *c)
+{
+	unsigned sorts = SORT_FOUND_OUT;
+
+	if (runs_pipelock(c))
+		sorts |= SORT_PIPELOCK;
+	for (unsigned group = 0; group < KNOWN_GROUPS; group++)
+		if (known_find(group, c))
+			sorts |= (unsigned)SORT_GROUP << group;
+	return (unsigned char)sorts;
 }

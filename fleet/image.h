@@ -45,5 +45,10 @@ const struct known *known_find(enum known_group group, const struct container *c
  * init container that only copies the binary.
  */
 bool container_is_pipelock(const struct container *c);
+/*
+ * What the two functions above find, for container.sorts: nearly every rule asks, and a container does not change. Wants
+ * all of the container but that. Never 0.
+ */
+unsigned char container_sorts(const struct container *c);
 
 #endif

@@ -82,6 +82,7 @@ struct container {
 	size_t n_ports;
 	struct security security;
 	unsigned line, image_line;
+	unsigned char sorts; /* container_sorts (image.h), once it was decoded; 0: to be found out when asked for */
 };
 
 enum volume_type { VOLUME_CONFIG_MAP, VOLUME_SECRET, VOLUME_PROJECTED, VOLUME_EMPTY_DIR, VOLUME_HOST_PATH, VOLUME_PVC, VOLUME_OTHER };

@@ -204,13 +204,16 @@ config_subpath(struct audit_run *run, const struct workload *w)
 
 	for (size_t i = 0; i < s->n_containers; i++) {
 		const struct container *c = &s->containers[i];
-		size_t n;
-		const struct config_source *configs =
-			setup_config_mounts(audit_fleet(run), w, c, audit_scratch(run), &n);
+		const struct config_source *configs = NULL; /* asked for where there is a subPath: seldom */
+		size_t n = 0;
 
-		for (size_t j = 0; j < c->n_mounts; j++)
-			if (is_subpath(&c->mounts[j]))
-				check_subpath(run, w, c, &c->mounts[j], configs, n);
+		for (size_t j = 0; j < c->n_mounts; j++) {
+			if (!is_subpath(&c->mounts[j]))
+				continue;
+			if (!configs)
+				configs = setup_config_mounts(audit_fleet(run), w, c, audit_scratch(run), &n);
+			check_subpath(run, w, c, &c->mounts[j], configs, n);
+		}
 	}
 }
 
