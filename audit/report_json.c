@@ -21,6 +21,7 @@
 #include "fleet/setup.h"
 
 #define SPILL (64 * 1024) /* bytes that are worth a write */
+#define SHARED_NAMED 100 /* agents in shared_with; shared_with_total counts all */
 
 static json_t *
 need(json_t *value)
@@ -381,15 +382,21 @@ secret_list(const struct pipelock *p)
 	return list;
 }
 
+/* The companion through which other agents go as the same identity, or NULL. */
+static const struct workload *
+shared_companion(const struct workload *agent)
+{
+	return agent->companion && !agent->companion->told_apart ? agent->companion : NULL;
+}
+
+/* Each of n agents would name all others: a companion of thousands would make the report grow with their square. */
 static json_t *
 shared_list(const struct workload *agent)
 {
-	const struct workload *c = agent->companion;
+	const struct workload *c = shared_companion(agent);
 	json_t *list = need(json_array());
 
-	if (!c || c->told_apart)
-		return list;
-	for (size_t i = 0; i < c->n_agents; i++) {
+	for (size_t i = 0; c && i < c->n_agents && json_array_size(list) < SHARED_NAMED; i++) {
 		char *name = mem_printf("%s/%s", c->agents[i]->namespace, c->agents[i]->name);
 
 		if (c->agents[i] != agent)
@@ -397,6 +404,14 @@ shared_list(const struct workload *agent)
 		free(name);
 	}
 	return list;
+}
+
+static json_t *
+shared_total(const struct workload *agent)
+{
+	const struct workload *c = shared_companion(agent);
+
+	return json_integer(c && c->n_agents ? (json_int_t)c->n_agents - 1 : 0);
 }
 
 static json_t *
@@ -408,6 +423,7 @@ identity_object(const struct workload *agent, const struct pipelock *p)
 	set(object, "bound", string(read ? p->config.default_identity : NULL));
 	set(object, "companion_binds", read ? json_boolean(p->config.bind_identity) : json_null());
 	set(object, "shared_with", shared_list(agent));
+	set(object, "shared_with_total", shared_total(agent));
 	return object;
 }
 

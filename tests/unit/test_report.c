@@ -246,7 +246,7 @@ keys_are_never_dropped(void **state)
 		has_keys(item, "namespace name kind state companion egress config secrets identity probes");
 		has_keys(json_object_get(item, "egress"), "shape internet policies allows");
 		has_keys(json_object_get(item, "config"), "mount config_map wanted_hash loaded_hash loaded stale");
-		has_keys(json_object_get(item, "identity"), "bound companion_binds shared_with");
+		has_keys(json_object_get(item, "identity"), "bound companion_binds shared_with shared_with_total");
 		has_keys(json_object_get(item, "probes"), "raw-tcp env-clear no-proxy");
 	}
 	json_array_foreach(json_object_get(doc, "findings"), i, item) {
@@ -271,6 +271,30 @@ an_empty_fleet(void **state)
 	json_decref(doc);
 	text = render(w.audit, "text", (struct report_options){0});
 	assert_true(str_starts(text, "nothing was audited: no agent and no companion found\n"));
+}
+
+/* Each of many agents behind one companion names some of the others, and counts them all. */
+static void
+shared_companion_is_bounded(void **state)
+{
+	enum { AGENTS = 150 };
+	WORLD;
+	AUTO(buf) struct buf yaml = {0};
+	json_t *doc, *identity;
+
+	(void)state;
+	buf_adds(&yaml, "{apiVersion: apps/v1, kind: Deployment, metadata: {name: pipelock, namespace: a}, spec: {template: "
+			"{spec: {containers: [{name: pipelock, image: pipelock}]}}}}\n");
+	for (int i = 0; i < AGENTS; i++)
+		buf_addf(&yaml, "---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: x%d, namespace: a, labels: "
+			 "{moat.dev/role: agent}}, spec: {template: {spec: {containers: [{name: c, image: x}]}}}}\n", i);
+	look(&w, yaml.data);
+	doc = parse(w.audit);
+	assert_int_equal(json_array_size(json_object_get(doc, "agents")), AGENTS);
+	identity = json_object_get(json_array_get(json_object_get(doc, "agents"), 0), "identity");
+	assert_int_equal(json_array_size(json_object_get(identity, "shared_with")), 100);
+	assert_int_equal(json_integer_value(json_object_get(identity, "shared_with_total")), AGENTS - 1);
+	json_decref(doc);
 }
 
 /*
@@ -435,6 +459,7 @@ main(void)
 		cmocka_unit_test(json_for_programs),
 		cmocka_unit_test(keys_are_never_dropped),
 		cmocka_unit_test(an_empty_fleet),
+		cmocka_unit_test(shared_companion_is_bounded),
 		cmocka_unit_test(hostile_names_in_text),
 		cmocka_unit_test(hostile_names_in_json),
 		cmocka_unit_test(bad_utf8),
