@@ -36,12 +36,13 @@ decode_template(struct decoder *d, const char *path, struct pod_template *out)
 	const struct node *template = field_map(d, parent, "template");
 	const struct node *meta = field_map(d, template, "metadata");
 
-	if (!template) {
+	if (!template && !d->ctx->metadata) {
 		pod_decode_incomplete(d, parent, "pod template");
 		return;
 	}
-	out->line = template->line;
 	out->brief = d->brief;
+	if (template)
+		out->line = template->line;
 	if (d->brief)
 		return;
 	out->labels = labels_decode(d, meta, "labels");
@@ -81,7 +82,7 @@ controller_decode(struct decoder *d)
 
 	if (!d->brief)
 		c->selector = selector_decode(d, spec, "selector");
-	c->replicas = shape->replicas ? field_count(d, spec, "replicas", 1) : -1;
+	c->replicas = shape->replicas && !d->ctx->metadata ? field_count(d, spec, "replicas", 1) : -1;
 	c->replicas_written = field_get(spec, "replicas") != NULL;
 	c->paused = field_bool(d, spec, "paused", false);
 	decode_template(d, shape->template, &c->template);

@@ -131,13 +131,13 @@ decode_known(const struct decode_context *ctx, const struct kind *kind, const st
 	     struct err *e)
 {
 	AUTO(arena) struct arena scratch = {0};
-	struct decoder d = {.ctx = ctx, .doc = doc, .scratch = &scratch, .e = e};
+	struct decoder d = {.ctx = ctx, .doc = doc, .scratch = &scratch, .e = e, .brief = ctx->metadata};
 	struct object *trial = fill(&d, kind, TRIAL_ROOM);
 	size_t used;
 
 	if (!d.failed && !node_text(node_get(doc, "apiVersion")) && node_get(doc, "kind"))
 		field_missing(&d, doc, "apiVersion");
-	if (!d.failed && ctx->seen && seen_owner(ctx->seen, trial)) {
+	if (!d.failed && !d.brief && ctx->seen && seen_owner(ctx->seen, trial)) {
 		d.brief = true;
 		object_unref(trial);
 		trial = fill(&d, kind, TRIAL_ROOM);
@@ -158,7 +158,9 @@ decode_object(const struct decode_context *ctx, const char *list_kind, const str
 	const struct node *version = node_get(doc, "apiVersion");
 	const struct kind *kind;
 
-	if (node_str(kind_node))
+	if (ctx->kind)
+		kind = find_kind(ctx->kind, strlen(ctx->kind), ctx->api_version);
+	else if (node_str(kind_node))
 		kind = find_kind(kind_node->text, kind_node->len, node_str(version));
 	else
 		kind = kind_of_item(list_kind, node_str(version));

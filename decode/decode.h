@@ -14,6 +14,9 @@ struct decode_context {
 	const char *path; /* for locations and messages; borrowed, it has to outlive the objects. NULL for a cluster */
 	const char *default_namespace; /* for namespaced objects that name none */
 	struct seen *seen; /* what belongs to one of these is kept in brief; NULL: nothing is */
+	/* Of a cluster, where the path of a request says what comes: the items of its lists do not. NULL: they say it. */
+	const char *kind, *api_version;
+	bool metadata; /* they come as PartialObjectMetadata: kept in brief, replicas unknown */
 };
 
 /*

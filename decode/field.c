@@ -78,8 +78,9 @@ complain(struct decoder *d, const struct node *at, const char *key, const char *
 	print_object(&object, d->object);
 	if (path.len)
 		buf_adds(&path, key ? " " : ": ");
-	err_set(d->e, ERR_INPUT, 0, "%s, line %u: %s%s", buf_str(&object), at ? at->line : d->doc->line,
-		buf_str(&path), what);
+	if (d->doc->line)
+		buf_addf(&object, ", line %u", at ? at->line : d->doc->line);
+	err_set(d->e, ERR_INPUT, 0, "%s: %s%s", buf_str(&object), buf_str(&path), what);
 }
 
 void

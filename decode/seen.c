@@ -58,13 +58,25 @@ has(const struct seen *s, const char *namespace, const char *kind, const char *n
 	       str_eq(o->kind, kind);
 }
 
+/* Is it there now, with a template to speak by, its own or its owner's? brief[] bounds how far up that leads. */
+static bool
+is_there(const struct seen *s, const char *namespace, const struct owner *owner)
+{
+	const struct object *o = s->find(s->ctx, namespace, owner->kind, owner->name);
+
+	if (!o || o->type != OBJECT_CONTROLLER)
+		return false;
+	return gather_owner(o) ? seen_owner(s, o) : !object_controller(o)->template.brief;
+}
+
 bool
 seen_owner(const struct seen *s, const struct object *o)
 {
 	const struct owner *owner = gather_owner(o);
 
-	return owner && !gather_is_foreign(owner) && may_be_brief(o, owner) &&
-	       has(s, o->namespace, owner->kind, owner->name);
+	if (!owner || gather_is_foreign(owner) || !may_be_brief(o, owner))
+		return false;
+	return s->find ? is_there(s, o->namespace, owner) : has(s, o->namespace, owner->kind, owner->name);
 }
 
 void

@@ -16,6 +16,9 @@ struct seen_entry;
 struct seen {
 	const struct object_set *set; /* where the objects are; those that leave it at its end are no longer seen */
 	struct seen_entry *entries;
+	/* In place of both, where objects come and go: the one that is there now; NULL for none. */
+	const struct object *(*find)(void *ctx, const char *namespace, const char *kind, const char *name);
+	void *ctx;
 };
 
 /* The object was just added to the set. */

@@ -11,6 +11,8 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/json_scan.h"
+#include "decode/decode.h"
 #include "decode/files.h"
 #include "fleet/fleet.h"
 
@@ -156,12 +158,124 @@ test_checked(UNUSED void **state)
 	assert_non_null(strstr(e.msg, "no image"));
 }
 
+/* --- a cluster, where objects come one by one and the request says their kind --- */
+
+static struct object *
+decode_item(const struct decode_context *ctx, const char *json)
+{
+	AUTO(arena) struct arena a = {0};
+	struct node *tree;
+	struct object *o;
+	struct err e;
+
+	if (!json_parse(&a, "item", json, strlen(json), 0, NULL, &tree, &e) ||
+	    !decode_object(ctx, NULL, tree, &o, &e))
+		fail_msg("%s", e.msg);
+	return o;
+}
+
+#define JSON_OWNER(kind, owner)                                                                                   \
+	"\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":\"" kind "\",\"name\":\"" owner \
+	"\",\"uid\":\"u\",\"controller\":true}]"
+#define JSON_POD                                                                                                \
+	"{\"metadata\":{\"name\":\"p\",\"namespace\":\"n\"," JSON_OWNER("ReplicaSet", "d-1") "}," \
+	"\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
+
+static const struct decode_context as_pod = {.kind = "Pod", .api_version = "v1"};
+static const struct decode_context as_metadata = {.kind = "ReplicaSet", .api_version = "apps/v1", .metadata = true};
+
+static void
+test_metadata(UNUSED void **state)
+{
+	struct object *o = decode_item(&as_metadata, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":"
+						     "\"meta.k8s.io/v1\",\"metadata\":{\"name\":\"d-1\",\"namespace\":"
+						     "\"n\"," JSON_OWNER("Deployment", "d") "}}");
+
+	assert_string_equal(o->kind, "ReplicaSet");
+	assert_string_equal(o->owner.name, "d");
+	assert_true(object_controller(o)->template.brief);
+	assert_int_equal(object_controller(o)->replicas, -1);
+	object_unref(o);
+
+	/* a server that does not know the short form sends the long one */
+	o = decode_item(&as_metadata, "{\"metadata\":{\"name\":\"d-1\",\"namespace\":\"n\"},\"spec\":{\"replicas\":3,"
+				      "\"template\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}");
+	assert_true(object_controller(o)->template.brief);
+	assert_int_equal(object_controller(o)->replicas, -1);
+	object_unref(o);
+}
+
+static void
+test_no_line_in_messages(UNUSED void **state)
+{
+	AUTO(arena) struct arena a = {0};
+	static const char json[] = "{\"metadata\":{\"name\":\"p\"},\"spec\":{}}";
+	struct node *tree;
+	struct object *o;
+	struct err e = {0};
+
+	assert_true(json_parse(&a, "item", json, strlen(json), 0, NULL, &tree, &e));
+	assert_false(decode_object(&as_pod, NULL, tree, &o, &e));
+	assert_non_null(strstr(e.msg, "Pod default/p: spec: no containers"));
+}
+
+static const struct object *
+find_in(void *ctx, const char *namespace, const char *kind, const char *name)
+{
+	const struct object_set *set = ctx;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->at[i]->namespace, namespace) == 0 && strcmp(set->at[i]->kind, kind) == 0 &&
+		    strcmp(set->at[i]->name, name) == 0)
+			return set->at[i];
+	return NULL;
+}
+
+static bool
+pod_is_brief(struct object_set *there)
+{
+	struct seen seen = {.find = find_in, .ctx = there};
+	struct decode_context ctx = as_pod;
+	struct object *pod;
+	bool brief;
+
+	ctx.seen = &seen;
+	pod = decode_item(&ctx, JSON_POD);
+	brief = object_pod(pod)->template.brief;
+	object_unref(pod);
+	return brief;
+}
+
+/* What is there now counts, not what once was. */
+static void
+test_found(UNUSED void **state)
+{
+	struct object_set there = read_text(DEPLOYMENT);
+
+	object_set_add(&there, decode_item(&as_metadata, "{\"metadata\":{\"name\":\"d-1\",\"namespace\":\"n\"," JSON_OWNER(
+								 "Deployment", "d") "}}"));
+	assert_true(pod_is_brief(&there));
+	/* the Deployment is gone: its ReplicaSet, of which only the metadata was read, cannot speak */
+	object_unref(there.at[0]);
+	there.at[0] = there.at[--there.n];
+	assert_false(pod_is_brief(&there));
+	object_set_free(&there);
+	assert_false(pod_is_brief(&there));
+
+	there = read_text("---\napiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: d-1, namespace: n}\n" TEMPLATE);
+	assert_true(pod_is_brief(&there));
+	object_set_free(&there);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_brief), cmocka_unit_test(test_whole),  cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_twice), cmocka_unit_test(test_undone), cmocka_unit_test(test_checked),
+		cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_no_line_in_messages),
+		cmocka_unit_test(test_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
