@@ -91,6 +91,8 @@ struct kubeconfig {
  * --kubeconfig is an error. No file at all gives a config without contexts. ERR_INPUT with file and line for what is wrong.
  */
 struct kubeconfig *kubeconfig_load(const char *path, struct err *e);
+/* The text of one file, which is not opened: relative paths start where it would lie. For tests. */
+struct kubeconfig *kubeconfig_parse(const char *file, const char *text, size_t len, struct err *e);
 void kubeconfig_free(struct kubeconfig *c); /* NULL is fine */
 
 /*
@@ -104,5 +106,7 @@ const struct kube_context *kubeconfig_context(struct kubeconfig *c, const char *
 bool kubeconfig_in_cluster_available(void);
 /* A config with that one context. */
 struct kubeconfig *kubeconfig_in_cluster(struct err *e);
+/* The same of an account mounted elsewhere: for tests. */
+struct kubeconfig *kubeconfig_in_cluster_at(const char *mount, struct err *e);
 
 #endif
