@@ -464,6 +464,8 @@ on_started(void *ctx, struct http_call *http, int status)
 	text = http_header(http, "Warning");
 	if (text)
 		warn_once(k, text);
+	if (status >= 200 && status < 300 && c->args.started)
+		c->args.started(c->args.ctx); /* which may have cancelled the call */
 }
 
 static bool

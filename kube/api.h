@@ -74,6 +74,8 @@ struct kube_call_args {
 	int64_t idle_ms; /* 0: the request timeout */
 	size_t body_limit; /* of a collected body, more is an error; 0: 16 MiB */
 	void *ctx;
+	/* The headers of a 2xx answer are here: a watch has begun, though nothing may happen for a while. NULL. */
+	void (*started)(void *ctx);
 	/* Body bytes of a 2xx answer as they come; NULL: they are collected for `done`. false ends the call with that error. */
 	bool (*data)(void *ctx, const char *data, size_t len, struct err *e);
 	void (*done)(void *ctx, const struct kube_answer *a); /* the call is gone after it */
