@@ -22,19 +22,19 @@ struct reflector;
 enum reflector_state {
 	REFLECTOR_LISTING, /* the first time, or anew */
 	REFLECTOR_LIVE, /* watched: what was put is what there is */
-	REFLECTOR_DONE, /* listed, and not to be watched */
+	REFLECTOR_DONE, /* listed, and not to be watched, or only looked at from time to time */
 	REFLECTOR_RETRYING, /* lost: what was put may be old; err says why */
-	REFLECTOR_FORBIDDEN, /* 401 or 403; tried again every minute or so */
+	REFLECTOR_FORBIDDEN, /* 401 or 403; tried again every minute or so where `watch` is set */
 	REFLECTOR_ABSENT, /* the server does not have the kind; looked for again every ten minutes */
 };
 
 struct reflector_status {
 	enum reflector_state state;
-	struct err err; /* RETRYING, FORBIDDEN, ABSENT: the last reason */
+	struct err err; /* RETRYING, FORBIDDEN, ABSENT: the last reason; DONE: why it is not watched, if there is a reason */
 	int64_t since_ms; /* clock_ms of the state's begin */
 	int64_t heard_ms; /* clock_ms of the last byte or good answer; -1 before */
-	size_t objects, bad; /* bad: items that could not be decoded */
 	bool listed; /* a whole list was read at least once */
+	bool gave_up; /* RETRYING without a watch: no further try */
 	size_t lists, watches, events; /* since the start */
 };
 
@@ -42,11 +42,13 @@ struct reflector_status {
 struct reflector_events {
 	void *ctx;
 	void (*begin)(void *ctx, struct reflector *r); /* a list begins: what is not put before commit is gone */
-	void (*put)(void *ctx, struct reflector *r, struct object *o); /* takes the reference; added or changed */
+	/* Takes the reference; added or changed, or as it was. version: its resourceVersion, "" for none. */
+	void (*put)(void *ctx, struct reflector *r, struct object *o, const char *version);
 	void (*gone)(void *ctx, struct reflector *r, const char *namespace, const char *name);
 	void (*commit)(void *ctx, struct reflector *r); /* the list is whole */
 	void (*abandon)(void *ctx, struct reflector *r); /* the list broke off: what was put since begin stays, nothing is gone */
-	void (*bad)(void *ctx, struct reflector *r, const struct err *e); /* one item, named; the rest goes on */
+	/* One item that cannot be decoded takes no place; the rest goes on. A name of NULL or "": it has none that is one. */
+	void (*bad)(void *ctx, struct reflector *r, const char *namespace, const char *name, const struct err *e);
 	void (*changed)(void *ctx, struct reflector *r); /* the status has another state, or another reason */
 };
 
@@ -57,6 +59,7 @@ struct reflector_options {
 	const char *namespace; /* NULL: all */
 	const char *name; /* only that object (a Namespace, when only one may be read); NULL: all */
 	bool watch;
+	bool stream; /* the server has streaming lists: the first list is one */
 	struct seen *seen; /* decode_context's; NULL */
 	struct reflector_events events;
 	size_t page; /* objects a page; 0: 500 */

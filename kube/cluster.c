@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kube/cluster.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "fleet/gather.h"
+#include "fleet/workload.h"
+#include "kube/backoff.h"
+#include "kube/discovery.h"
+#include "kube/mirror.h"
+
+#define DISCOVER_MS 600000 /* between looks at what kinds the server has */
+#define DISCOVER_TRIES 3 /* when nobody watches */
+#define PARALLEL 4 /* first lists at a time */
+#define GRACE_MS 5000 /* pods of a workload that was deleted are most often gone by then */
+
+/* One of resources[]. */
+struct kind {
+	struct cluster *cluster;
+	size_t place;
+	struct resource resource; /* with the version that the server has */
+	struct discovered found;
+	struct reflector *reflector; /* NULL: not begun, or the server does not have it */
+	bool tried; /* its first list has come, or failed */
+};
+
+struct cluster {
+	struct cluster_options opt;
+	char *namespace;
+	struct kind *kinds; /* n_resources of them */
+	struct mirror *mirror;
+	struct seen seen;
+	const struct reflector **reflectors; /* those of the kinds, for who asks */
+	struct discovery *discovery;
+	struct loop_timer *discover, *orphans;
+	struct backoff backoff;
+	unsigned discover_failures;
+	bool discovered, stream;
+	struct err err; /* why nothing is known of the server */
+	size_t lost_owners; /* of the mirror, when it was last looked at */
+};
+
+static void start_kinds(struct cluster *c);
+
+static void
+changed(struct cluster *c)
+{
+	c->opt.changed(c->opt.ctx);
+}
+
+/* --- objects --- */
+
+static size_t
+place_of(const char *kind)
+{
+	const struct resource *r = resource_by_kind(kind);
+
+	return r ? (size_t)(r - resources) : n_resources;
+}
+
+/* For decoders: the workload that speaks for a pod, as it is now. */
+static const struct object *
+find_owner(void *ctx, const char *namespace, const char *kind, const char *name)
+{
+	const struct cluster *c = ctx;
+	size_t place = place_of(kind);
+
+	return place < n_resources ? mirror_find(c->mirror, place, namespace, name) : NULL;
+}
+
+static void
+check_owners(struct cluster *c)
+{
+	size_t lost = mirror_lost_owners(c->mirror);
+
+	if (lost == c->lost_owners)
+		return;
+	c->lost_owners = lost;
+	loop_timer_set(c->orphans, GRACE_MS);
+}
+
+/* Something is different in the mirror, or may be. */
+static void
+mirrored(struct cluster *c, bool different)
+{
+	if (!different)
+		return;
+	check_owners(c);
+	changed(c);
+}
+
+static void
+on_begin(void *ctx, struct reflector *r)
+{
+	struct kind *k = ctx;
+
+	(void)r;
+	mirror_begin(k->cluster->mirror, k->place);
+}
+
+/* A bare ReplicaSet is not kept: of it only the metadata was read, and its pods say more. */
+static void
+on_put(void *ctx, struct reflector *r, struct object *o, const char *version)
+{
+	struct kind *k = ctx;
+	struct mirror *m = k->cluster->mirror;
+	bool different;
+
+	(void)r;
+	if (k->resource.metadata && !gather_owner(o)) {
+		different = mirror_gone(m, k->place, o->namespace, o->name);
+		object_unref(o);
+	} else {
+		different = mirror_put(m, k->place, o, version);
+	}
+	mirrored(k->cluster, different);
+}
+
+static void
+on_gone(void *ctx, struct reflector *r, const char *namespace, const char *name)
+{
+	struct kind *k = ctx;
+
+	(void)r;
+	mirrored(k->cluster, mirror_gone(k->cluster->mirror, k->place, namespace, name));
+}
+
+static void
+on_bad(void *ctx, struct reflector *r, const char *namespace, const char *name, const struct err *e)
+{
+	struct kind *k = ctx;
+
+	(void)r;
+	mirrored(k->cluster, mirror_bad(k->cluster->mirror, k->place, namespace, name, e));
+}
+
+static void
+first_try_over(struct kind *k)
+{
+	if (k->tried)
+		return;
+	k->tried = true;
+	start_kinds(k->cluster);
+}
+
+static void
+on_commit(void *ctx, struct reflector *r)
+{
+	struct kind *k = ctx;
+
+	(void)r;
+	mirror_commit(k->cluster->mirror, k->place);
+	first_try_over(k);
+	check_owners(k->cluster);
+	changed(k->cluster);
+}
+
+static void
+on_abandon(void *ctx, struct reflector *r)
+{
+	(void)ctx;
+	(void)r;
+}
+
+static void
+on_changed(void *ctx, struct reflector *r)
+{
+	struct kind *k = ctx;
+
+	if (reflector_status(r).state != REFLECTOR_LISTING)
+		first_try_over(k);
+	changed(k->cluster);
+}
+
+/* --- what was kept in brief, and has lost what spoke for it --- */
+
+struct orphan_search {
+	const struct cluster *c;
+	bool found;
+};
+
+static bool
+is_orphan(void *ctx, struct object *o)
+{
+	struct orphan_search *search = ctx;
+	bool brief = o->type == OBJECT_POD ? object_pod(o)->template.brief : object_controller(o)->template.brief;
+
+	search->found = brief && !seen_owner(&search->c->seen, o);
+	return !search->found;
+}
+
+/* An agent must not vanish because its pods were kept in brief: kinds that hold such pods are read again. */
+static void
+read_orphans(void *ctx)
+{
+	struct cluster *c = ctx;
+
+	for (size_t i = 0; i < n_resources; i++) {
+		const struct kind *k = &c->kinds[i];
+		struct orphan_search search = {.c = c};
+
+		if (!k->reflector || k->resource.metadata || !(k->resource.facts & FACT_WORKLOADS))
+			continue;
+		mirror_each(c->mirror, i, is_orphan, &search);
+		if (search.found)
+			reflector_relist(k->reflector);
+	}
+}
+
+/* --- kinds --- */
+
+/* What owns others comes first, so that what it speaks for can be kept in brief: 0, then 1, then 2. */
+static int
+stage_of(const struct resource *r)
+{
+	static const struct {
+		const char *kind;
+		int stage;
+	} stages[] = {{"ReplicaSet", 1}, {"Job", 1}, {"Pod", 2}};
+
+	for (size_t i = 0; i < COUNT_OF(stages); i++)
+		if (str_eq(stages[i].kind, r->kind))
+			return stages[i].stage;
+	return 0;
+}
+
+/* Are all workloads of earlier stages read, as far as they can be? */
+static bool
+may_start(const struct cluster *c, const struct kind *k)
+{
+	int stage = stage_of(&k->resource);
+
+	for (size_t i = 0; i < n_resources; i++) {
+		const struct kind *other = &c->kinds[i];
+
+		if (other->resource.facts & FACT_WORKLOADS && stage_of(&other->resource) < stage && !other->tried)
+			return false;
+	}
+	return true;
+}
+
+static void
+start_kind(struct cluster *c, struct kind *k)
+{
+	bool all = !c->namespace || !k->resource.namespaced;
+
+	k->resource.version = k->found.version;
+	k->reflector = reflector_new(&(struct reflector_options){
+		.kube = c->opt.kube,
+		.loop = c->opt.loop,
+		.resource = &k->resource,
+		.namespace = all ? NULL : c->namespace,
+		.name = str_eq(k->resource.kind, "Namespace") ? c->namespace : NULL,
+		.watch = c->opt.watch,
+		.stream = c->stream,
+		.seen = &c->seen,
+		.events = {.ctx = k,
+			   .begin = on_begin,
+			   .put = on_put,
+			   .gone = on_gone,
+			   .commit = on_commit,
+			   .abandon = on_abandon,
+			   .bad = on_bad,
+			   .changed = on_changed},
+	});
+}
+
+static void
+start_kinds(struct cluster *c)
+{
+	size_t running = 0;
+
+	for (size_t i = 0; i < n_resources; i++)
+		running += c->kinds[i].reflector && !c->kinds[i].tried;
+	for (size_t i = 0; i < n_resources && running < PARALLEL; i++) {
+		struct kind *k = &c->kinds[i];
+
+		if (k->reflector || k->found.absent || !may_start(c, k))
+			continue;
+		start_kind(c, k);
+		running++;
+	}
+}
+
+/* The server had the kind and has it no more. */
+static void
+drop_kind(struct cluster *c, struct kind *k)
+{
+	reflector_free(take(k->reflector));
+	mirror_begin(c->mirror, k->place);
+	mirrored(c, mirror_commit(c->mirror, k->place));
+}
+
+/* --- discovery --- */
+
+static void discover(void *ctx);
+
+static void
+use_discovery(struct cluster *c, const struct discovered *at)
+{
+	for (size_t i = 0; i < n_resources; i++) {
+		struct kind *k = &c->kinds[i];
+
+		/* A list that runs goes on in the version that it began with. */
+		if (k->reflector && !at[i].absent)
+			continue;
+		k->found = at[i];
+		if (k->found.absent && k->reflector)
+			drop_kind(c, k);
+		if (k->found.absent)
+			k->tried = true;
+	}
+}
+
+/* Nothing was heard of the server yet: does it look as if it could be, a little later? */
+static bool
+again_soon(struct cluster *c, const struct err *e)
+{
+	return (e->code < 400 || e->code == 429 || e->code >= 500) &&
+	       (c->opt.watch || ++c->discover_failures < DISCOVER_TRIES);
+}
+
+static void
+discover_done(void *ctx, const struct discovered *at, bool stream, const struct err *e)
+{
+	struct cluster *c = ctx;
+	bool known = c->discovered;
+
+	c->discovery = NULL;
+	if (e && !known) {
+		c->err = *e;
+		if (again_soon(c, e)) {
+			loop_timer_set(c->discover, backoff_next(&c->backoff));
+			changed(c);
+			return;
+		}
+	}
+	if (c->opt.watch)
+		loop_timer_set(c->discover, DISCOVER_MS);
+	c->discovered = true;
+	c->stream = stream;
+	if (!e || !known)
+		use_discovery(c, at);
+	if (!e)
+		c->err = (struct err){0};
+	start_kinds(c);
+	changed(c);
+}
+
+static void
+discover(void *ctx)
+{
+	struct cluster *c = ctx;
+
+	discovery_cancel(c->discovery);
+	c->discovery =
+		discovery_start(&(struct discovery_args){.kube = c->opt.kube, .ctx = c, .done = discover_done});
+}
+
+/* --- how it is --- */
+
+struct tally {
+	size_t forbidden_workloads, workloads; /* kinds; those that the server has */
+	size_t loading, stale;
+};
+
+static void
+count_kind(const struct cluster *c, const struct kind *k, struct cluster_status *out, struct tally *t)
+{
+	struct reflector_status s;
+	bool workloads = k->resource.facts & FACT_WORKLOADS;
+
+	if (k->found.absent) {
+		out->absent++;
+		return;
+	}
+	out->kinds++;
+	t->workloads += workloads;
+	out->objects += mirror_objects(c->mirror, k->place);
+	out->bad += mirror_bads(c->mirror, k->place);
+	if (!k->reflector) {
+		t->loading++;
+		return;
+	}
+	s = reflector_status(k->reflector);
+	out->listed += s.listed;
+	out->absent += s.state == REFLECTOR_ABSENT;
+	out->forbidden += s.state == REFLECTOR_FORBIDDEN;
+	out->retrying += s.state == REFLECTOR_RETRYING;
+	t->forbidden_workloads += workloads && s.state == REFLECTOR_FORBIDDEN;
+	t->stale += s.listed && s.state == REFLECTOR_RETRYING;
+	/* A kind that only some servers have must not keep the rest from being shown. */
+	t->loading += !s.listed && !s.gave_up &&
+		      (s.state == REFLECTOR_LISTING || (s.state == REFLECTOR_RETRYING && !k->resource.optional));
+	if (s.listed && s.heard_ms >= 0 && (out->heard_ms < 0 || s.heard_ms < out->heard_ms))
+		out->heard_ms = s.heard_ms;
+	if (out->err.kind == ERR_NONE && (s.state == REFLECTOR_RETRYING || s.state == REFLECTOR_FORBIDDEN))
+		out->err = s.err;
+}
+
+struct cluster_status
+cluster_status(const struct cluster *c)
+{
+	struct cluster_status out = {.heard_ms = -1, .err = c->err};
+	struct tally t = {0};
+
+	for (size_t i = 0; i < n_resources; i++)
+		count_kind(c, &c->kinds[i], &out, &t);
+	if (t.workloads && t.forbidden_workloads == t.workloads)
+		out.state = CLUSTER_FORBIDDEN;
+	else if (!out.listed && (out.retrying || c->err.kind != ERR_NONE))
+		out.state = CLUSTER_FAILED;
+	else if (t.loading)
+		out.state = CLUSTER_LOADING;
+	else if (t.stale)
+		out.state = CLUSTER_STALE;
+	else
+		out.state = CLUSTER_LIVE;
+	return out;
+}
+
+bool
+cluster_settled(const struct cluster *c)
+{
+	if (!c->discovered)
+		return false;
+	for (size_t i = 0; i < n_resources; i++) {
+		const struct kind *k = &c->kinds[i];
+		struct reflector_status s;
+
+		if (k->found.absent)
+			continue;
+		if (!k->reflector)
+			return false;
+		s = reflector_status(k->reflector);
+		if (s.state == REFLECTOR_LISTING || (s.state == REFLECTOR_RETRYING && !s.gave_up))
+			return false;
+	}
+	return true;
+}
+
+static bool
+add_object(void *ctx, struct object *o)
+{
+	object_set_add(ctx, object_ref(o));
+	return true;
+}
+
+void
+cluster_objects(const struct cluster *c, struct object_set *out)
+{
+	for (size_t i = 0; i < n_resources; i++)
+		mirror_each(c->mirror, i, add_object, out);
+}
+
+/* --- gaps --- */
+
+struct gaps {
+	struct arena *arena;
+	const struct kind *kind;
+	VEC(struct gap) all;
+};
+
+/* One for each fact that is missing. */
+static void
+add_gap(struct gaps *g, const char *namespace, const char *reason)
+{
+	const struct resource *r = &g->kind->resource;
+
+	for (size_t i = 0; i < FACTS; i++)
+		if (r->facts & 1u << i)
+			vec_push(&g->all, (struct gap){
+						  .fact = (enum fact)(1u << i),
+						  .kind = r->kind,
+						  .namespace = arena_strdup(g->arena, namespace),
+						  .reason = reason,
+					  });
+}
+
+static void
+add_bad(void *ctx, const char *namespace, const char *message)
+{
+	struct gaps *g = ctx;
+
+	add_gap(g, namespace, arena_strdup(g->arena, message));
+}
+
+static const char *
+forbidden_reason(struct arena *a, const struct kind *k, const struct err *e)
+{
+	const struct resource *r = &k->resource;
+
+	if (e->code == 401)
+		return arena_printf(a, "the credentials were refused: %s", e->msg);
+	return arena_printf(a, "forbidden: needs list %s%s%s", r->plural, *r->group ? "." : "", r->group);
+}
+
+/* With one namespace only, its name is all that policies can ask of it: the API server labels it so. */
+static bool
+is_known_anyway(const struct cluster *c, const struct kind *k)
+{
+	return c->namespace && str_eq(k->resource.kind, "Namespace");
+}
+
+static void
+add_gaps(struct gaps *g, const struct cluster *c, const struct kind *k)
+{
+	const char *namespace = c->namespace && k->resource.namespaced ? c->namespace : "";
+	struct reflector_status s;
+
+	g->kind = k;
+	if (k->found.absent)
+		return;
+	mirror_each_bad(c->mirror, k->place, add_bad, g);
+	if (!k->reflector) {
+		add_gap(g, namespace,
+			c->err.kind == ERR_NONE ? "not read yet" : arena_strdup(g->arena, c->err.msg));
+		return;
+	}
+	s = reflector_status(k->reflector);
+	if (s.state == REFLECTOR_FORBIDDEN && !is_known_anyway(c, k))
+		add_gap(g, namespace, forbidden_reason(g->arena, k, &s.err));
+	else if (s.state == REFLECTOR_RETRYING && !s.listed)
+		add_gap(g, namespace, arena_strdup(g->arena, s.err.msg));
+	else if (s.state == REFLECTOR_LISTING && !s.listed)
+		add_gap(g, namespace, "not read yet");
+}
+
+size_t
+cluster_gaps(const struct cluster *c, struct arena *a, struct gap **out)
+{
+	struct gaps g = {.arena = a};
+	size_t n;
+
+	for (size_t i = 0; i < n_resources; i++)
+		add_gaps(&g, c, &c->kinds[i]);
+	n = g.all.n;
+	*out = n ? arena_copy(a, g.all.at, n * sizeof(g.all.at[0])) : NULL;
+	vec_free(&g.all);
+	return n;
+}
+
+/* --- changes --- */
+
+void
+cluster_take_changes(struct cluster *c, struct cluster_changes *out)
+{
+	mirror_take(c->mirror, out);
+}
+
+void
+cluster_changes_free(struct cluster_changes *ch)
+{
+	for (size_t i = 0; i < ch->n; i++) {
+		object_unref(ch->at[i].before);
+		object_unref(ch->at[i].after);
+	}
+	vec_free(ch);
+	*ch = (struct cluster_changes){0};
+}
+
+/* --- what others call --- */
+
+struct cluster *
+cluster_new(const struct cluster_options *opt)
+{
+	struct cluster *c = mem_alloc(sizeof(*c));
+
+	c->opt = *opt;
+	c->namespace = mem_strdup(opt->namespace);
+	c->mirror = mirror_new(n_resources);
+	c->seen = (struct seen){.find = find_owner, .ctx = c};
+	c->kinds = mem_array(n_resources, sizeof(c->kinds[0]));
+	c->reflectors = mem_array(n_resources, sizeof(c->reflectors[0]));
+	for (size_t i = 0; i < n_resources; i++)
+		c->kinds[i] = (struct kind){.cluster = c, .place = i, .resource = resources[i]};
+	c->discover = loop_add_timer(opt->loop, discover, c);
+	c->orphans = loop_add_timer(opt->loop, read_orphans, c);
+	loop_timer_set(c->discover, 0);
+	return c;
+}
+
+void
+cluster_free(struct cluster *c)
+{
+	if (!c)
+		return;
+	discovery_cancel(c->discovery);
+	for (size_t i = 0; i < n_resources; i++)
+		reflector_free(c->kinds[i].reflector);
+	loop_timer_remove(c->discover);
+	loop_timer_remove(c->orphans);
+	mirror_free(c->mirror);
+	free(c->reflectors);
+	free(c->kinds);
+	free(c->namespace);
+	free(c);
+}
+
+void
+cluster_refresh(struct cluster *c)
+{
+	for (size_t i = 0; i < n_resources; i++)
+		if (c->kinds[i].reflector)
+			reflector_relist(c->kinds[i].reflector);
+	loop_timer_set(c->discover, 0);
+}
+
+size_t
+cluster_reflectors(const struct cluster *c, const struct reflector *const **out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_resources; i++)
+		if (c->kinds[i].reflector)
+			c->reflectors[n++] = c->kinds[i].reflector;
+	*out = c->reflectors;
+	return n;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of the kinds that moat reads a server has, and in which version: one request, so that none is asked for in vain. */
+#ifndef KUBE_DISCOVERY_H
+#define KUBE_DISCOVERY_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/node.h"
+#include "kube/api.h"
+#include "kube/resource.h"
+
+struct discovery;
+
+/* Of one resource. */
+struct discovered {
+	bool absent; /* the server has told its kinds, and this one is not among them */
+	char version[32]; /* to ask for */
+};
+
+struct discovery_args {
+	struct kube *kube;
+	void *ctx;
+	/*
+	 * One for each of resources[], in order, borrowed for the call; e is NULL when the server has told, else nothing
+	 * is absent. stream: it has streaming lists. The discovery is gone after it.
+	 */
+	void (*done)(void *ctx, const struct discovered *at, bool stream, const struct err *e);
+};
+
+struct discovery *discovery_start(const struct discovery_args *args);
+void discovery_cancel(struct discovery *d); /* NULL is fine */
+
+/*
+ * Reads an APIGroupDiscoveryList, or the APIGroupList of servers before Kubernetes 1.26, which names no kinds: there a
+ * kind is taken to be in every version of its group. Fills an array as above.
+ */
+bool discovery_read(const struct node *doc, struct discovered *out, struct err *e) MUST_USE;
+
+#endif

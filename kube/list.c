@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kube/list.h"
+
+#include <stdlib.h>
+
+#include "base/json_feed.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "decode/decode.h"
+#include "kube/backoff.h"
+
+#define PAGE 500
+#define DAMAGED_MAX 3 /* times that one page is read again */
+#define EXPIRED_MAX 3 /* lists that are begun anew: with pages once more, then without */
+
+struct list {
+	struct list_args args;
+	struct kube_call *call;
+	struct loop_timer *timer;
+	struct json_feed *feed; /* of the page that comes */
+	struct buf token, next_token; /* continue: of this page and of the one behind it */
+	struct buf version;
+	bool refused; /* the body was no list: feed_err says why */
+	struct err feed_err;
+	struct backoff backoff;
+	unsigned damaged, expired;
+};
+
+void
+list_path(struct buf *out, const struct resource *r, const char *namespace, const char *name)
+{
+	resource_path(out, r, namespace, NULL, NULL);
+	if (name) {
+		AUTO(free) char *selector = mem_printf("metadata.name=%s", name);
+
+		resource_query(out, "fieldSelector", selector);
+	}
+}
+
+const char *
+list_accept(const struct resource *r, bool watch)
+{
+	if (!r->metadata)
+		return NULL;
+	return watch ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+		     : "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+}
+
+static void
+list_free(struct list *l)
+{
+	loop_timer_remove(l->timer);
+	json_feed_free(l->feed);
+	buf_free(&l->token);
+	buf_free(&l->next_token);
+	buf_free(&l->version);
+	free(l);
+}
+
+void
+list_cancel(struct list *l)
+{
+	if (!l)
+		return;
+	kube_cancel(l->call);
+	list_free(l);
+}
+
+/* --- one page --- */
+
+static bool
+take_item(void *ctx, const struct node *item, struct err *e)
+{
+	struct list *l = ctx;
+
+	(void)e;
+	l->args.item(l->args.ctx, item);
+	return true;
+}
+
+static bool
+take_head(void *ctx, const struct node *head, struct err *e)
+{
+	struct list *l = ctx;
+	const struct node *meta = node_get(head, "metadata");
+	const char *kind = node_get_str(head, "kind");
+	const char *token = node_get_str(meta, "continue");
+	const char *version = node_get_str(meta, "resourceVersion");
+
+	if (!kind || !str_ends(kind, "List"))
+		return err_set(e, ERR_SOURCE, 0, "the answer is no list but %s", kind ? kind : "something else");
+	buf_clear(&l->next_token);
+	buf_clear(&l->version);
+	buf_adds(&l->next_token, token ? token : "");
+	buf_adds(&l->version, version ? version : "");
+	return true;
+}
+
+static bool
+page_data(void *ctx, const char *data, size_t len, struct err *e)
+{
+	struct list *l = ctx;
+
+	l->args.heard(l->args.ctx);
+	if (json_feed_add(l->feed, data, len, e))
+		return true;
+	l->refused = true;
+	if (e)
+		l->feed_err = *e;
+	return false;
+}
+
+static void page_done(void *ctx, const struct kube_answer *a);
+
+static void
+read_page(void *ctx)
+{
+	struct list *l = ctx;
+	struct list_args *args = &l->args;
+	AUTO(buf) struct buf path = {0};
+
+	json_feed_free(l->feed);
+	l->feed = json_feed_new(&(struct json_feed_options){
+		.name = args->resource->plural,
+		.raw_keys = decode_raw_keys,
+		.items = true,
+		.ctx = l,
+		.value = take_item,
+		.head = take_head,
+	});
+	l->refused = false;
+	/* A first page that is refused is for the caller to wait for; with a later one all before it would be lost. */
+	list_path(&path, args->resource, args->namespace, args->name);
+	if (l->expired < 2) {
+		AUTO(free) char *limit = mem_printf("%zu", args->page ? args->page : PAGE);
+
+		resource_query(&path, "limit", limit);
+	}
+	if (l->token.len)
+		resource_query(&path, "continue", buf_str(&l->token));
+	l->call = kube_start(args->kube, &(struct kube_call_args){
+						 .path = buf_str(&path),
+						 .accept = list_accept(args->resource, false),
+						 .flags = l->token.len ? KUBE_RETRY : 0,
+						 .ctx = l,
+						 .data = page_data,
+						 .done = page_done,
+					 });
+}
+
+/* --- all of them --- */
+
+static void
+finish(struct list *l, const struct list_end *end)
+{
+	l->args.done(l->args.ctx, end);
+	list_free(l);
+}
+
+static void
+fail(struct list *l, const struct kube_answer *a, const struct err *e)
+{
+	const struct list_end end = {
+		.err = *e,
+		.status = a->ok ? 0 : a->status,
+		.retry_after_ms = a->retry_after_ms,
+		.version = "",
+	};
+
+	finish(l, &end);
+}
+
+static bool
+is_expired(const struct kube_answer *a)
+{
+	return a->status == 410 || str_eq(a->reason, "Expired") || str_eq(a->reason, "Gone");
+}
+
+static void
+read_later(struct list *l)
+{
+	loop_timer_set(l->timer, backoff_next(&l->backoff));
+}
+
+/* What a page was read as so far does not count as an answer: the same page once more. */
+static void
+page_damaged(struct list *l, const struct kube_answer *a, const struct err *e)
+{
+	if (++l->damaged > DAMAGED_MAX)
+		fail(l, a, e);
+	else
+		read_later(l);
+}
+
+static void
+page_failed(struct list *l, const struct kube_answer *a)
+{
+	if (is_expired(a) && l->token.len && ++l->expired < EXPIRED_MAX) {
+		buf_clear(&l->token);
+		read_page(l);
+	} else if (l->refused) {
+		page_damaged(l, a, &l->feed_err);
+	} else if (a->status >= 200 && a->status < 300) {
+		page_damaged(l, a, &a->err); /* broken off in the middle */
+	} else {
+		fail(l, a, &a->err);
+	}
+}
+
+static void
+page_done(void *ctx, const struct kube_answer *a)
+{
+	struct list *l = ctx;
+	struct err e = {0};
+
+	l->call = NULL;
+	if (!a->ok) {
+		page_failed(l, a);
+		return;
+	}
+	if (!json_feed_end(l->feed, &e)) {
+		page_damaged(l, a, &e);
+		return;
+	}
+	if (!l->next_token.len) {
+		finish(l, &(struct list_end){.ok = true, .version = buf_str(&l->version), .retry_after_ms = -1});
+		return;
+	}
+	l->damaged = 0;
+	buf_clear(&l->token);
+	buf_adds(&l->token, buf_str(&l->next_token));
+	read_page(l);
+}
+
+struct list *
+list_start(const struct list_args *args)
+{
+	struct list *l = mem_alloc(sizeof(*l));
+
+	l->args = *args;
+	l->timer = loop_add_timer(args->loop, read_page, l);
+	read_page(l);
+	return l;
+}
