@@ -333,7 +333,7 @@ egress_object(const struct egress *e)
 {
 	json_t *object = need(json_object());
 
-	set(object, "shape", string(e ? egress_shape_name(e->shape) : NULL));
+	set(object, "shape", string(e && egress_known_shape(e) >= 0 ? egress_shape_name(e->shape) : NULL));
 	set(object, "internet", e ? json_boolean(e->internet) : json_null());
 	set(object, "policies", e ? policy_names(e) : json_null());
 	set(object, "allows", e ? allow_list(e) : json_null());

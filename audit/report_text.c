@@ -570,8 +570,10 @@ write_shapes(const struct page *p)
 	AUTO(buf) struct buf text = {0};
 
 	for (size_t i = 0; i < a->n_agents; i++) {
-		if (a->agents[i]->egress)
-			shapes[a->agents[i]->egress->shape]++;
+		const struct egress *e = a->agents[i]->egress;
+
+		if (e && egress_known_shape(e) >= 0)
+			shapes[e->shape]++;
 		else
 			unknown++;
 	}

@@ -10,6 +10,7 @@
 #include "base/u32_list.h"
 #include "base/vec.h"
 #include "fleet/foreign.h"
+#include "fleet/outside.h"
 
 static const char *const shape_names[SHAPES] = {"open",	     "internet", "web", "cluster", "companion+scraper",
 						"companion", "none"};
@@ -691,6 +692,17 @@ close_survey(struct survey *s, struct egress *e)
 	e->policies = arena_copy(s->a, s->policies.at, s->policies.n * sizeof(s->policies.at[0]));
 }
 
+static void
+note_outside(const struct survey *s, struct egress *e, size_t class)
+{
+	struct outside_way way = outside_way(s->fleet, DIRECTION_EGRESS, class);
+
+	if (!way.policy || e->outside)
+		return;
+	e->outside = way.policy;
+	e->outside_rule = way.rule;
+}
+
 static const struct egress *
 survey_workload(struct survey *s)
 {
@@ -706,6 +718,7 @@ survey_workload(struct survey *s)
 		e->host_network |= reach_class(s->reach, classes[i])->host_network;
 		e->https &= ports_has(&addresses_of(s, classes[i])->public_ports, PROTOCOL_TCP, 443);
 		survey_class_of(s, classes[i]);
+		note_outside(s, e, classes[i]);
 	}
 	e->dns = path_to_dns(s->fleet, s->w);
 	close_survey(s, e);
@@ -736,6 +749,12 @@ egress_evaluate(struct fleet *f)
 	vec_free(&s.policies);
 	vec_free(&s.classes);
 	vec_free(&s.wide);
+}
+
+int
+egress_known_shape(const struct egress *e)
+{
+	return e->outside && e->shape > SHAPE_WEB ? -1 : (int)e->shape;
 }
 
 const char *

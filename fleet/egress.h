@@ -53,6 +53,12 @@ struct allow {
 struct egress {
 	enum egress_shape shape;
 	bool internet; /* a public address on a port besides 53 */
+	/*
+	 * Only one namespace was read, and this policy's rule lets through pods of others: NULL when none does. What is said
+	 * of public addresses holds all the same; what pods it reaches is not known, nor is a shape beyond SHAPE_WEB.
+	 */
+	const struct policy *outside;
+	uint32_t outside_rule;
 	bool host_network;
 	bool isolated; /* policies with Egress hold every pod of it; false is SHAPE_OPEN */
 	const struct policy *const *policies; /* with Egress, that select it */
@@ -70,6 +76,8 @@ struct egress {
  */
 void egress_evaluate(struct fleet *f);
 
+/* The shape; -1 where it is not known. */
+int egress_known_shape(const struct egress *e);
 const char *egress_shape_name(enum egress_shape s); /* "companion+scraper" */
 const char *allow_to_name(enum allow_to t); /* "internet" */
 

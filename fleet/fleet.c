@@ -9,6 +9,7 @@
 #include "fleet/egress.h"
 #include "fleet/fleet_index.h"
 #include "fleet/gather.h"
+#include "fleet/outside.h"
 #include "fleet/pair.h"
 #include "fleet/profiles.h"
 #include "fleet/reach.h"
@@ -29,6 +30,7 @@ copy_source(struct arena *a, const struct source *from)
 	s.paths = paths;
 	s.context = arena_strdup(a, from->context);
 	s.server = arena_strdup(a, from->server);
+	s.namespace = arena_strdup(a, from->namespace);
 	return s;
 }
 
@@ -100,6 +102,15 @@ fact_place(enum fact fact)
 	return place;
 }
 
+/* What a gap touches is not read everywhere. */
+static void
+apply_gaps(struct fleet *f)
+{
+	for (size_t i = 0; i < f->n_gaps * FACTS; i++)
+		if ((unsigned)f->gaps[i / FACTS].fact & 1u << i % FACTS)
+			f->facts[i % FACTS] = FACT_UNREADABLE;
+}
+
 /* What any source of objects gives; the rest is asked for by itself, by those who add it to a fleet. */
 static void
 set_facts(struct fleet *f, const struct object_set *set)
@@ -111,9 +122,7 @@ set_facts(struct fleet *f, const struct object_set *set)
 		f->facts[i] = objects & 1u << i ? FACT_READ : FACT_NOT_APPLICABLE;
 	if (has_pod_status(set))
 		f->facts[fact_place(FACT_PODS)] = FACT_READ;
-	for (size_t i = 0; i < f->n_gaps * FACTS; i++)
-		if ((unsigned)f->gaps[i / FACTS].fact & 1u << i % FACTS)
-			f->facts[i % FACTS] = FACT_UNREADABLE;
+	apply_gaps(f);
 }
 
 static void
@@ -183,6 +192,8 @@ fleet_new(struct fleet_input *in)
 	role_assign(f, in->objects);
 	set_up_pipelocks(f);
 	pair_assign(f);
+	if (outside_note_companions(f))
+		apply_gaps(f);
 	profiles_assign(f);
 	role_note_unsure(f);
 	evaluate(f);

@@ -32,7 +32,7 @@ looks_like_service(const struct fleet *f, const char *host)
 	if (!second)
 		return true;
 	if (!third)
-		return is_namespace(f, second + 1);
+		return f->source.namespace || is_namespace(f, second + 1); /* which there are is not known outside of one */
 	return strcmp(third, ".svc") == 0 || str_starts(third, ".svc.");
 }
 

@@ -8,6 +8,7 @@
 #include "fleet/config_map.h"
 #include "fleet/fleet_index.h"
 #include "fleet/image.h"
+#include "fleet/outside.h"
 #include "fleet/pair.h"
 #include "fleet/reach.h"
 
@@ -243,18 +244,34 @@ note_secret(struct fleet *f, struct workload *w, struct arena *scratch)
 	}
 }
 
+/* The companion that would make an agent of it may stand where nothing was read. */
+static bool
+note_outside(struct fleet *f, struct workload *w, const char *host, struct arena *scratch)
+{
+	const char *namespace;
+	size_t len;
+
+	if (!outside_names(f, host, &namespace, &len))
+		return false;
+	note_unsure(f, w, "Service",
+		    arena_printf(scratch, "its proxy is %s, and only namespace %s was read", host, f->source.namespace));
+	return true;
+}
+
 void
 role_note_unsure(struct fleet *f)
 {
 	AUTO(arena) struct arena scratch = {0};
 
-	for (size_t i = 0; f->n_companions && i < f->n_workloads; i++) {
+	for (size_t i = 0; (f->n_companions || f->source.namespace) && i < f->n_workloads; i++) {
 		struct workload *w = &f->workloads[i];
 		struct proxy_target target;
 
 		if (w->role_reason != ROLE_BY_NOTHING)
 			continue;
 		target = pair_proxy_target(f, w, &scratch);
+		if (target.missing && note_outside(f, w, target.missing, &scratch))
+			continue;
 		if (target.unread_in)
 			note_unread(f, w, &target, &scratch);
 		else if (!target.set)

@@ -122,6 +122,10 @@ ask_agent_egress(const struct fleet *f UNUSED, const struct workload *agent, str
 
 	if (!e)
 		return "its policies are not known";
+	if (egress_known_shape(e) < 0)
+		return arena_printf(a, "%s %s/%s, egress rule %u, lets through pods of namespaces that were not read",
+				    e->outside->object.kind, e->outside->object.namespace, e->outside->object.name,
+				    e->outside_rule + 1);
 	if (e->shape == SHAPE_COMPANION || e->shape == SHAPE_COMPANION_SCRAPER || e->shape == SHAPE_NONE)
 		return NULL;
 	return arena_printf(a, "its egress is %s", egress_shape_name(e->shape));

@@ -61,7 +61,7 @@ cell_egress(const struct workload *agent)
 	};
 	const struct egress *e = agent->egress;
 
-	return e ? (struct cell){egress_shape_name(e->shape), styles[e->shape], e->shape} : unknown();
+	return e && egress_known_shape(e) >= 0 ? (struct cell){egress_shape_name(e->shape), styles[e->shape], e->shape} : unknown();
 }
 
 /* How the file is mounted, and whether what runs has read it. */

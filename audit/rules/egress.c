@@ -140,6 +140,7 @@ to_cluster(struct audit_run *run, const struct allow *a)
 static void
 agent_egress_extra(struct audit_run *run, const struct workload *w)
 {
+	ways_outside(run, w, DIRECTION_EGRESS);
 	ways_report(run, w, to_cluster, &(struct ways_words){
 		.message = audit_printf(run, "lets %s reach more of the cluster than its companion, scrapers and "
 			"DNS", rule_workload(run, w)),
@@ -212,6 +213,7 @@ to_onward(struct audit_run *run, const struct allow *a)
 static void
 agent_egress_transitive(struct audit_run *run, const struct workload *w)
 {
+	ways_outside(run, w, DIRECTION_EGRESS);
 	ways_report(run, w, to_onward, &(struct ways_words){
 		.message = audit_printf(run, "lets %s reach pods that reach the internet themselves: one that "
 			"forwards is a way out past the companion", rule_workload(run, w)),

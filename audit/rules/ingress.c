@@ -182,6 +182,7 @@ companion_ingress_open(struct audit_run *run, const struct workload *w)
 			      audit_printf(run, "the port of companion %s is not known", rule_workload(run, w)));
 		return;
 	}
+	ways_outside(run, w, DIRECTION_INGRESS);
 	classes = reach_classes(s.reach, w, &n);
 	for (size_t i = 0; i < n; i++) {
 		s.class = classes[i];

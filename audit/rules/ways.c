@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "fleet/foreign.h"
+#include "fleet/outside.h"
 
 #define SHOWN 5 /* ways of one policy in the evidence */
 
@@ -21,6 +22,26 @@ ways_egress(struct audit_run *run, const struct workload *w)
 			      audit_printf(run, "%s%s%s may select pods that are judged; moat does not evaluate it",
 					   o->namespace, *o->namespace ? "/" : "", o->name));
 	return w->egress;
+}
+
+void
+ways_outside(struct audit_run *run, const struct workload *w, enum direction d)
+{
+	const struct fleet *f = audit_fleet(run);
+	size_t n = 0;
+	const uint32_t *classes = f->source.namespace && f->reach ? reach_classes(f->reach, w, &n) : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		struct outside_way way = outside_way(f, d, classes[i]);
+
+		if (!way.policy)
+			continue;
+		audit_unknown(run, w, "Namespace",
+			      audit_printf(run, "%s, %s rule %u, lets through pods of other namespaces, and only "
+					   "namespace %s was read", ways_policy(run, way.policy), direction_name(d),
+					   way.rule + 1, f->source.namespace));
+		return;
+	}
 }
 
 const char *

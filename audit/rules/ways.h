@@ -26,6 +26,12 @@ const struct egress *ways_egress(struct audit_run *run, const struct workload *w
  */
 void ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted, const struct ways_words *words);
 
+/*
+ * Where only one namespace was read: the rule is unknown for w when a policy of it lets through pods of others. What it
+ * finds among those that were read stands.
+ */
+void ways_outside(struct audit_run *run, const struct workload *w, enum direction d);
+
 /* "NetworkPolicy a/x-egress" */
 const char *ways_policy(struct audit_run *run, const struct policy *p);
 /* Of the policies that select the class in that direction the one that is most about it; NULL: none does. */
