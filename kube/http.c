@@ -905,7 +905,9 @@ static void
 set_request(struct http_call *c, const struct http_call_args *args)
 {
 	curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, 1L); /* wait for a connection that can be shared */
+	/* Wait for a connection that can be shared. TLS tells whether it can; else the first answer would be waited for. */
+	if (strncasecmp(args->url, "https:", strlen("https:")) == 0)
+		curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
 	if (args->compressed)
 		curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
@@ -986,7 +988,8 @@ http_header(struct http_call *c, const char *name)
 
 	if (curl_easy_header(c->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
 		return NULL;
-	return header->value;
+	/* An empty value comes with the end of its line. */
+	return header->value[strspn(header->value, " \t\r\n")] ? header->value : "";
 }
 
 void
