@@ -16,7 +16,7 @@
 
 #define SECRET_FILE_MAX (1024 * 1024) /* bytes of a token, a certificate or a key */
 
-/* Standard base64 with its padding; white space between is passed over. false: it is not. NUL-terminated behind len. */
+/* Standard base64 with its padding; white space is passed over. false: it is none. NUL-terminated behind len. */
 bool secret_base64_decode(struct arena *a, const char *text, size_t len, struct kube_blob *out);
 void secret_base64_encode(struct buf *out, const void *data, size_t len);
 
