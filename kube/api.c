@@ -166,7 +166,8 @@ static const struct {
 	const char *words; /* of an answer whose body says nothing */
 } statuses[] = {
 	{400, "the server does not understand the request"},
-	{401, "the server does not accept the credential (Unauthorized): log in again, or correct the user in the kubeconfig"},
+	{401, "the server does not accept the credential (Unauthorized): log in again, or correct the user in the "
+	      "kubeconfig"},
 	{403, "forbidden"},
 	{404, "not found: the server does not have this, or its URL has a wrong path"},
 	{405, "the server does not allow this"},
@@ -243,9 +244,12 @@ set_status_error(int status, const struct status *s, const char *body, size_t le
 	if (words)
 		return err_set(e, kind, status, "%s", words);
 	if (status >= 300 && status < 400)
-		return err_set(e, kind, status, "the server sends us elsewhere (%d), which is not followed: correct its URL in the "
-						"kubeconfig", status);
-	return err_set(e, kind, status, "the server answers %d%s%s", status, plain.len ? ": " : "", buf_str(&plain));
+		return err_set(e, kind, status,
+			       "the server sends us elsewhere (%d), which is not followed: correct its URL in the "
+			       "kubeconfig",
+			       status);
+	return err_set(e, kind, status, "the server answers %d%s%s", status, plain.len ? ": " : "",
+		       buf_str(&plain));
 }
 
 bool
@@ -324,7 +328,8 @@ back_off(struct kube_call *c)
 	int64_t ms = BACK_OFF_MS;
 
 	if (c->retry_after_ms >= 0)
-		return (c->retry_after_ms < BACK_OFF_MAX_MS ? c->retry_after_ms : BACK_OFF_MAX_MS) + pick(c->kube, 100);
+		return (c->retry_after_ms < BACK_OFF_MAX_MS ? c->retry_after_ms : BACK_OFF_MAX_MS) +
+		       pick(c->kube, 100);
 	for (unsigned i = 1; i < c->tries && ms < BACK_OFF_MAX_MS; i++)
 		ms *= 2;
 	ms = ms < BACK_OFF_MAX_MS ? ms : BACK_OFF_MAX_MS;
@@ -355,7 +360,8 @@ repeat_later(struct kube_call *c)
 	c->tries++;
 	c->kube->counts.retries++;
 	ms = back_off(c);
-	log_debug("%s %s: status %d, tried again in %lld ms", c->args.method, c->args.path, c->status, (long long)ms);
+	log_debug("%s %s: status %d, tried again in %lld ms", c->args.method, c->args.path, c->status,
+		  (long long)ms);
 	loop_timer_set(c->timer, ms);
 }
 
@@ -381,7 +387,8 @@ redirected(struct kube_call *c)
 	const char *location = http_header(c->http, "Location");
 	const char *path = location ? same_server(c->kube, location) : NULL;
 
-	if (c->status < 300 || c->status >= 400 || !path || !str_eq(c->args.method, "GET") || c->redirects >= REDIRECTS)
+	if (c->status < 300 || c->status >= 400 || !path || !str_eq(c->args.method, "GET") ||
+	    c->redirects >= REDIRECTS)
 		return false;
 	c->redirects++;
 	free(c->path);
@@ -488,7 +495,6 @@ on_data(void *ctx, const char *data, size_t len, struct err *e)
 	buf_add(&c->body, data, len);
 	return true;
 }
-
 
 /* What a credential says about TLS, put to what the config says. */
 static struct http_peer
@@ -799,12 +805,15 @@ add_impersonation(struct kube *k, const struct kube_options *opt, struct err *e)
 	const struct kube_user *u = k->context->user;
 
 	if (opt->as)
-		return add_header(k, "Impersonate-User", opt->as, e) && add_groups(k, opt->as_groups, opt->n_as_groups, e);
+		return add_header(k, "Impersonate-User", opt->as, e) &&
+		       add_groups(k, opt->as_groups, opt->n_as_groups, e);
 	if (opt->n_as_groups && !(u && u->as))
-		return err_set(e, ERR_USAGE, 0, "--as-group needs --as: a group is impersonated together with a user");
+		return err_set(e, ERR_USAGE, 0,
+			       "--as-group needs --as: a group is impersonated together with a user");
 	if (!u || !u->as)
 		return true;
-	if (!add_header(k, "Impersonate-User", u->as, e) || (u->as_uid && !add_header(k, "Impersonate-Uid", u->as_uid, e)))
+	if (!add_header(k, "Impersonate-User", u->as, e) ||
+	    (u->as_uid && !add_header(k, "Impersonate-Uid", u->as_uid, e)))
 		return false;
 	if (opt->n_as_groups ? !add_groups(k, opt->as_groups, opt->n_as_groups, e)
 			     : !add_groups(k, u->as_groups, u->n_as_groups, e))
@@ -822,7 +831,8 @@ add_user_agent(struct kube *k)
 	struct utsname system;
 
 	if (uname(&system) == 0)
-		vec_push(&k->headers, mem_printf("User-Agent: moat/%s (linux/%s)", PACKAGE_VERSION, system.machine));
+		vec_push(&k->headers,
+			 mem_printf("User-Agent: moat/%s (linux/%s)", PACKAGE_VERSION, system.machine));
 	else
 		vec_push(&k->headers, mem_printf("User-Agent: moat/%s (linux)", PACKAGE_VERSION));
 }
@@ -845,8 +855,8 @@ split_server(struct kube *k, const char *url)
 }
 
 struct kube *
-kube_new(struct loop *l, struct kubeconfig *config, const struct kube_context *context, const struct kube_options *opt,
-	 struct err *e)
+kube_new(struct loop *l, struct kubeconfig *config, const struct kube_context *context,
+	 const struct kube_options *opt, struct err *e)
 {
 	struct kube *k = mem_alloc(sizeof(*k));
 

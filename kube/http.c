@@ -154,12 +154,17 @@ static const struct {
 } verify_results[] = {
 	{9, "the server's certificate is not valid yet: compare this machine's clock with the server's"},
 	{10, "the server's certificate has expired: renew it, or compare this machine's clock with the server's"},
-	{18, "the server's certificate is signed by itself, not by the configured CA: correct certificate-authority in the "
+	{18, "the server's certificate is signed by itself, not by the configured CA: correct "
+	     "certificate-authority in the "
 	     "kubeconfig"},
-	{19, "the server's certificate is not signed by the configured CA: correct certificate-authority in the kubeconfig"},
-	{20, "the server's certificate is not signed by the configured CA: correct certificate-authority in the kubeconfig"},
-	{21, "the server's certificate is not signed by the configured CA: correct certificate-authority in the kubeconfig"},
-	{7, "the server's certificate has a signature that is not the configured CA's: correct certificate-authority in the "
+	{19, "the server's certificate is not signed by the configured CA: correct certificate-authority in the "
+	     "kubeconfig"},
+	{20, "the server's certificate is not signed by the configured CA: correct certificate-authority in the "
+	     "kubeconfig"},
+	{21, "the server's certificate is not signed by the configured CA: correct certificate-authority in the "
+	     "kubeconfig"},
+	{7, "the server's certificate has a signature that is not the configured CA's: correct "
+	    "certificate-authority in the "
 	    "kubeconfig"},
 };
 
@@ -175,9 +180,13 @@ verify_error(CURL *easy, const struct target *t, const char *detail, struct err 
 			words = verify_results[i].words;
 	}
 	if (!words && str_has(detail, "subject name"))
-		words = "the server's certificate is for another name: correct the server's URL, or set tls-server-name "
+		words = "the server's certificate is for another name: correct the server's URL, or set "
+			"tls-server-name "
 			"to the name that is in the certificate";
-	err_set(e, ERR_SOURCE, EPROTO, "%s", words ? words : *detail ? detail : "the server's certificate is not accepted");
+	err_set(e, ERR_SOURCE, EPROTO, "%s",
+		words	  ? words
+		: *detail ? detail
+			  : "the server's certificate is not accepted");
 	return via(t, "connect", e);
 }
 
@@ -185,7 +194,8 @@ static const struct {
 	const char *part, *words;
 } tls_alerts[] = {
 	{"wrong version number", "the server does not speak TLS on this port: is its URL http:// or another port?"},
-	{"packet length too long", "the server does not speak TLS on this port: is its URL http:// or another port?"},
+	{"packet length too long",
+	 "the server does not speak TLS on this port: is its URL http:// or another port?"},
 	{"certificate required", "the server wants a client certificate, and the user of this context has none"},
 	{"alert bad certificate", "the server does not accept the client certificate"},
 	{"alert unknown ca", "the server does not know the CA of the client certificate"},
@@ -227,12 +237,14 @@ lost_error(CURL *easy, const struct target *t, const char *detail, struct err *e
 	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &code);
 	if (t->proxy && tunnel >= 300) {
 		err_set(e, ERR_SOURCE, EPROTO, "the proxy answers %ld%s", tunnel,
-			tunnel == 407   ? ": it wants a user and a password, which go into its URL (proxy-url, HTTPS_PROXY)"
+			tunnel == 407
+				? ": it wants a user and a password, which go into its URL (proxy-url, HTTPS_PROXY)"
 			: tunnel == 403 ? ": it does not let this server be reached"
 					: "");
 		return via(t, "connect", e);
 	}
-	if (tls_words(detail) && str_has(detail, "alert")) /* TLS 1.3 tells what it thinks of our certificate this late */
+	if (tls_words(detail) &&
+	    str_has(detail, "alert")) /* TLS 1.3 tells what it thinks of our certificate this late */
 		return tls_error(t, detail, e);
 	/* The kernel gave up on a peer that acknowledges nothing. */
 	if (code == ETIMEDOUT)
@@ -248,15 +260,18 @@ proxy_error(CURL *easy, const struct target *t, struct err *e)
 	long code = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &code);
-	err_set(e, ERR_SOURCE, EPROTO, "the proxy refuses (SOCKS, reason %ld of curl's list): is the name known to it, and "
-				       "the way there open?", code);
+	err_set(e, ERR_SOURCE, EPROTO,
+		"the proxy refuses (SOCKS, reason %ld of curl's list): is the name known to it, and "
+		"the way there open?",
+		code);
 	return via(t, "connect", e);
 }
 
 static bool
 name_error(const struct target *t, bool of_proxy, struct err *e)
 {
-	err_set(e, ERR_SOURCE, ENOENT, "its name is not known here: correct it in the kubeconfig, or see to DNS (a VPN?)");
+	err_set(e, ERR_SOURCE, ENOENT,
+		"its name is not known here: correct it in the kubeconfig, or see to DNS (a VPN?)");
 	if (of_proxy)
 		return err_wrap(e, "connect %s: look up its proxy %s", t->where, t->proxy ? t->proxy : "");
 	return err_wrap(e, "look up %s", t->where);
@@ -329,7 +344,8 @@ pool_act(struct pool *p, curl_socket_t fd, int events)
 	p->depth++;
 	p->in_curl = true;
 	curl_multi_socket_action(p->multi, fd,
-				 (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0),
+				 (events & LOOP_READ ? CURL_CSELECT_IN : 0) |
+					 (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0),
 				 &running);
 	p->in_curl = false;
 	p->depth--;
@@ -789,7 +805,8 @@ url_parse(struct url *u, const char *text, struct err *e)
 	u->handle = curl_url();
 	if (!u->handle)
 		die("no memory");
-	if (curl_url_set(u->handle, CURLUPART_URL, text, 0) || curl_url_get(u->handle, CURLUPART_SCHEME, &u->scheme, 0) ||
+	if (curl_url_set(u->handle, CURLUPART_URL, text, 0) ||
+	    curl_url_get(u->handle, CURLUPART_SCHEME, &u->scheme, 0) ||
 	    curl_url_get(u->handle, CURLUPART_HOST, &u->host, 0) ||
 	    curl_url_get(u->handle, CURLUPART_PORT, &u->port, CURLU_DEFAULT_PORT) ||
 	    (strcasecmp(u->scheme, "https") != 0 && strcasecmp(u->scheme, "http") != 0))
@@ -950,7 +967,8 @@ http_start(struct http *h, const struct http_call_args *args)
 	if (c->next)
 		c->next->prev = &c->next;
 	p->calls = c;
-	c->failed = !set_common(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to, c->detail, &c->err);
+	c->failed = !set_common(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to,
+				c->detail, &c->err);
 	set_callbacks(c);
 	set_headers(c, args);
 	set_request(c, args);
@@ -1095,7 +1113,8 @@ http_connect(struct http *h, const struct http_connect_args *args)
 	c->fn = args->fn;
 	c->connect_ms = args->connect_ms ? args->connect_ms : CONNECT_MS;
 	c->timer = loop_add_timer(h->loop, conn_timer, c);
-	if (!set_common(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to, c->detail, &c->err)) {
+	if (!set_common(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to, c->detail,
+			&c->err)) {
 		loop_timer_set(c->timer, 0);
 		return c;
 	}

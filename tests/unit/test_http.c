@@ -145,8 +145,9 @@ on_done(void *ctx, int status, const struct err *e)
 static void
 start_as(struct test *t, struct call *c, const char *method, const char *path, const char *body)
 {
-	AUTO(free) char *url = path[0] == '/' ? mem_printf("%s://127.0.0.1:%d%s", t->scheme, t->server.port, path)
-					      : mem_strdup(path);
+	AUTO(free)
+	char *url = path[0] == '/' ? mem_printf("%s://127.0.0.1:%d%s", t->scheme, t->server.port, path)
+				   : mem_strdup(path);
 	const char *headers[] = {"Accept: text/plain", "X-Number: 7"};
 	struct http_call_args args = {
 		.method = method,
@@ -311,9 +312,10 @@ compression(void **state)
 	AUTO(arena) struct arena a = {0};
 	struct call c;
 
-	t->server = http_server_start("[{'path': '/zip', 'fill': 3000000, 'gzip': true, 'chunked': true},"
-				      " {'path': '/torn', 'fill': 3000000, 'gzip': true, 'cut_after': 2000},"
-				      " {'path': '/bad', 'body': 'not gzip', 'headers': {'Content-Encoding': 'gzip'}}]");
+	t->server = http_server_start(
+		"[{'path': '/zip', 'fill': 3000000, 'gzip': true, 'chunked': true},"
+		" {'path': '/torn', 'fill': 3000000, 'gzip': true, 'cut_after': 2000},"
+		" {'path': '/bad', 'body': 'not gzip', 'headers': {'Content-Encoding': 'gzip'}}]");
 	t->compressed = true;
 	c = get(t, "/zip");
 	assert_false(c.failed);
@@ -322,7 +324,8 @@ compression(void **state)
 	expect_error(t, "/torn", ECONNRESET, "the connection was lost");
 	expect_error(t, "/bad", EPROTO, "the answer is damaged");
 	assert_string_equal(
-		node_get_str(node_get(node_get(stats(t, &a), "requests")->first, "headers"), "accept-encoding"), "gzip");
+		node_get_str(node_get(node_get(stats(t, &a), "requests")->first, "headers"), "accept-encoding"),
+		"gzip");
 }
 
 static void
@@ -353,11 +356,12 @@ limits(void **state)
 	struct test *t = *state;
 	struct call slow = {0};
 
-	t->server = http_server_start("[{'path': '/stall', 'stall': true},"
-				      " {'path': '/half', 'fill': 100, 'stall_after': 50},"
-				      " {'path': '/slow', 'chunks': ['1', {'wait_ms': 120}, '2', {'wait_ms': 120}, '3',"
-				      "  {'wait_ms': 120}, '4', {'wait_ms': 120}, '5']},"
-				      " {'path': '/ok', 'body': 'ok'}]");
+	t->server =
+		http_server_start("[{'path': '/stall', 'stall': true},"
+				  " {'path': '/half', 'fill': 100, 'stall_after': 50},"
+				  " {'path': '/slow', 'chunks': ['1', {'wait_ms': 120}, '2', {'wait_ms': 120}, '3',"
+				  "  {'wait_ms': 120}, '4', {'wait_ms': 120}, '5']},"
+				  " {'path': '/ok', 'body': 'ok'}]");
 	t->idle_ms = 250;
 	expect_error(t, "/stall", ETIMEDOUT, "no answer within 0.25 s");
 	expect_error(t, "/half", ETIMEDOUT, "nothing more came within 0.25 s");
@@ -601,8 +605,9 @@ no_waiting_behind(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct call stalled = {0};
 
-		t->server = http_server_start(i ? "{'tls': true, 'routes': [{'path': '/stall', 'stall': true}, {'body': 'ok'}]}"
-						: "[{'path': '/stall', 'stall': true}, {'body': 'ok'}]");
+		t->server = http_server_start(
+			i ? "{'tls': true, 'routes': [{'path': '/stall', 'stall': true}, {'body': 'ok'}]}"
+			  : "[{'path': '/stall', 'stall': true}, {'body': 'ok'}]");
 		if (i)
 			tls_peer(t, PKI "ca.crt", NULL, NULL);
 		start(t, &stalled, "/stall");
@@ -656,10 +661,11 @@ static void
 proxies(void **state)
 {
 	struct test *t = *state;
-	struct http_server proxy = http_server_start("[{'method': 'CONNECT', 'path': 'blocked.*', 'status': 403},"
-						     " {'method': 'CONNECT', 'path': 'auth.*', 'status': 407},"
-						     " {'method': 'CONNECT|SOCKS5', 'path': '127.*', 'tunnel': true},"
-						     " {'method': 'GET', 'path': 'http://.*', 'body': 'by proxy'}]");
+	struct http_server proxy =
+		http_server_start("[{'method': 'CONNECT', 'path': 'blocked.*', 'status': 403},"
+				  " {'method': 'CONNECT', 'path': 'auth.*', 'status': 407},"
+				  " {'method': 'CONNECT|SOCKS5', 'path': '127.*', 'tunnel': true},"
+				  " {'method': 'GET', 'path': 'http://.*', 'body': 'by proxy'}]");
 	AUTO(free) char *http = mem_printf("http://me:secret@127.0.0.1:%d", proxy.port);
 	AUTO(free) char *socks = mem_printf("socks5://127.0.0.1:%d", proxy.port);
 	struct err e;
@@ -747,7 +753,8 @@ bare_connections(void **state)
 	struct err e;
 	size_t n;
 
-	t->server = http_server_start("{'tls': true, 'client_ca': true, 'routes': [{'fill': 50000, 'close': true}]}");
+	t->server =
+		http_server_start("{'tls': true, 'client_ca': true, 'routes': [{'fill': 50000, 'close': true}]}");
 	tls_peer(t, PKI "ca.crt", PKI "client.crt", PKI "client.key");
 	bare_connect(t, &b);
 	bare_connect(t, &gone);
