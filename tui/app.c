@@ -15,6 +15,7 @@
 #include "tui/help.h"
 #include "tui/input.h"
 #include "tui/prompt.h"
+#include "tui/restart_dialog.h"
 #include "tui/table.h"
 
 #define MAX_DEPTH 16
@@ -44,6 +45,8 @@ struct app {
 	const struct binding *asked; /* what a yes runs */
 	struct arena names; /* of the line that completion looks at */
 	bool pasting;
+
+	struct restart_dialog *restart; /* NULL: the source's objects cannot be changed */
 
 	enum page page;
 	int page_first; /* the line at its top */
@@ -170,6 +173,13 @@ app_open(struct app *app, const char *view, const char *arg)
 	}
 	push(app, v, arg);
 	remember_place(app, v->name, arg);
+}
+
+void
+app_restart(struct app *app, const struct restart_choice *choices, size_t n)
+{
+	if (app->restart)
+		restart_dialog_open(app->restart, choices, n);
 }
 
 void
@@ -639,6 +649,7 @@ run_binding(struct app *app, const struct binding *b)
 	size_t row;
 	struct keys_state state = {
 		.read_only = source(app)->status(source(app)->ctx).read_only,
+		.files = !source(app)->operations,
 		.has_row = app_selected(app, &data, &row),
 	};
 	struct err e;
@@ -737,7 +748,9 @@ app_key(struct app *app, int key)
 	    (app->pasting && (key < ' ' || app->prompt.mode == PROMPT_OFF || app->prompt.mode == PROMPT_CONFIRM)))
 		return;
 	app->flash_until = 0;
-	if (app->prompt.mode != PROMPT_OFF)
+	if (app->restart && restart_dialog_shown(app->restart))
+		restart_dialog_key(app->restart, key);
+	else if (app->prompt.mode != PROMPT_OFF)
 		prompt_took_key(app, key);
 	else
 		command_key(app, key);
@@ -904,6 +917,19 @@ draw_flash(const struct app *app, struct screen *s, int row)
 	screen_put_padded(s, row, 1, s->columns - 2, false, app->flash_style, buf_str(&app->flash));
 }
 
+/* A restart that goes on out of sight. */
+static void
+draw_restart_line(const struct app *app, struct screen *s, int row)
+{
+	enum style style;
+	const char *line = app->restart ? restart_dialog_line(app->restart, &style) : NULL;
+
+	if (!line || row < 0)
+		return;
+	screen_fill(s, row, 0, s->columns, STYLE_BODY, " ");
+	screen_put_padded(s, row, 1, s->columns - 2, false, style, line);
+}
+
 /* A line gives way as the terminal gets lower: the header first, then the title, last the footer. */
 void
 app_draw(struct app *app, struct screen *s)
@@ -923,7 +949,10 @@ app_draw(struct app *app, struct screen *s)
 	if (title)
 		draw_title(app, s, header);
 	if (footer)
-		draw_footer(app, s, s->rows - 1, status.read_only);
+		draw_footer(app, s, s->rows - 1, status.read_only || !source(app)->operations);
+	draw_restart_line(app, s, s->rows - 1 - footer);
+	if (app->restart && restart_dialog_shown(app->restart))
+		restart_dialog_draw(app->restart, s, body, rows);
 	draw_flash(app, s, s->rows - 1 - footer);
 }
 
@@ -936,6 +965,13 @@ app_ended(const struct app *app)
 void
 app_changed(struct app *app)
 {
+	const char *line;
+
+	if (app->restart) {
+		restart_dialog_changed(app->restart);
+		if (restart_dialog_done(app->restart, &line))
+			app_flash(app, STYLE_OK, "%s", line);
+	}
 	for (size_t i = 0; i < app->depth; i++)
 		table_load(app->stack[i], source(app)->data(source(app)->ctx));
 	if (app->changed)
@@ -957,6 +993,8 @@ app_new(const struct app_options *options)
 	app->options = *options;
 	app->prompt.complete = complete;
 	app->prompt.complete_ctx = app;
+	if (options->source.operations)
+		app->restart = restart_dialog_new(&app->options.source);
 	app_command(app, options->start);
 	return app;
 }
@@ -973,6 +1011,7 @@ app_free(struct app *app)
 	vec_free(&app->places);
 	free(app->last_place);
 	free(app->filter_before);
+	restart_dialog_free(app->restart);
 	prompt_free(&app->prompt);
 	arena_free(&app->names);
 	buf_free(&app->flash);

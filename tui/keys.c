@@ -22,9 +22,13 @@ keys_judge(const struct binding *b, const struct keys_state *state, struct err *
 		err_set(e, ERR_DENIED, 0, "read-only: will not %s", what);
 		return KEYS_REFUSE;
 	}
+	if (b->flags & KEY_WRITES && state->files) {
+		err_set(e, ERR_USAGE, 0, "what is shown was read from files: cannot %s", what);
+		return KEYS_REFUSE;
+	}
 	if (b->flags & KEY_NEEDS_ROW && !state->has_row) {
 		err_set(e, ERR_USAGE, 0, "no row is selected: cannot %s", what);
 		return KEYS_REFUSE;
 	}
-	return b->flags & KEY_WRITES ? KEYS_ASK : KEYS_RUN;
+	return b->flags & KEY_WRITES && !(b->flags & KEY_PLANS) ? KEYS_ASK : KEYS_RUN;
 }

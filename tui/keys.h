@@ -17,6 +17,7 @@ struct app;
 #define KEY_WRITES 1u /* changes the cluster: asked before, and refused when moat is read-only */
 #define KEY_NEEDS_ROW 2u /* acts on the row under the cursor */
 #define KEY_HIDDEN 4u /* another key for something that is listed already */
+#define KEY_PLANS 8u /* with KEY_WRITES: shows what it would do and asks then, so that keys need not ask */
 
 struct binding {
 	int key; /* enum key, a character or K_CTRL('x') */
@@ -38,6 +39,7 @@ const struct binding *keys_find(const struct key_group *groups, size_t n, int ke
 
 struct keys_state {
 	bool read_only;
+	bool files; /* the source is nothing that could be changed */
 	bool has_row;
 };
 

@@ -27,6 +27,56 @@ struct app_status {
 	bool read_only;
 };
 
+/*
+ * What may be done to the cluster, one operation at a time: first its plan is made, which writes nothing, then `go` does
+ * it. What becomes of it is looked at when app_changed comes.
+ */
+enum operation_phase {
+	OPERATION_NONE,
+	OPERATION_PLANNING,
+	OPERATION_PLANNED, /* waits for go or drop */
+	OPERATION_RUNNING,
+	OPERATION_ENDED, /* until drop */
+};
+
+enum operation_state {
+	OPERATION_STEP_PLANNED,
+	OPERATION_STEP_REFUSED,
+	OPERATION_STEP_RUNNING,
+	OPERATION_STEP_DONE,
+	OPERATION_STEP_FAILED,
+	OPERATION_STEP_SKIPPED, /* one before it failed */
+};
+
+struct operation_target {
+	const char *kind, *namespace, *name;
+};
+
+struct operation_step {
+	struct operation_target target;
+	enum operation_state state;
+	const char *reason; /* how far it is, why it stalls, why it was refused or failed; "" */
+	int64_t pods; /* it wants; -1 unknown */
+};
+
+struct operation {
+	enum operation_phase phase;
+	const struct operation_step *steps;
+	size_t n;
+	bool possible; /* PLANNED: nothing is refused, go may be called */
+	bool failed; /* ENDED: a step failed */
+};
+
+/* All with the source's ctx. */
+struct app_operations {
+	/* Makes the plan of restarting these, in this order; targets are copied. Only while the phase is NONE. */
+	void (*restart)(void *ctx, const struct operation_target *targets, size_t n);
+	void (*go)(void *ctx);
+	/* Forgets it. What was begun goes on in the cluster, and nothing more is begun. */
+	void (*drop)(void *ctx);
+	struct operation (*look)(void *ctx); /* borrowed until the next call of any of these */
+};
+
 /* Calls return at once, on the loop's thread. */
 struct app_data_source {
 	void *ctx;
@@ -36,6 +86,7 @@ struct app_data_source {
 	/* The fleet in a few words for the header ("5 agents", "3 verified"); returns how many were set. NULL: none. */
 	size_t (*summary)(void *ctx, struct cell *cells, size_t max, struct arena *a);
 	void (*refresh)(void *ctx); /* read anew; app_changed follows */
+	const struct app_operations *operations; /* NULL: nothing can be changed there (files) */
 };
 
 #endif

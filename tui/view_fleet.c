@@ -122,9 +122,42 @@ open_all_findings(struct app *app)
 	app_open(app, "findings", "");
 }
 
+static struct operation_target
+target(const struct workload *w)
+{
+	return (struct operation_target){w->kind, w->namespace, w->name};
+}
+
+/* A companion's settings are read when it starts, an agent's proxy variables when that does: so in this order. */
+static void
+restart(struct app *app)
+{
+	struct operation_target targets[2];
+	const struct view_data *v;
+	const struct workload *w;
+	size_t row;
+
+	if (!app_selected(app, &v, &row))
+		return;
+	w = agent(v, row);
+	if (!w->companion) {
+		targets[0] = target(w);
+		app_restart(app, &(struct restart_choice){"agent", targets, 1}, 1);
+		return;
+	}
+	targets[0] = target(w->companion);
+	targets[1] = target(w);
+	app_restart(app,
+		    (struct restart_choice[]){{"companion, then agent", targets, 2},
+					      {"companion", targets, 1},
+					      {"agent", targets + 1, 1}},
+		    3);
+}
+
 static const struct binding bindings[] = {
 	{K_ENTER, "findings", "what was found on this agent", KEY_NEEDS_ROW, open_findings},
 	{'f', "all findings", "everything that was found", 0, open_all_findings},
+	{'r', "restart", "restart agent or companion", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart},
 };
 
 const struct view view_fleet = {

@@ -244,6 +244,16 @@ demo_summary(void *ctx, struct cell *cells, size_t max UNUSED, struct arena *a)
 	return 3;
 }
 
+static struct operation
+demo_look(void *ctx)
+{
+	(void)ctx;
+	return (struct operation){0};
+}
+
+/* Keys that write are offered. */
+static const struct app_operations operations = {.look = demo_look};
+
 static void
 demo_refresh(void *ctx)
 {
@@ -280,7 +290,7 @@ run(struct demo *d)
 	bool ok;
 
 	d->app = app_new(&(struct app_options){
-		.source = {d, demo_data, demo_status, demo_summary, demo_refresh},
+		.source = {d, demo_data, demo_status, demo_summary, demo_refresh, &operations},
 		.views = demo_views,
 		.start = "fleet",
 	});

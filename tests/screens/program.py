@@ -36,7 +36,7 @@ class Program(ConsoleTest):
         self.assertNotIn("identity-shared", c.text())
 
     def test_files(self):
-        c = self.ready("-f", DEMO).send("?").wait("moving and sorting").send("q").wait("fleet  [5]").send(":q\r")
+        c = self.ready("-f", DEMO).send("?").wait("read again").send("q").wait("fleet  [5]").send(":q\r")
         self.given_back(c, 0)
 
     def test_sizes(self):

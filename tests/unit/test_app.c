@@ -180,6 +180,16 @@ refresh(void *ctx)
 	((struct fake *)ctx)->refreshes++;
 }
 
+static struct operation
+look(void *ctx)
+{
+	(void)ctx;
+	return (struct operation){0};
+}
+
+/* Something that could be changed; test_dialog has what comes of it. */
+static const struct app_operations operations = {.look = look};
+
 static int
 setup(void **state)
 {
@@ -190,7 +200,7 @@ setup(void **state)
 		.status = {.state = APP_LIVE, .source = "prod", .scope = "all", .since = clock_now() - 2},
 	};
 	fake.app = app_new(&(struct app_options){
-		.source = {&fake, get_data, get_status, get_summary, refresh},
+		.source = {&fake, get_data, get_status, get_summary, refresh, &operations},
 		.views = views,
 		.start = "fleet",
 	});

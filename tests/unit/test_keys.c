@@ -72,6 +72,30 @@ what_writes_is_asked_for(void **state)
 }
 
 static void
+files_are_not_written_to(void **state)
+{
+	const struct keys_state files = {.files = true, .has_row = true};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(keys_judge(&mine[1], &files, &e), KEYS_REFUSE);
+	assert_string_equal(e.msg, "what is shown was read from files: cannot restart this workload");
+	assert_int_equal(keys_judge(&mine[0], &files, &e), KEYS_RUN);
+}
+
+static void
+what_shows_a_plan_asks_by_itself(void **state)
+{
+	const struct binding plans = {'p', "plan", "plan it", KEY_WRITES | KEY_PLANS, act};
+	const struct keys_state free_hand = {.has_row = true}, read_only = {.read_only = true, .has_row = true};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(keys_judge(&plans, &free_hand, &e), KEYS_RUN);
+	assert_int_equal(keys_judge(&plans, &read_only, &e), KEYS_REFUSE);
+}
+
+static void
 some_need_a_row(void **state)
 {
 	const struct keys_state empty = {0};
@@ -167,6 +191,8 @@ main(void)
 		cmocka_unit_test(the_first_group_wins),
 		cmocka_unit_test(read_only_refuses_what_writes),
 		cmocka_unit_test(what_writes_is_asked_for),
+		cmocka_unit_test(files_are_not_written_to),
+		cmocka_unit_test(what_shows_a_plan_asks_by_itself),
 		cmocka_unit_test(some_need_a_row),
 		cmocka_unit_test(hints_come_from_bindings),
 		cmocka_unit_test(help_comes_from_bindings),

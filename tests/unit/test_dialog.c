@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dialog, and a restart through the console with a cluster that does as it is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "tui/app.h"
+#include "tui/dialog.h"
+
+static struct {
+	struct app *app;
+	struct operation operation;
+	struct operation_step steps[3];
+	char asked[200]; /* what restart() was called with */
+	int plans, goes, drops;
+	bool read_only;
+} fake;
+
+static const void *
+get_data(void *ctx)
+{
+	return ctx;
+}
+
+static struct app_status
+get_status(void *ctx)
+{
+	(void)ctx;
+	return (struct app_status){.state = APP_LIVE, .source = "prod", .read_only = fake.read_only};
+}
+
+static void
+refresh(void *ctx)
+{
+	(void)ctx;
+}
+
+static void
+op_restart(void *ctx, const struct operation_target *targets, size_t n)
+{
+	(void)ctx;
+	fake.plans++;
+	*fake.asked = '\0';
+	for (size_t i = 0; i < n; i++) {
+		strcat(strcat(fake.asked, targets[i].name), " ");
+		fake.steps[i] = (struct operation_step){targets[i], OPERATION_STEP_PLANNED, "", 2};
+	}
+	fake.operation = (struct operation){OPERATION_PLANNING, fake.steps, 0, false, false};
+}
+
+static void
+op_go(void *ctx)
+{
+	(void)ctx;
+	assert_int_equal(fake.operation.phase, OPERATION_PLANNED);
+	fake.goes++;
+	fake.operation.phase = OPERATION_RUNNING;
+	fake.steps[0].state = OPERATION_STEP_RUNNING;
+	fake.steps[0].reason = "1 of 2 pods updated";
+}
+
+static void
+op_drop(void *ctx)
+{
+	(void)ctx;
+	fake.drops++;
+	fake.operation = (struct operation){0};
+}
+
+static struct operation
+op_look(void *ctx)
+{
+	(void)ctx;
+	return fake.operation;
+}
+
+static const struct app_operations operations = {op_restart, op_go, op_drop, op_look};
+
+static size_t
+rows(const struct view_data *v)
+{
+	(void)v;
+	return 2;
+}
+
+static const char *
+key(const struct view_data *v, size_t row, struct arena *a)
+{
+	(void)v;
+	(void)a;
+	return row ? "lone" : "paired";
+}
+
+static void
+fill(const struct view_data *v, size_t row, struct cell *cells, struct arena *a)
+{
+	cells[0].text = key(v, row, a);
+}
+
+static void
+restart(struct app *app)
+{
+	const struct operation_target targets[] = {{"Deployment", "ns", "pipelock"},
+						   {"StatefulSet", "ns", "scout"}};
+	const struct restart_choice choices[] = {
+		{"both", targets, 2}, {"companion", targets, 1}, {"agent", targets + 1, 1}};
+	const struct view_data *v;
+	size_t row;
+
+	assert_true(app_selected(app, &v, &row));
+	if (row)
+		app_restart(app, &choices[2], 1);
+	else
+		app_restart(app, choices, 3);
+}
+
+static const struct column columns[] = {{.name = "AGENT"}};
+static const struct binding bindings[] = {
+	{'r', "restart", "restart it", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart}};
+static const struct view view = {
+	.name = "fleet",
+	.title = "agents",
+	.columns = columns,
+	.n_columns = 1,
+	.bindings = bindings,
+	.n_bindings = 1,
+	.rows = rows,
+	.key = key,
+	.fill = fill,
+};
+static const struct view *const all[] = {&view, NULL};
+
+static int
+setup(void **state)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.app =
+		app_new(&(struct app_options){.source = {&fake, get_data, get_status, NULL, refresh, &operations},
+					      .views = all,
+					      .start = "fleet"});
+	*state = fake.app;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	app_free(*state);
+	return 0;
+}
+
+static bool
+shows(const char *part)
+{
+	AUTO(screen) struct screen s = {0};
+	AUTO(buf) struct buf text = {0};
+
+	screen_resize(&s, 20, 80);
+	app_draw(fake.app, &s);
+	screen_text(&s, &text);
+	return str_has(buf_str(&text), part);
+}
+
+static void
+press(int key_code)
+{
+	app_key(fake.app, key_code);
+}
+
+static void
+arrives(enum operation_phase phase, size_t n, bool possible, bool failed)
+{
+	fake.operation = (struct operation){phase, fake.steps, n, possible, failed};
+	app_changed(fake.app);
+}
+
+/* ---- the dialog alone */
+
+static void
+the_first_button_has_the_focus(void **state)
+{
+	struct dialog d;
+
+	(void)state;
+	dialog_open(&d, "restart", (const char *const[]){"Cancel", "Restart", NULL});
+	assert_int_equal(d.focus, 0);
+	for (const char *k = "yYrR1 oq"; *k; k++)
+		assert_int_equal(dialog_key(&d, *k), DIALOG_STAYS);
+	assert_int_equal(d.focus, 0);
+	assert_int_equal(dialog_key(&d, K_ENTER), DIALOG_PRESSED);
+	assert_int_equal(dialog_key(&d, K_TAB), DIALOG_STAYS);
+	assert_int_equal(d.focus, 1);
+	dialog_key(&d, K_RIGHT);
+	assert_int_equal(d.focus, 0);
+	dialog_key(&d, K_LEFT);
+	assert_int_equal(d.focus, 1);
+	dialog_key(&d, K_BACKTAB);
+	assert_int_equal(d.focus, 0);
+	assert_int_equal(dialog_key(&d, K_ESC), DIALOG_LEFT);
+}
+
+static void
+any_size_can_be_drawn(void **state)
+{
+	AUTO(pane) struct pane text = {.columns = 20};
+	struct dialog d;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		pane_add(&text, STYLE_CELL, 0, "some words of a line");
+		pane_newline(&text);
+	}
+	for (int r = 1; r < 40; r++) {
+		for (int c = 1; c < 100; c += 3) {
+			AUTO(screen) struct screen s = {0};
+
+			dialog_open(&d, "restart",
+				    (const char *const[]){"Cancel", "one", "another", "third", NULL});
+			screen_resize(&s, r, c);
+			dialog_draw(&d, &text, &s, 0, r);
+			dialog_key(&d, K_PAGE_DOWN);
+			dialog_key(&d, K_LEFT);
+			dialog_draw(&d, &text, &s, 0, r);
+		}
+	}
+}
+
+static void
+long_texts_scroll(void **state)
+{
+	AUTO(screen) struct screen s = {0};
+	AUTO(pane) struct pane text = {.columns = 20};
+	AUTO(buf) struct buf drawn = {0};
+	struct dialog d;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		pane_addf(&text, STYLE_CELL, 0, "line %d.", i);
+		pane_newline(&text);
+	}
+	dialog_open(&d, "restart", (const char *const[]){"Close", NULL});
+	screen_resize(&s, 12, 40);
+	dialog_draw(&d, &text, &s, 0, 12);
+	for (int i = 0; i < 100; i++)
+		dialog_key(&d, K_DOWN);
+	dialog_draw(&d, &text, &s, 0, 12);
+	screen_text(&s, &drawn);
+	assert_true(str_has(buf_str(&drawn), "line 29."));
+	assert_false(str_has(buf_str(&drawn), "line 0."));
+	for (int i = 0; i < 100; i++)
+		dialog_key(&d, K_UP);
+	assert_int_equal(d.first, 0);
+}
+
+/* ---- a restart */
+
+static void
+enter_alone_does_no_harm(void **state)
+{
+	(void)state;
+	press('r');
+	assert_true(shows("What is to be restarted?"));
+	assert_true(shows("[ Cancel ]  [ both ]  [ companion ]  [ agent ]"));
+	press(K_ENTER);
+	assert_false(shows("What is to be restarted?"));
+	assert_int_equal(fake.plans, 0);
+
+	press('j');
+	press('r'); /* this one has no companion: there is nothing to choose */
+	assert_int_equal(fake.plans, 1);
+	assert_string_equal(fake.asked, "scout ");
+	arrives(OPERATION_PLANNED, 1, true, false);
+	assert_true(shows("Restart this?"));
+	press('y');
+	press(K_ENTER);
+	assert_int_equal(fake.goes, 0);
+	assert_int_equal(fake.drops, 1);
+	assert_false(shows("Restart this?"));
+}
+
+static void
+companion_then_agent(void **state)
+{
+	(void)state;
+	press('r');
+	press(K_TAB);
+	press(K_ENTER);
+	assert_string_equal(fake.asked, "pipelock scout ");
+	assert_true(shows("Looking at"));
+	press(K_TAB); /* where Restart is going to be: the focus does not wait there */
+	arrives(OPERATION_PLANNED, 2, true, false);
+	assert_true(shows("planned  ns/pipelock Deployment, 2 pods"));
+	press(K_ENTER);
+	assert_int_equal(fake.goes, 0);
+
+	press('r');
+	press(K_TAB);
+	press(K_ENTER);
+	arrives(OPERATION_PLANNED, 2, true, false);
+	press(K_TAB);
+	press(K_ENTER);
+	assert_int_equal(fake.goes, 1);
+	assert_true(shows("running  ns/pipelock"));
+	assert_true(shows("1 of 2 pods updated"));
+	assert_true(shows("[ Hide ]  [ Stop after this one ]"));
+
+	press(K_ESC);
+	assert_false(shows("[ Hide ]"));
+	assert_true(shows("restart of ns/pipelock running: 1 of 2 pods updated (r shows it)"));
+	press('r');
+	assert_true(shows("[ Hide ]"));
+	assert_int_equal(fake.plans, 2);
+	press(K_ENTER);
+	fake.steps[0].state = fake.steps[1].state = OPERATION_STEP_DONE;
+	fake.steps[1].reason = "2 of 2 pods updated";
+	arrives(OPERATION_ENDED, 2, false, false);
+	assert_true(shows("restart of ns/scout done: 2 of 2 pods updated"));
+	assert_int_equal(fake.operation.phase, OPERATION_NONE);
+	press('g');
+	assert_false(shows("restart of"));
+}
+
+static void
+a_failure_waits_to_be_seen(void **state)
+{
+	(void)state;
+	press('r');
+	press(K_TAB);
+	press(K_ENTER);
+	arrives(OPERATION_PLANNED, 2, true, false);
+	press(K_TAB);
+	press(K_ENTER);
+	press(K_ESC);
+	fake.steps[0] = (struct operation_step){
+		{"Deployment", "ns", "pipelock"}, OPERATION_STEP_FAILED, "CrashLoop\x1b[2J", 2};
+	fake.steps[1].state = OPERATION_STEP_SKIPPED;
+	arrives(OPERATION_ENDED, 2, false, true);
+	press('g');
+	assert_true(shows("restart of ns/pipelock failed: CrashLoop\\x1b[2J (r shows it)"));
+	press('r');
+	assert_true(shows("It failed:"));
+	assert_true(shows("skipped  ns/scout"));
+	assert_true(shows("[ Close ]"));
+	press(K_ENTER);
+	assert_int_equal(fake.drops, 1);
+	assert_false(shows("It failed:"));
+}
+
+static void
+what_is_refused_cannot_be_done(void **state)
+{
+	(void)state;
+	press('j');
+	press('r');
+	fake.steps[0].state = OPERATION_STEP_REFUSED;
+	fake.steps[0].reason = "it is paused";
+	arrives(OPERATION_PLANNED, 1, false, false);
+	assert_true(shows("nothing was changed"));
+	assert_true(shows("it is paused"));
+	assert_false(shows("[ Restart ]"));
+	press(K_TAB);
+	press(K_ENTER);
+	assert_int_equal(fake.goes, 0);
+	assert_int_equal(fake.drops, 1);
+}
+
+static void
+read_only_comes_first(void **state)
+{
+	(void)state;
+	fake.read_only = true;
+	press('r');
+	assert_true(shows("read-only: will not restart it"));
+	assert_false(shows("What is to be restarted?"));
+	assert_int_equal(fake.plans, 0);
+}
+
+static void
+stopping_goes_no_further(void **state)
+{
+	(void)state;
+	press('j');
+	press('r');
+	arrives(OPERATION_PLANNED, 1, true, false);
+	press(K_TAB);
+	press(K_ENTER);
+	assert_true(shows("[ Stop waiting ]"));
+	press(K_TAB);
+	press(K_ENTER);
+	assert_int_equal(fake.drops, 1);
+	assert_false(shows("restart of"));
+}
+
+#define FLOW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_button_has_the_focus),
+		cmocka_unit_test(any_size_can_be_drawn),
+		cmocka_unit_test(long_texts_scroll),
+		FLOW(enter_alone_does_no_harm),
+		FLOW(companion_then_agent),
+		FLOW(a_failure_waits_to_be_seen),
+		FLOW(what_is_refused_cannot_be_done),
+		FLOW(read_only_comes_first),
+		FLOW(stopping_goes_no_further),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tui/dialog.h"
+
+#include "base/text.h"
+#include "tui/frame.h"
+#include "tui/input.h"
+
+#define WIDEST 76
+#define FRAME_COLUMNS 4 /* a border and a blank on both sides */
+#define FRAME_ROWS 4 /* borders, a blank line, the buttons */
+
+static const struct border {
+	const char *across, *down, *top_left, *top_right, *bottom_left, *bottom_right;
+} lines = {"\u2500", "\u2502", "\u250c", "\u2510", "\u2514", "\u2518"}, ascii = {"-", "|", "+", "+", "+", "+"};
+
+void
+dialog_open(struct dialog *d, const char *title, const char *const *buttons)
+{
+	*d = (struct dialog){.title = title};
+	while (d->n_buttons < DIALOG_BUTTONS && buttons[d->n_buttons]) {
+		d->buttons[d->n_buttons] = buttons[d->n_buttons];
+		d->n_buttons++;
+	}
+}
+
+static void
+scroll(struct dialog *d, int by)
+{
+	if (by > d->below)
+		by = d->below;
+	d->first = d->first + by < 0 ? 0 : d->first + by;
+}
+
+enum dialog_answer
+dialog_key(struct dialog *d, int key)
+{
+	switch (key) {
+	case K_ENTER:
+		return DIALOG_PRESSED;
+	case K_ESC:
+	case K_CTRL('c'):
+		return DIALOG_LEFT;
+	case K_TAB:
+	case K_RIGHT:
+		d->focus = (d->focus + 1) % d->n_buttons;
+		break;
+	case K_BACKTAB:
+	case K_LEFT:
+		d->focus = (d->focus + d->n_buttons - 1) % d->n_buttons;
+		break;
+	case K_DOWN:
+		scroll(d, 1);
+		break;
+	case K_UP:
+		scroll(d, -1);
+		break;
+	case K_PAGE_DOWN:
+		scroll(d, 5);
+		break;
+	case K_PAGE_UP:
+		scroll(d, -5);
+		break;
+	}
+	return DIALOG_STAYS;
+}
+
+int
+dialog_columns(const struct screen *s)
+{
+	int columns = s->columns < WIDEST ? s->columns : WIDEST;
+
+	return columns > FRAME_COLUMNS ? columns - FRAME_COLUMNS : 1;
+}
+
+/* One line of the box, empty, from border to border. */
+static void
+draw_edge(struct screen *s, int row, int column, int columns, const char *left, const char *fill, const char *right)
+{
+	screen_put(s, row, column, 1, STYLE_BORDER, left);
+	screen_fill(s, row, column + 1, columns - 2, STYLE_BORDER, fill);
+	screen_put(s, row, column + columns - 1, 1, STYLE_BORDER, right);
+}
+
+static int
+buttons_width(const struct dialog *d, size_t first, size_t last)
+{
+	int width = 0;
+
+	for (size_t i = first; i <= last; i++)
+		width += (int)text_width(d->buttons[i]) + 6;
+	return width - 2;
+}
+
+/* Where there is no room for all, those on the left give way until the one with the focus is in sight. */
+static size_t
+first_button(const struct dialog *d, int columns)
+{
+	size_t first = 0;
+
+	if (buttons_width(d, 0, d->n_buttons - 1) > columns)
+		while (first < d->focus && buttons_width(d, first, d->focus) > columns)
+			first++;
+	return first;
+}
+
+/* "[ Cancel ]  [ restart ]": brackets, for terminals without colours. The one with the focus has the cursor too. */
+static void
+draw_buttons(const struct dialog *d, struct screen *s, int row, int column, int columns)
+{
+	size_t first = first_button(d, columns);
+	int width = buttons_width(d, first, d->n_buttons - 1), end = column + columns;
+
+	if (width < columns)
+		column += (columns - width) / 2;
+	for (size_t i = first; i < d->n_buttons && column < end; i++) {
+		enum style style = i == d->focus ? STYLE_CURSOR : STYLE_MENU_KEY;
+		int text = (int)text_width(d->buttons[i]);
+
+		screen_put(s, row, column, end - column, style, "[ ");
+		screen_put(s, row, column + 2, end - column - 2, style, d->buttons[i]);
+		screen_put(s, row, column + 2 + text, end - column - 2 - text, style, " ]");
+		if (i == d->focus) {
+			s->cursor_row = row;
+			s->cursor_column = column + 2;
+		}
+		column += text + 6;
+	}
+}
+
+void
+dialog_draw(struct dialog *d, const struct pane *text, struct screen *s, int row, int rows)
+{
+	const struct border *b = s->ascii ? &ascii : &lines;
+	int columns = dialog_columns(s) + FRAME_COLUMNS, height = text->lines + FRAME_ROWS;
+	int column = (s->columns - columns) / 2, shown;
+
+	height = height > rows ? rows : height;
+	row += (rows - height) / 2;
+	shown = height - FRAME_ROWS > 0 ? height - FRAME_ROWS : 0;
+	d->below = text->lines - shown - d->first;
+	if (d->below < 0) { /* the text has become shorter, or the screen higher */
+		d->first = d->first + d->below > 0 ? d->first + d->below : 0;
+		d->below = 0;
+	}
+	for (int i = 0; i < height; i++)
+		draw_edge(s, row + i, column, columns, b->down, " ", b->down);
+	draw_edge(s, row, column, columns, b->top_left, b->across, b->top_right);
+	draw_edge(s, row + height - 1, column, columns, b->bottom_left, b->across, b->bottom_right);
+	screen_put(s, row, column + 2, columns - 4, STYLE_TITLE, d->title);
+	pane_draw(text, s, row + 1, column + 2, shown, columns - FRAME_COLUMNS, d->first);
+	draw_buttons(d, s, row + height - 2, column + 1, columns - 2);
+}
