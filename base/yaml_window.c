@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-#define FIRST_WINDOW ((size_t)128 * 1024)
+#define FIRST_WINDOW ((size_t)64 * 1024)
 
 /* The first byte that is no printable ASCII, tab or newline, or at most 15 bytes before it. */
 static const unsigned char *

@@ -269,11 +269,12 @@ enum { SORT_FOUND_OUT = 1, SORT_PIPELOCK = 2, SORT_GROUP = 4 };
 const struct known *
 known_find(enum known_group group, const struct container *c)
 {
-	struct image_ref ref = image_parse(c->image);
 	char name[LONGEST_NAME + 1] = "";
+	struct image_ref ref;
 
 	if (c->sorts && !(c->sorts & SORT_GROUP << group))
 		return NULL;
+	ref = image_parse(c->image);
 	if (ref.name_len < sizeof(name))
 		memcpy(name, ref.name, ref.name_len);
 	for (size_t i = 0; i < COUNT_OF(list); i++) {

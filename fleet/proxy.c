@@ -177,7 +177,6 @@ proxy_url_parse(struct arena *a, const char *url)
 		end--;
 	url = arena_strndup(a, url, (size_t)(end - url));
 	sep = strstr(url, "://");
-	u.shown = shown_raw(a, url);
 	if (sep)
 		scheme = scheme_find(url, (size_t)(sep - url));
 	if (scheme) {
@@ -188,7 +187,7 @@ proxy_url_parse(struct arena *a, const char *url)
 		u.valid = !strchr(authority + len, '@') && parse_authority(a, arena_strndup(a, authority, len), &u);
 	}
 	if (!u.valid)
-		return (struct proxy_url){.shown = u.shown};
+		return (struct proxy_url){.shown = shown_raw(a, url)};
 	u.loopback = is_loopback(u.host);
 	u.shown = shown(a, scheme, &u);
 	return u;
