@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines are whole and their bytes checked, so that a scan within a line needs no bound but its \n. What the comments
- * call libyaml's indent is the column of the innermost block: a scalar goes on in lines that stand further right.
+ * Lines are whole and their bytes checked, so that a scan within a line needs no bound but its \n. `indent`
+ * is the column of the innermost block, as in libyaml: a scalar goes on in lines that stand further right.
  */
 #include "base/yaml_block.h"
 
@@ -388,7 +388,7 @@ block_header(struct yaml_block *b, const char *p, int indent, struct block_scala
 	return next_line(b, end);
 }
 
-/* The width of what follows, told by its first line that is not empty: that many spaces, and more than the indent. */
+/* The width is told by the first line that is not empty: its spaces, and more than the indent. */
 static bool
 find_width(struct yaml_block *b, const char *p, int indent, struct block_scalar *s)
 {
