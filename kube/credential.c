@@ -75,7 +75,8 @@ struct credential {
 
 	struct plugin_runs plugin;
 	struct credential_wait *waits; /* in the order in which they came */
-	bool *gone; /* set when it is freed while its waits are called */
+	bool answering; /* waits are called now: credential_free leaves the memory to answer_waits */
+	bool freed;
 };
 
 /* ---- the credential */
@@ -335,18 +336,17 @@ answer(struct credential *c, void (*fn)(void *ctx, const struct credential_state
 static void
 answer_waits(struct credential *c, unsigned run)
 {
-	bool gone = false;
-
-	c->gone = &gone;
-	while (!gone && c->waits && c->waits->run <= run) {
+	c->answering = true;
+	while (c->waits && c->waits->run <= run) {
 		struct credential_wait w = *c->waits;
 
 		free(c->waits);
 		c->waits = w.next;
 		answer(c, w.fn, w.ctx);
 	}
-	if (!gone)
-		c->gone = NULL;
+	c->answering = false;
+	if (c->freed)
+		credential_free(c);
 }
 
 static void run_plugin(struct credential *c, bool interactive);
@@ -518,10 +518,12 @@ credential_free(struct credential *c)
 	if (!c)
 		return;
 	plugin_free(c->plugin.running);
+	c->plugin.running = NULL;
 	while (c->waits)
 		credential_wait_cancel(c->waits);
-	if (c->gone)
-		*c->gone = true;
+	c->freed = true;
+	if (c->answering)
+		return;
 	secret_wipe(&c->authorization);
 	secret_wipe(&c->cert);
 	secret_wipe(&c->key);

@@ -575,8 +575,8 @@ static bool
 launch(struct plugin *p, struct err *e)
 {
 	AUTO(arena) struct arena a = {0};
-	const char *program;
-	char **env;
+	const char *program = NULL;
+	char **env = NULL;
 
 	return find_program(&a, p->args.exec->command, &program, e) && make_environment(p, &a, &env, e) &&
 	       start_program(p, program, make_arguments(p->args.exec, &a), env, e);
