@@ -43,10 +43,4 @@ struct exec_args {
 struct exec *exec_start(const struct exec_args *args);
 void exec_cancel(struct exec *x); /* NULL is fine; closes the stream */
 
-/*
- * The Status that ends an exec, as the server sends it. true: the command ran, and ended with *status. false: ERR_INPUT
- * where the container has no such program, else ERR_SOURCE, with the server's words.
- */
-bool exec_read_status(const char *text, size_t len, int *status, struct err *e);
-
 #endif
