@@ -54,8 +54,11 @@ finish(struct exec *x, int status, const struct err *e)
 		.cut = x->cut,
 	};
 
-	if (e)
+	if (e) {
 		r.err = *e;
+		stream_name_rights(&r.err, "exec", x->args.namespace);
+		err_wrap(&r.err, "exec in %s/%s", x->args.namespace, x->args.pod);
+	}
 	stream_close(x->stream);
 	x->stream = NULL;
 	x->args.done(x->args.ctx, &r);

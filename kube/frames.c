@@ -45,7 +45,11 @@ fail(struct frames *f, const char *why)
 	return false;
 }
 
-/* libwslay's callbacks. It keeps no messages: these put the fragments together, in one buffer with a limit. */
+/*
+ * libwslay's callbacks. It keeps no messages: these put the fragments together, in one buffer with a limit. A close frame
+ * with a reason that is not ASCII may be an error to it when it comes in pieces (1.1.1): no server sends one, and the
+ * stream ends anyway.
+ */
 
 static ssize_t
 on_recv(wslay_event_context_ptr ws, uint8_t *data, size_t len, int flags, void *ctx)

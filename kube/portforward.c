@@ -44,12 +44,18 @@ destroy(struct portforward *p)
 static void
 finish(struct portforward *p, const struct err *e)
 {
+	struct err why;
+
 	stream_close(p->stream);
 	p->stream = NULL;
-	if (e)
-		p->args.done(p->args.ctx, 0, "", 0, e);
-	else
+	if (e) {
+		why = *e;
+		stream_name_rights(&why, "portforward", p->args.namespace);
+		err_wrap(&why, "port %d of %s/%s", p->args.port, p->args.namespace, p->args.pod);
+		p->args.done(p->args.ctx, 0, "", 0, &why);
+	} else {
 		p->args.done(p->args.ctx, p->answer.status, buf_str(&p->answer.body), p->answer.body.len, NULL);
+	}
 	destroy(p);
 }
 
@@ -59,8 +65,7 @@ on_limit(void *ctx)
 	struct portforward *p = ctx;
 	struct err e;
 
-	err_set(&e, ERR_SOURCE, 0, "port %d of the pod did not answer within %lld s", p->args.port,
-		(long long)(p->args.limit_ms + 999) / 1000);
+	err_set(&e, ERR_SOURCE, 0, "no answer within %lld s", (long long)(p->args.limit_ms + 999) / 1000);
 	finish(p, &e);
 }
 
@@ -95,10 +100,9 @@ take_data(struct portforward *p, const char *data, size_t len, struct err *e)
 	size_t used;
 
 	if (!http1_feed(&p->answer, data, len, &used, e))
-		return err_wrap(e, "port %d of the pod", p->args.port);
+		return false;
 	if (p->answer.cut)
-		return err_set(e, ERR_SOURCE, 0, "port %d of the pod answers with more than %zu bytes",
-			       p->args.port, p->args.body_limit);
+		return err_set(e, ERR_SOURCE, 0, "the answer is longer than %zu bytes", p->args.body_limit);
 	return true;
 }
 
@@ -137,12 +141,7 @@ on_closed(void *ctx, const struct err *e)
 		finish(p, e);
 		return;
 	}
-	if (http1_end(&p->answer, &why)) {
-		finish(p, NULL);
-		return;
-	}
-	err_wrap(&why, "port %d of the pod", p->args.port);
-	finish(p, &why);
+	finish(p, http1_end(&p->answer, &why) ? NULL : &why);
 }
 
 static void

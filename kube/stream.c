@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -399,4 +400,18 @@ stream_close(struct stream *s)
 	}
 	if (!s->busy)
 		destroy(s);
+}
+
+void
+stream_name_rights(struct err *e, const char *subresource, const char *namespace)
+{
+	struct err said = *e;
+	size_t len = strlen(said.msg);
+
+	if (e->kind != ERR_DENIED || e->code != 403)
+		return;
+	while (len && strchr(": ", said.msg[len - 1]))
+		len--;
+	err_set(e, ERR_DENIED, 403, "%.*s; it takes the verbs get and create on pods/%s in namespace %s", (int)len,
+		said.msg, subresource, namespace);
 }

@@ -41,5 +41,7 @@ struct stream *stream_open(const struct stream_args *args);
 void stream_send(struct stream *s, unsigned channel, const void *data, size_t len);
 size_t stream_queued(const struct stream *s);
 void stream_close(struct stream *s); /* NULL is fine; no callback any more */
+/* Adds to the error of a refusal for lack of rights which ones it takes: for who has one of the two, servers do not say. */
+void stream_name_rights(struct err *e, const char *subresource, const char *namespace);
 
 #endif

@@ -233,6 +233,11 @@ def exec_forbidden(r):
     r.refuse(403, "Forbidden", 'pods "x" is forbidden: User "eve" cannot create resource "pods/exec"')
 
 
+def exec_half_allowed(r):
+    """What a server says to who may get pods/exec and not create it."""
+    r.refuse(403, "Forbidden", 'pods "x" is forbidden: ')
+
+
 def exec_wrong_container(r):
     r.refuse(400, "BadRequest", "container nope is not valid for pod x")
 
