@@ -1,7 +1,8 @@
 #!/bin/bash
 # Controllers, a scheduler, nodes and running pods beside a server of up.sh: live.sh BIN STATE [NODES]
 # kwok plays the kubelet: pods that are bound become Running and Ready without a container runtime, pods/exec runs the
-# command as a local process in STATE/pod, pods/log serves STATE/pod.log (lines as a container runtime writes them).
+# command as a local process in STATE/pod, pods/log serves STATE/pod.log (lines as a container runtime writes them), and on
+# every port pod_http.sh answers to a port-forward.
 # An exit status comes back as a plain error, not as an ExitCode cause as from a real kubelet.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -48,6 +49,11 @@ apiVersion: kwok.x-k8s.io/v1alpha1
 kind: ClusterLogs
 metadata: {name: any}
 spec: {logs: [{logsFile: "$state/pod.log"}]}
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterPortForward
+metadata: {name: any}
+spec: {forwards: [{command: ["$here/pod_http.sh"]}]}
 END
 kubelet=$(free_port)
 start kwok --config kwok.yaml --kubeconfig admin.kubeconfig --node-ip 127.0.0.1 --node-port "$kubelet" \

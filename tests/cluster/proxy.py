@@ -445,6 +445,9 @@ class Proxy:
                             raise Broken
                         if "stall" in what and sent + len(data) >= what["stall"]:
                             self._wait_for_end(s)
+                        if sent <= what.get("corrupt", -1) < sent + len(data):
+                            place = what["corrupt"] - sent
+                            data = data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1:]
                         sent += len(data)
                     other.sendall(data)
 
