@@ -43,6 +43,9 @@ struct cli {
 	VEC(const char *) paths; /* -f */
 	VEC(struct output) outputs; /* -o */
 	const char *namespace, *selector, *config_path, *log_path, *baseline_path; /* NULL when not given */
+	const char *kubeconfig, *context, *as; /* NULL when not given */
+	VEC(const char *) as_groups;
+	int64_t request_timeout_ms; /* 0 when not given */
 	bool fail_on_new, no_object_exemptions, read_only, verbose, help, version, lists, markdown;
 	const char *from, *to, *port; /* moat reach; NULL when not given */
 	bool explain, external_sources;
@@ -79,8 +82,8 @@ struct fleet *cli_fleet(struct cli *cli, struct err *e);
 struct audit *cli_audit(struct cli *cli, struct err *e);
 /* What the source has to say of itself (the same object twice, ...), on stderr: for commands without a screen. */
 void cli_warn(const struct fleet *f);
-/* Is there a source to read? Without -f there is none in this version: an error that says so. */
-bool cli_has_source(const struct cli *cli, struct err *e);
+/* Is the source a cluster, for want of -f? */
+bool cli_is_live(const struct cli *cli);
 
 /* The console on the source of the command line, which is one. */
 int cli_console(struct cli *cli);

@@ -120,6 +120,17 @@ set_fail_on(struct cli *cli, const char *word, struct err *e)
 }
 
 static bool
+set_request_timeout(struct cli *cli, const char *text, struct err *e)
+{
+	int64_t seconds;
+
+	if (!str_duration(text, &seconds) || seconds <= 0 || seconds > 24 * 3600)
+		return err_set(e, ERR_USAGE, 0, "--request-timeout %s: a time such as 45s or 2m is expected", text);
+	cli->request_timeout_ms = seconds * 1000;
+	return true;
+}
+
+static bool
 add_output(struct cli *cli, const char *arg, struct err *e)
 {
 	const char *path = strchr(arg, '=');
@@ -139,6 +150,20 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 	case OPT_FILENAME:
 		vec_push(&cli->paths, arg);
 		return true;
+	case OPT_KUBECONFIG:
+		cli->kubeconfig = arg;
+		return true;
+	case OPT_CONTEXT:
+		cli->context = arg;
+		return true;
+	case OPT_AS:
+		cli->as = arg;
+		return true;
+	case OPT_AS_GROUP:
+		vec_push(&cli->as_groups, arg);
+		return true;
+	case OPT_REQUEST_TIMEOUT:
+		return set_request_timeout(cli, arg, e);
 	case OPT_NAMESPACE:
 		cli->namespace = arg;
 		return true;
@@ -280,6 +305,7 @@ cli_free(struct cli *cli)
 {
 	vec_free(&cli->paths);
 	vec_free(&cli->outputs);
+	vec_free(&cli->as_groups);
 	config_file_free(cli->config);
 	arena_free(&cli->arena);
 }

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "cli/cli.h"
+#include "cli/cluster.h"
 #include "decode/files.h"
 
 #define LARGEST_BASELINE (512 * 1024 * 1024)
@@ -106,13 +107,9 @@ cli_config(struct cli *cli, struct err *e)
 }
 
 bool
-cli_has_source(const struct cli *cli, struct err *e)
+cli_is_live(const struct cli *cli)
 {
-	if (cli->demo || cli->paths.n)
-		return true;
-	return err_set(e, ERR_USAGE, 0,
-		       "this version reads files: moat -f manifests/ or kubectl get ... -o json | moat audit -f -; "
-		       "moat demo needs neither");
+	return !cli->demo && !cli->paths.n;
 }
 
 static bool
@@ -131,8 +128,10 @@ cli_fleet(struct cli *cli, struct err *e)
 	struct object_set set = {0};
 	struct fleet *fleet;
 
-	if (!c || !cli_has_source(cli, e))
+	if (!c)
 		return NULL;
+	if (cli_is_live(cli))
+		return cli_cluster_fleet(cli, e);
 	if (!read_objects(cli, &set, e)) {
 		object_set_free(&set);
 		return NULL;

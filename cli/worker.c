@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -125,6 +126,18 @@ newest(void *ctx)
 	return ((struct worker *)ctx)->shown;
 }
 
+static enum app_state
+state_of(const struct worker *w)
+{
+	bool failed = w->failure.kind != ERR_NONE;
+
+	if (!w->shown)
+		return failed ? APP_FAILED : APP_LOADING;
+	if (failed)
+		return APP_STALE;
+	return w->shown->n_agents || w->shown->n_companions ? APP_LIVE : APP_EMPTY;
+}
+
 static struct app_status
 status(void *ctx)
 {
@@ -132,7 +145,7 @@ status(void *ctx)
 	bool failed = w->failure.kind != ERR_NONE;
 
 	return (struct app_status){
-		.state = !w->shown ? (failed ? APP_FAILED : APP_LOADING) : failed ? APP_STALE : APP_LIVE,
+		.state = state_of(w),
 		.source = w->source,
 		.scope = w->cli->namespace ? w->cli->namespace : "all namespaces",
 		.message = failed ? w->failure.msg : NULL,
@@ -177,13 +190,22 @@ start_worker(struct worker *w, struct err *e)
 	return code == 0 || err_sys(e, ERR_SOURCE, code, "start a thread");
 }
 
+static bool
+paths_are_there(const struct cli *cli, struct err *e)
+{
+	for (size_t i = 0; i < cli->paths.n; i++)
+		if (!str_eq(cli->paths.at[i], "-") && access(cli->paths.at[i], R_OK) != 0)
+			return err_sys(e, ERR_INPUT, errno, "%s", cli->paths.at[i]);
+	return true;
+}
+
 struct worker *
 worker_new(struct cli *cli, struct loop *loop, struct err *e)
 {
 	struct worker *w = mem_alloc(sizeof(*w));
 
-	/* Read here, once: a config file that is wrong is an error before the screen is taken. */
-	if (!cli_config(cli, e)) {
+	/* A config file that is wrong, or a path that is not there, is an error before the screen is taken. */
+	if (!cli_config(cli, e) || !paths_are_there(cli, e)) {
 		free(w);
 		return NULL;
 	}

@@ -49,7 +49,8 @@ static void start_kinds(struct cluster *c);
 static void
 changed(struct cluster *c)
 {
-	c->opt.changed(c->opt.ctx);
+	if (c->opt.changed)
+		c->opt.changed(c->opt.ctx);
 }
 
 /* --- objects --- */

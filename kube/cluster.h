@@ -23,7 +23,7 @@ struct cluster_options {
 	const char *namespace; /* read nothing outside of it; NULL: all */
 	bool watch;
 	void *ctx;
-	void (*changed)(void *ctx); /* objects or status are new; may come often: the caller gathers */
+	void (*changed)(void *ctx); /* objects or status are new; may come often: the caller gathers. NULL */
 };
 
 enum cluster_state {

@@ -810,10 +810,18 @@ draw_state(struct table *t, const struct app_status *status, struct screen *s, i
 		frame_message(s, row, rows, STYLE_BAD, error->msg, "esc goes back");
 	} else if (status->state == APP_LOADING) {
 		buf_addf(&text, "reading %s", name);
+		if (status->message)
+			buf_addf(&text, ": %s", status->message);
 		frame_message(s, row, rows, STYLE_ACCENT, buf_str(&text), NULL);
 	} else if (status->state == APP_FAILED) {
 		buf_addf(&text, "%s", status->message ? status->message : "the source failed");
 		frame_message(s, row, rows, STYLE_BAD, buf_str(&text), "ctrl-r tries again");
+	} else if (status->state == APP_FORBIDDEN) {
+		buf_addf(&text, "%s", status->message ? status->message : "nothing may be read");
+		frame_message(s, row, rows, STYLE_BAD, buf_str(&text), "moat doctor says which permissions are missing");
+	} else if (status->state == APP_EMPTY && !table_total(t)) {
+		buf_addf(&text, "%s was read, and holds no agent and no companion", name);
+		frame_message(s, row, rows, STYLE_WARN, buf_str(&text), "moat explain no-companion says what makes an agent");
 	} else if (table_total(t)) {
 		frame_message(s, row, rows, STYLE_CELL, "no row passes the filter", "esc clears it");
 	} else {
@@ -930,6 +938,20 @@ draw_restart_line(const struct app *app, struct screen *s, int row)
 	screen_put_padded(s, row, 1, s->columns - 2, false, style, line);
 }
 
+/* What goes with rows that are shown; without rows it stands in their place. */
+static bool
+has_notice(const struct app_status *status)
+{
+	return status->message && (status->state == APP_LIVE || status->state == APP_STALE || status->state == APP_EMPTY);
+}
+
+static void
+draw_notice(const struct app_status *status, struct screen *s, int row)
+{
+	screen_fill(s, row, 0, s->columns, STYLE_BODY, " ");
+	screen_put_padded(s, row, 1, s->columns - 2, false, STYLE_WARN, status->message);
+}
+
 /* A line gives way as the terminal gets lower: the header first, then the title, last the footer. */
 void
 app_draw(struct app *app, struct screen *s)
@@ -937,7 +959,8 @@ app_draw(struct app *app, struct screen *s)
 	struct app_status status = source(app)->status(source(app)->ctx);
 	bool header = !app->no_header && s->rows >= 6, title = s->rows >= 4;
 	bool footer = s->rows >= 2 || app->prompt.mode != PROMPT_OFF;
-	int body = header + title, rows = s->rows - body - footer;
+	bool notice = s->rows >= 8 && has_notice(&status);
+	int body = header + title, rows = s->rows - body - footer - notice;
 
 	screen_clear(s, STYLE_BODY);
 	if (app->page)
@@ -948,6 +971,8 @@ app_draw(struct app *app, struct screen *s)
 		draw_header(app, s, 0, &status);
 	if (title)
 		draw_title(app, s, header);
+	if (notice)
+		draw_notice(&status, s, body + rows);
 	if (footer)
 		draw_footer(app, s, s->rows - 1, status.read_only || !source(app)->operations);
 	draw_restart_line(app, s, s->rows - 1 - footer);

@@ -56,6 +56,8 @@ add_state(struct pieces *p, const struct app_status *status)
 		[APP_LIVE] = {STYLE_OK, "live"},
 		[APP_STALE] = {STYLE_WARN, "stale"},
 		[APP_FAILED] = {STYLE_BAD, "failed"},
+		[APP_FORBIDDEN] = {STYLE_BAD, "forbidden"},
+		[APP_EMPTY] = {STYLE_WARN, "empty"},
 	};
 	char age[8], text[32];
 

@@ -14,14 +14,16 @@ enum app_state {
 	APP_LOADING, /* nothing has arrived yet */
 	APP_LIVE, /* what is shown is what there is */
 	APP_STALE, /* shown, but the source does not answer */
-	APP_FAILED, /* nothing to show */
+	APP_FAILED, /* nothing to show: the source does not answer */
+	APP_FORBIDDEN, /* nothing to show: it answers, and refuses */
+	APP_EMPTY, /* all was read, and there is no agent and no companion */
 };
 
 struct app_status {
 	enum app_state state;
 	const char *source; /* "prod-eu", "demo", "3 files" */
 	const char *scope; /* "all namespaces"; NULL for none */
-	const char *message; /* why it failed or is stale; NULL */
+	const char *message; /* why it failed or is stale, or what to know of the source; NULL */
 	int64_t since; /* seconds: of the last good answer; CLOCK_UNKNOWN leaves the age out */
 	bool busy; /* being read again */
 	bool read_only;

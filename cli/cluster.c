@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cluster.h"
+
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "kube/kubeconfig.h"
+
+static const char no_source[] =
+	"no cluster is configured and no -f given: name a kubeconfig (--kubeconfig, $KUBECONFIG, ~/.kube/config), or read "
+	"files (moat -f manifests/, kubectl get ... -o json | moat audit -f -); moat demo needs neither";
+
+/* A kubeconfig that is named, or has anything in it, counts before the service account of the pod. */
+static struct kubeconfig *
+load(const struct cli *cli, struct err *e)
+{
+	struct kubeconfig *config = kubeconfig_load(cli->kubeconfig, e);
+
+	if (!config || config->n_names || cli->kubeconfig || cli->context)
+		return config;
+	kubeconfig_free(config);
+	if (kubeconfig_in_cluster_available())
+		return kubeconfig_in_cluster(e);
+	err_set(e, ERR_USAGE, 0, "%s", no_source);
+	return NULL;
+}
+
+struct kube *
+cli_kube(const struct cli *cli, struct loop *loop, const struct credential_options *credential, struct err *e)
+{
+	struct kubeconfig *config = load(cli, e);
+	const struct kube_context *context = config ? kubeconfig_context(config, cli->context, e) : NULL;
+	struct kube_options opt = {
+		.as = cli->as,
+		.as_groups = cli->as_groups.at,
+		.n_as_groups = cli->as_groups.n,
+		.request_timeout_ms = cli->request_timeout_ms,
+	};
+
+	if (!context) {
+		kubeconfig_free(config);
+		return NULL;
+	}
+	if (credential)
+		opt.credential = *credential;
+	return kube_new(loop, config, context, &opt, e);
+}
+
+static void
+borrow(void *ctx UNUSED, void (*granted)(void *arg), void *arg)
+{
+	granted(arg);
+}
+
+static void
+give_back(void *ctx UNUSED)
+{
+}
+
+const struct credential_terminal *
+cli_terminal(void)
+{
+	static const struct credential_terminal terminal = {.borrow = borrow, .give_back = give_back};
+
+	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO) ? &terminal : NULL;
+}
+
+struct source
+cli_cluster_source(const struct cli *cli, const struct kube *k)
+{
+	return (struct source){
+		.type = SOURCE_CLUSTER,
+		.context = kube_context(k)->name,
+		.server = kube_server(k),
+		.namespace = cli->namespace,
+	};
+}
+
+struct fleet *
+cli_fleet_of(const struct cli *cli, const struct kube *k, const struct cluster *c, struct err *e)
+{
+	struct cluster_status status = cluster_status(c);
+	AUTO(arena) struct arena scratch = {0};
+	struct object_set set = {0};
+	struct gap *gaps;
+	size_t n;
+
+	if (status.state == CLUSTER_FAILED || status.state == CLUSTER_FORBIDDEN) {
+		*e = status.err;
+		return NULL;
+	}
+	n = cluster_gaps(c, &scratch, &gaps);
+	cluster_objects(c, &set);
+	return fleet_new(&(struct fleet_input){
+		.source = cli_cluster_source(cli, k),
+		.objects = &set,
+		.settings = &cli->config->fleet,
+		.gaps = gaps,
+		.n_gaps = n,
+	});
+}
+
+/* One reading from its begin to where nothing more will come. */
+static struct fleet *
+read_once(struct cli *cli, struct loop *loop, struct kube *k, struct err *e)
+{
+	struct cluster *c = cluster_new(&(struct cluster_options){.kube = k, .loop = loop, .namespace = cli->namespace});
+	struct fleet *fleet = NULL;
+	bool ok = true;
+
+	while (ok && !cluster_settled(c))
+		ok = loop_once(loop, -1, e);
+	if (ok)
+		fleet = cli_fleet_of(cli, k, c, e);
+	cluster_free(c);
+	return fleet;
+}
+
+struct fleet *
+cli_cluster_fleet(struct cli *cli, struct err *e)
+{
+	struct credential_options credential = {.terminal = cli_terminal()};
+	struct loop *loop = loop_new(e);
+	struct kube *k = loop ? cli_kube(cli, loop, &credential, e) : NULL;
+	struct fleet *fleet = k ? read_once(cli, loop, k, e) : NULL;
+
+	kube_free(k);
+	loop_free(loop);
+	return fleet;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cluster that the command line means, and its objects read once. */
+#ifndef CLI_CLUSTER_H
+#define CLI_CLUSTER_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "cli/cli.h"
+#include "kube/api.h"
+#include "kube/cluster.h"
+
+/*
+ * A client for --kubeconfig and --context, else $KUBECONFIG, ~/.kube/config, else the service account of the pod that moat
+ * runs in. ERR_USAGE when there is none of these: then -f is missing. `credential` may be NULL.
+ */
+struct kube *cli_kube(const struct cli *cli, struct loop *loop, const struct credential_options *credential,
+		      struct err *e);
+/* For commands that have the terminal to themselves: interactive plugins get it; NULL where there is none. */
+const struct credential_terminal *cli_terminal(void);
+/* For the reports; borrowed from the client. */
+struct source cli_cluster_source(const struct cli *cli, const struct kube *k);
+
+/*
+ * Everything that a fleet is made of, read once; waits until nothing more will come. What could not be read is a gap of
+ * the fleet, as long as there is any workload to show; else the error says why.
+ */
+struct fleet *cli_cluster_fleet(struct cli *cli, struct err *e);
+/* The fleet of what has been read so far. NULL and e while no workload may be or could be read. */
+struct fleet *cli_fleet_of(const struct cli *cli, const struct kube *k, const struct cluster *c, struct err *e);
+
+#endif

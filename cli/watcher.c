@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/watcher.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cluster.h"
+#include "tui/agent_cells.h"
+
+#define GATHER_MS 200 /* changes of one moment are one fleet */
+#define LONGEST_GATHER_MS 5000
+#define SHARE 5 /* building takes at most a fifth of the thread's time while everything changes */
+#define STATUS_MS 1000 /* how often the age of what is shown is looked at */
+
+/* What both threads read: copied under the lock. */
+struct watcher_status {
+	enum app_state state;
+	struct err err;
+	int64_t heard_at; /* clock_ms; -1 */
+	bool busy, insecure;
+	char note[160]; /* what a credential plugin is waited for */
+};
+
+struct watcher {
+	struct cli *cli;
+
+	/* The console's thread alone. */
+	void (*changed)(void *ctx);
+	void *listener;
+	struct loop_wake *wake;
+	struct audit *shown;
+	struct watcher_status now;
+	char message[sizeof(((struct err *)0)->msg) + 200];
+	pthread_t thread;
+
+	pthread_mutex_t lock; /* of what follows */
+	struct audit *fresh;
+	struct watcher_status fresh_status;
+	bool wants_refresh, ending;
+
+	/* The cluster's thread alone; its loop_wake may be used by both. */
+	struct loop *loop;
+	struct loop_wake *nudge;
+	struct kube *kube;
+	struct cluster *cluster;
+	struct loop_timer *build, *tick;
+	bool build_due;
+	int64_t build_took_ms; /* the last time */
+	struct audit *built; /* a reference */
+	struct watcher_status status;
+};
+
+/* ---- on the cluster's thread */
+
+static void
+hand_over(struct watcher *w, struct audit *a)
+{
+	struct audit *old = NULL;
+
+	pthread_mutex_lock(&w->lock);
+	if (a) {
+		old = w->fresh;
+		w->fresh = audit_ref(a);
+	}
+	w->fresh_status = w->status;
+	if (!w->ending)
+		loop_wake_up(w->wake);
+	pthread_mutex_unlock(&w->lock);
+	audit_unref(old);
+}
+
+static enum app_state
+app_state_of(const struct watcher *w, const struct cluster_status *s)
+{
+	switch (s->state) {
+	case CLUSTER_LOADING:
+		return w->built ? APP_LIVE : APP_LOADING;
+	case CLUSTER_LIVE:
+		if (w->built && !w->built->n_agents && !w->built->n_companions)
+			return APP_EMPTY;
+		return w->built ? APP_LIVE : APP_LOADING;
+	case CLUSTER_STALE:
+		return w->built ? APP_STALE : APP_FAILED;
+	case CLUSTER_FORBIDDEN:
+		return APP_FORBIDDEN;
+	case CLUSTER_FAILED:
+		break;
+	}
+	return w->built ? APP_STALE : APP_FAILED;
+}
+
+static void
+update_status(struct watcher *w)
+{
+	struct cluster_status s = cluster_status(w->cluster);
+
+	w->status.state = app_state_of(w, &s);
+	w->status.err = s.err;
+	w->status.heard_at = s.heard_ms;
+	w->status.busy = s.state == CLUSTER_LOADING;
+}
+
+/* What there is now, judged. Nothing while the first lists are still coming: half a fleet would look like the whole one. */
+static void
+build(void *ctx)
+{
+	struct watcher *w = ctx;
+	int64_t start = clock_ms();
+	struct fleet *fleet = NULL;
+	struct audit *a = NULL;
+	struct err e = {0};
+
+	w->build_due = false;
+	if (cluster_settled(w->cluster))
+		fleet = cli_fleet_of(w->cli, w->kube, w->cluster, &e);
+	if (fleet) {
+		a = audit_new(fleet, &w->cli->config->audit, clock_now());
+		fleet_unref(fleet);
+		audit_unref(w->built);
+		w->built = a;
+		w->build_took_ms = clock_ms() - start;
+		log_debug("fleet built in %lld ms", (long long)w->build_took_ms);
+	}
+	update_status(w);
+	hand_over(w, a);
+}
+
+static void
+on_cluster(void *ctx)
+{
+	struct watcher *w = ctx;
+	int64_t wait = w->build_took_ms * SHARE;
+
+	if (w->build_due)
+		return;
+	w->build_due = true;
+	loop_timer_set(w->build, wait < GATHER_MS ? GATHER_MS : wait > LONGEST_GATHER_MS ? LONGEST_GATHER_MS : wait);
+}
+
+static void
+on_tick(void *ctx)
+{
+	struct watcher *w = ctx;
+	struct watcher_status before = w->status;
+
+	update_status(w);
+	if (before.state != w->status.state || before.heard_at != w->status.heard_at || before.busy != w->status.busy)
+		hand_over(w, NULL);
+	loop_timer_set(w->tick, STATUS_MS);
+}
+
+static void
+on_nudge(void *ctx)
+{
+	struct watcher *w = ctx;
+	bool refresh, ending;
+
+	pthread_mutex_lock(&w->lock);
+	refresh = w->wants_refresh;
+	ending = w->ending;
+	w->wants_refresh = false;
+	pthread_mutex_unlock(&w->lock);
+	if (ending)
+		loop_stop(w->loop);
+	else if (refresh)
+		cluster_refresh(w->cluster);
+}
+
+static void
+on_note(void *ctx, const char *text)
+{
+	struct watcher *w = ctx;
+
+	snprintf(w->status.note, sizeof(w->status.note), "%s", text ? text : "");
+	hand_over(w, NULL);
+}
+
+static void *
+work(void *arg)
+{
+	struct watcher *w = arg;
+	struct err e = {0};
+
+	w->cluster = cluster_new(&(struct cluster_options){
+		.kube = w->kube,
+		.loop = w->loop,
+		.namespace = w->cli->namespace,
+		.watch = true,
+		.ctx = w,
+		.changed = on_cluster,
+	});
+	w->build = loop_add_timer(w->loop, build, w);
+	w->tick = loop_add_timer(w->loop, on_tick, w);
+	loop_timer_set(w->tick, STATUS_MS);
+	if (!loop_run(w->loop, &e))
+		log_error("%s", e.msg);
+	cluster_free(w->cluster);
+	return NULL;
+}
+
+/* ---- on the console's thread */
+
+static void
+tell(struct watcher *w)
+{
+	if (w->changed)
+		w->changed(w->listener);
+}
+
+static void
+arrived(void *arg)
+{
+	struct watcher *w = arg;
+	struct audit *fresh;
+
+	pthread_mutex_lock(&w->lock);
+	fresh = take(w->fresh);
+	w->now = w->fresh_status;
+	pthread_mutex_unlock(&w->lock);
+	if (fresh) {
+		audit_unref(w->shown);
+		w->shown = fresh;
+	}
+	tell(w);
+}
+
+static void
+nudge(struct watcher *w)
+{
+	loop_wake_up(w->nudge);
+}
+
+static void
+refresh(void *ctx)
+{
+	struct watcher *w = ctx;
+
+	pthread_mutex_lock(&w->lock);
+	w->wants_refresh = true;
+	pthread_mutex_unlock(&w->lock);
+	w->now.busy = true;
+	nudge(w);
+	tell(w);
+}
+
+static const void *
+newest(void *ctx)
+{
+	return ((struct watcher *)ctx)->shown;
+}
+
+/* One line of everything that is not as it should be. */
+static const char *
+message(struct watcher *w)
+{
+	const struct watcher_status *s = &w->now;
+
+	if (*s->note)
+		return s->note;
+	if (s->err.kind != ERR_NONE)
+		snprintf(w->message, sizeof(w->message), "%s%s", s->err.msg,
+			 s->insecure ? "; TLS is not verified (insecure-skip-tls-verify)" : "");
+	else if (s->insecure)
+		snprintf(w->message, sizeof(w->message), "TLS is not verified: insecure-skip-tls-verify is set");
+	else
+		return NULL;
+	return w->message;
+}
+
+static struct app_status
+status(void *ctx)
+{
+	struct watcher *w = ctx;
+	const struct watcher_status *s = &w->now;
+
+	return (struct app_status){
+		.state = s->state,
+		.source = kube_context(w->kube)->name,
+		.scope = w->cli->namespace ? w->cli->namespace : "all namespaces",
+		.message = message(w),
+		.since = s->heard_at < 0 ? CLOCK_UNKNOWN : clock_now() - (clock_ms() - s->heard_at) / 1000,
+		.busy = s->busy,
+		.read_only = w->cli->read_only,
+	};
+}
+
+static size_t
+summary(void *ctx, struct cell *cells, size_t max, struct arena *a)
+{
+	const struct watcher *w = ctx;
+
+	return w->shown ? cells_summary(w->shown, cells, max, a) : 0;
+}
+
+/* All signals are the console's loop's. */
+static bool
+start_thread(struct watcher *w, struct err *e)
+{
+	sigset_t all, before;
+	int code;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	code = pthread_create(&w->thread, NULL, work, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return code == 0 || err_sys(e, ERR_SOURCE, code, "start a thread");
+}
+
+static void
+release(struct watcher *w)
+{
+	loop_wake_remove(w->wake);
+	kube_free(w->kube);
+	loop_free(w->loop);
+	audit_unref(w->built);
+	audit_unref(w->fresh);
+	audit_unref(w->shown);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+/* The client is made here, so that a kubeconfig that is wrong is an error before the screen is taken. */
+static bool
+connect(struct watcher *w, struct err *e)
+{
+	struct credential_options credential = {.note = on_note, .note_ctx = w};
+
+	if (!cli_config(w->cli, e))
+		return false;
+	w->loop = loop_new(e);
+	if (!w->loop)
+		return false;
+	w->nudge = loop_add_wake(w->loop, on_nudge, w);
+	w->kube = cli_kube(w->cli, w->loop, &credential, e);
+	if (!w->kube)
+		return false;
+	w->status.insecure = w->now.insecure = kube_context(w->kube)->cluster->insecure;
+	return true;
+}
+
+struct watcher *
+watcher_new(struct cli *cli, struct loop *loop, struct err *e)
+{
+	struct watcher *w = mem_alloc(sizeof(*w));
+
+	w->cli = cli;
+	w->status.heard_at = w->now.heard_at = -1;
+	w->now.busy = true;
+	pthread_mutex_init(&w->lock, NULL);
+	w->wake = loop_add_wake(loop, arrived, w);
+	if (!connect(w, e) || !start_thread(w, e)) {
+		release(w);
+		return NULL;
+	}
+	return w;
+}
+
+struct app_data_source
+watcher_source(struct watcher *w)
+{
+	return (struct app_data_source){.ctx = w, .data = newest, .status = status, .summary = summary, .refresh = refresh};
+}
+
+void
+watcher_on_change(struct watcher *w, void (*fn)(void *ctx), void *ctx)
+{
+	w->changed = fn;
+	w->listener = ctx;
+}
+
+void
+watcher_free(struct watcher *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->ending = true;
+	pthread_mutex_unlock(&w->lock);
+	nudge(w);
+	pthread_join(w->thread, NULL);
+	release(w);
+}
