@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Loads objects into an API server with their status: load.py FILE.json...
+"""Loads objects into an API server with their status: load.py [-jN] FILE.json...
 
 A file holds Kubernetes objects and Lists, one JSON text after another, as `kubectl create --dry-run=client -o json`
 prints them. CLUSTER_SERVER, CLUSTER_CA and CLUSTER_TOKEN come from up.sh. Without controllers nobody makes the things
-that objects lean on, so missing namespaces and their ServiceAccount `default` are made here.
+that objects lean on, so missing namespaces and their ServiceAccount `default` are made here. -jN loads that many
+namespaces at a time, for large fleets.
 """
 
 import http.client
 import json
+import multiprocessing
 import os
 import ssl
 import sys
@@ -48,6 +50,14 @@ class Server:
                     known[r["kind"]] = (f"{base}", r["name"], r["namespaced"], f"{r['name']}/status" in names)
         return self.resources[version].get(kind)
 
+    def create(self, path, new):
+        """A made-up fleet may give one address to two Services: the second gets another."""
+        status, reply = self.call("POST", path, new)
+        if status == 422 and "already allocated" in reply.get("message", ""):
+            spec = {k: v for k, v in new["spec"].items() if k not in ("clusterIP", "clusterIPs")}
+            status, reply = self.call("POST", path, {**new, "spec": spec})
+        return status, reply
+
 
 def objects(path):
     """The objects of a file, those inside Lists too."""
@@ -83,7 +93,7 @@ def load(server, found):
     """Number of objects made; ends the program at the first that is refused."""
     uids = {}
     count = 0
-    for given in with_what_they_lean_on(found):
+    for given in found:
         kind, meta = given["kind"], given["metadata"]
         resource = server.resource(given["apiVersion"], kind)
         if not resource:
@@ -96,7 +106,7 @@ def load(server, found):
         new["metadata"] = {k: v for k, v in meta.items() if k not in SERVER_SET}
         for owner in new["metadata"].get("ownerReferences", []):
             owner["uid"] = uids.get((owner["kind"], space, owner["name"]), owner["uid"])
-        status, made = server.call("POST", path, new)
+        status, made = server.create(path, new)
         if status == 409 and kind in ("Namespace", "ServiceAccount", "Service"):
             status, made = server.call("GET", f"{path}/{meta['name']}") # default, kube-system, kubernetes
         check(given, status, made)
@@ -112,10 +122,27 @@ def load(server, found):
     return count
 
 
+def load_alone(found):
+    return load(Server(os.environ["CLUSTER_SERVER"], os.environ["CLUSTER_CA"], os.environ["CLUSTER_TOKEN"]), found)
+
+
+def load_all(found, workers):
+    """What has no namespace first; then whole namespaces, since owners lie in the same one."""
+    found = with_what_they_lean_on(found)
+    count = load_alone([o for o in found if "namespace" not in o["metadata"]])
+    spaces = sorted({o["metadata"]["namespace"] for o in found if "namespace" in o["metadata"]})
+    part = {space: i % workers for i, space in enumerate(spaces)}
+    parts = [[o for o in found if part.get(o["metadata"].get("namespace")) == i] for i in range(workers)]
+    if workers == 1:
+        return count + load_alone(parts[0])
+    with multiprocessing.Pool(workers) as pool:
+        return count + sum(pool.map(load_alone, parts))
+
+
 def main():
-    server = Server(os.environ["CLUSTER_SERVER"], os.environ["CLUSTER_CA"], os.environ["CLUSTER_TOKEN"])
-    found = [o for path in sys.argv[1:] for o in objects(path)]
-    print(f"# loaded {load(server, found)} objects")
+    arguments = sys.argv[1:]
+    workers = int(arguments.pop(0)[2:]) if arguments and arguments[0].startswith("-j") else 1
+    print(f"# loaded {load_all([o for path in arguments for o in objects(path)], workers)} objects")
 
 
 if __name__ == "__main__":
