@@ -12,11 +12,13 @@
 #include "kube/backoff.h"
 #include "kube/discovery.h"
 #include "kube/mirror.h"
+#include "kube/reread.h"
 
 #define DISCOVER_MS 600000 /* between looks at what kinds the server has */
 #define DISCOVER_TRIES 3 /* when nobody watches */
 #define PARALLEL 4 /* first lists at a time */
 #define GRACE_MS 5000 /* pods of a workload that was deleted are most often gone by then */
+#define ORPHANS_MAX 200 /* objects that are read one by one; of more the whole kind is listed anew */
 
 /* One of resources[]. */
 struct kind {
@@ -26,6 +28,7 @@ struct kind {
 	struct discovered found;
 	struct reflector *reflector; /* NULL: not begun, or the server does not have it */
 	bool tried; /* its first list has come, or failed */
+	bool no_get; /* may be listed, but single objects may not be read */
 };
 
 struct cluster {
@@ -35,6 +38,7 @@ struct cluster {
 	struct mirror *mirror;
 	struct seen seen;
 	const struct reflector **reflectors; /* those of the kinds, for who asks */
+	struct reread *reread;
 	struct discovery *discovery;
 	struct loop_timer *discover, *orphans;
 	struct backoff backoff;
@@ -179,37 +183,85 @@ on_changed(void *ctx, struct reflector *r)
 
 /* --- what was kept in brief, and has lost what spoke for it --- */
 
-struct orphan_search {
+struct orphans {
 	const struct cluster *c;
-	bool found;
+	VEC(const struct object *) all;
 };
 
 static bool
-is_orphan(void *ctx, struct object *o)
+is_brief(const struct object *o)
 {
-	struct orphan_search *search = ctx;
-	bool brief = o->type == OBJECT_POD ? object_pod(o)->template.brief : object_controller(o)->template.brief;
-
-	search->found = brief && !seen_owner(&search->c->seen, o);
-	return !search->found;
+	if (o->type == OBJECT_POD)
+		return object_pod(o)->template.brief;
+	return o->type == OBJECT_CONTROLLER && object_controller(o)->template.brief;
 }
 
-/* An agent must not vanish because its pods were kept in brief: kinds that hold such pods are read again. */
+static bool
+collect_orphan(void *ctx, struct object *o)
+{
+	struct orphans *orphans = ctx;
+
+	if (is_brief(o) && !seen_owner(&orphans->c->seen, o))
+		vec_push(&orphans->all, o);
+	return true;
+}
+
+/* An agent must not vanish because its pods were kept in brief: they are read once more, now in full. */
+static void
+read_orphans_of(struct cluster *c, struct kind *k)
+{
+	struct orphans orphans = {.c = c};
+
+	mirror_each(c->mirror, k->place, collect_orphan, &orphans);
+	if (orphans.all.n > ORPHANS_MAX || (k->no_get && orphans.all.n)) {
+		reflector_relist(k->reflector);
+		orphans.all.n = 0;
+	}
+	for (size_t i = 0; i < orphans.all.n; i++)
+		reread_add(c->reread, &k->resource, orphans.all.at[i]->namespace, orphans.all.at[i]->name);
+	vec_free(&orphans.all);
+}
+
 static void
 read_orphans(void *ctx)
 {
 	struct cluster *c = ctx;
 
-	for (size_t i = 0; i < n_resources; i++) {
-		const struct kind *k = &c->kinds[i];
-		struct orphan_search search = {.c = c};
-
-		if (!k->reflector || k->resource.metadata || !(k->resource.facts & FACT_WORKLOADS))
-			continue;
-		mirror_each(c->mirror, i, is_orphan, &search);
-		if (search.found)
-			reflector_relist(k->reflector);
+	if (reread_waiting(c->reread)) {
+		loop_timer_set(c->orphans, GRACE_MS);
+		return;
 	}
+	for (size_t i = 0; i < n_resources; i++) {
+		struct kind *k = &c->kinds[i];
+
+		if (k->reflector && !k->resource.metadata && k->resource.facts & FACT_WORKLOADS)
+			read_orphans_of(c, k);
+	}
+}
+
+/* What a watch has changed or taken away since then is known better by it. */
+static void
+reread_got(void *ctx, const struct resource *r, struct object *o, const char *version)
+{
+	struct cluster *c = ctx;
+	const struct kind *k = CONTAINER_OF(r, struct kind, resource);
+	const struct object *known = mirror_find(c->mirror, k->place, o->namespace, o->name);
+
+	if (known && is_brief(known) && str_eq(known->uid, o->uid))
+		mirrored(c, mirror_put(c->mirror, k->place, o, version));
+	else
+		object_unref(o);
+}
+
+/* Some may list what they may not get. */
+static void
+reread_failed(void *ctx, const struct resource *r, const struct err *e)
+{
+	struct cluster *c = ctx;
+	struct kind *k = CONTAINER_OF(r, struct kind, resource);
+
+	k->no_get |= e->kind == ERR_DENIED;
+	loop_timer_set(c->orphans, GRACE_MS);
 }
 
 /* --- kinds --- */
@@ -575,6 +627,8 @@ cluster_new(const struct cluster_options *opt)
 	c->namespace = mem_strdup(opt->namespace);
 	c->mirror = mirror_new(n_resources);
 	c->seen = (struct seen){.find = find_owner, .ctx = c};
+	c->reread = reread_new(&(struct reread_args){
+		.kube = opt->kube, .seen = &c->seen, .ctx = c, .got = reread_got, .failed = reread_failed});
 	c->kinds = mem_array(n_resources, sizeof(c->kinds[0]));
 	c->reflectors = mem_array(n_resources, sizeof(c->reflectors[0]));
 	for (size_t i = 0; i < n_resources; i++)
@@ -591,6 +645,7 @@ cluster_free(struct cluster *c)
 	if (!c)
 		return;
 	discovery_cancel(c->discovery);
+	reread_free(c->reread);
 	for (size_t i = 0; i < n_resources; i++)
 		reflector_free(c->kinds[i].reflector);
 	loop_timer_remove(c->discover);
