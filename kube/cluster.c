@@ -16,6 +16,7 @@
 
 #define DISCOVER_MS 600000 /* between looks at what kinds the server has */
 #define DISCOVER_TRIES 3 /* when nobody watches */
+#define REFUSED_MS 60000 /* between tries when the server does not know who asks */
 #define PARALLEL 4 /* first lists at a time */
 #define GRACE_MS 5000 /* pods of a workload that was deleted are most often gone by then */
 #define ORPHANS_MAX 200 /* objects that are read one by one; of more the whole kind is listed anew */
@@ -44,6 +45,7 @@ struct cluster {
 	struct backoff backoff;
 	unsigned discover_failures;
 	bool discovered, stream;
+	bool gave_up; /* nothing was heard of the server, and nobody watches */
 	struct err err; /* why nothing is known of the server */
 	size_t lost_owners; /* of the mirror, when it was last looked at */
 };
@@ -350,8 +352,6 @@ drop_kind(struct cluster *c, struct kind *k)
 
 /* --- discovery --- */
 
-static void discover(void *ctx);
-
 static void
 use_discovery(struct cluster *c, const struct discovered *at)
 {
@@ -369,12 +369,24 @@ use_discovery(struct cluster *c, const struct discovered *at)
 	}
 }
 
-/* Nothing was heard of the server yet: does it look as if it could be, a little later? */
+/*
+ * The server is not there, or does not know who asks: then no kind needs to be asked for. Any other error is about the
+ * list of kinds alone.
+ */
 static bool
-again_soon(struct cluster *c, const struct err *e)
+is_hopeless(const struct err *e)
 {
-	return (e->code < 400 || e->code == 429 || e->code >= 500) &&
-	       (c->opt.watch || ++c->discover_failures < DISCOVER_TRIES);
+	return e->code < 400 || e->code == 401 || e->code == 429 || e->code >= 500;
+}
+
+static void
+discover_failed(struct cluster *c, const struct err *e)
+{
+	if (c->opt.watch || (e->code != 401 && ++c->discover_failures < DISCOVER_TRIES))
+		loop_timer_set(c->discover, e->code == 401 ? REFUSED_MS : backoff_next(&c->backoff));
+	else
+		c->gave_up = true;
+	changed(c);
 }
 
 static void
@@ -386,9 +398,8 @@ discover_done(void *ctx, const struct discovered *at, bool stream, const struct 
 	c->discovery = NULL;
 	if (e && !known) {
 		c->err = *e;
-		if (again_soon(c, e)) {
-			loop_timer_set(c->discover, backoff_next(&c->backoff));
-			changed(c);
+		if (is_hopeless(e)) {
+			discover_failed(c, e);
 			return;
 		}
 	}
@@ -463,9 +474,9 @@ cluster_status(const struct cluster *c)
 
 	for (size_t i = 0; i < n_resources; i++)
 		count_kind(c, &c->kinds[i], &out, &t);
-	if (t.workloads && t.forbidden_workloads == t.workloads)
+	if (c->err.code == 401 || (t.workloads && t.forbidden_workloads == t.workloads))
 		out.state = CLUSTER_FORBIDDEN;
-	else if (!out.listed && (out.retrying || c->err.kind != ERR_NONE))
+	else if (!out.listed && (out.retrying || (!c->discovered && c->err.kind != ERR_NONE)))
 		out.state = CLUSTER_FAILED;
 	else if (t.loading)
 		out.state = CLUSTER_LOADING;
@@ -480,7 +491,7 @@ bool
 cluster_settled(const struct cluster *c)
 {
 	if (!c->discovered)
-		return false;
+		return c->gave_up;
 	for (size_t i = 0; i < n_resources; i++) {
 		const struct kind *k = &c->kinds[i];
 		struct reflector_status s;

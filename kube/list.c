@@ -2,6 +2,7 @@
 #include "kube/list.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json_feed.h"
 #include "base/mem.h"
@@ -79,6 +80,16 @@ take_item(void *ctx, const struct node *item, struct err *e)
 }
 
 static bool
+is_list_of(const struct resource *r, const char *kind)
+{
+	size_t len = strlen(r->kind);
+
+	if (str_eq(kind, "List") || (r->metadata && str_eq(kind, "PartialObjectMetadataList")))
+		return true;
+	return kind && strncmp(kind, r->kind, len) == 0 && str_eq(kind + len, "List");
+}
+
+static bool
 take_head(void *ctx, const struct node *head, struct err *e)
 {
 	struct list *l = ctx;
@@ -87,8 +98,9 @@ take_head(void *ctx, const struct node *head, struct err *e)
 	const char *token = node_get_str(meta, "continue");
 	const char *version = node_get_str(meta, "resourceVersion");
 
-	if (!kind || !str_ends(kind, "List"))
-		return err_set(e, ERR_SOURCE, 0, "the answer is no list but %s", kind ? kind : "something else");
+	if (!is_list_of(l->args.resource, kind))
+		return err_set(e, ERR_SOURCE, 0, "the answer is no list of %s but %.60s", l->args.resource->plural,
+			       kind ? kind : "something else");
 	buf_clear(&l->next_token);
 	buf_clear(&l->version);
 	buf_adds(&l->next_token, token ? token : "");

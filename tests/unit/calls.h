@@ -109,17 +109,18 @@ kube_cancel(struct kube_call *c)
 
 /* --- what the test calls --- */
 
+/* The oldest request that is open and has this in its path, or is just this behind a '='; NULL. */
 static struct kube_call *
 calls_find(const char *part)
 {
 	struct kube_call *c = calls.open;
 
-	while (c && !strstr(c->path, part))
+	while (c && !(*part == '=' ? strcmp(c->path, part + 1) == 0 : strstr(c->path, part) != NULL))
 		c = c->next;
 	return c;
 }
 
-/* The oldest request that is open and has this in its path; waits for it. */
+/* The same, which is waited for. */
 static struct kube_call *
 calls_wait(const char *part)
 {
