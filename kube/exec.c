@@ -20,7 +20,8 @@
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERRORS, CHANNEL_STATUS, CHANNEL_CLOSE = 255 };
 
 struct exec {
-	struct exec_args args;
+	struct exec_args args; /* its numbers and callbacks */
+	char *namespace, *pod;
 	struct stream *stream;
 	struct loop_timer *limit;
 	char *input;
@@ -37,6 +38,8 @@ destroy(struct exec *x)
 	buf_free(&x->errors);
 	buf_free(&x->status);
 	free(x->input);
+	free(x->namespace);
+	free(x->pod);
 	free(x);
 }
 
@@ -56,8 +59,8 @@ finish(struct exec *x, int status, const struct err *e)
 
 	if (e) {
 		r.err = *e;
-		stream_name_rights(&r.err, "exec", x->args.namespace);
-		err_wrap(&r.err, "exec in %s/%s", x->args.namespace, x->args.pod);
+		stream_name_rights(&r.err, "exec", x->namespace);
+		err_wrap(&r.err, "exec in %s/%s", x->namespace, x->pod);
 	}
 	stream_close(x->stream);
 	x->stream = NULL;
@@ -207,6 +210,8 @@ exec_start(const struct exec_args *args)
 	struct exec *x = mem_alloc(sizeof(*x));
 
 	x->args = *args;
+	x->namespace = mem_strdup(args->namespace);
+	x->pod = mem_strdup(args->pod);
 	x->args.limit_ms = args->limit_ms ? args->limit_ms : LIMIT_MS;
 	x->args.output_limit = args->output_limit ? args->output_limit : OUTPUT_LIMIT;
 	if (args->input) {

@@ -40,6 +40,7 @@ struct exec_args {
 	void (*done)(void *ctx, const struct exec_result *r); /* it is gone after it */
 };
 
+/* Texts are copied. Cancel it before kube_free. */
 struct exec *exec_start(const struct exec_args *args);
 void exec_cancel(struct exec *x); /* NULL is fine; closes the stream */
 

@@ -13,7 +13,8 @@
 #define FOLLOW_IDLE_MS (INT64_C(30) * 24 * 60 * 60 * 1000) /* a container may be silent for as long as it likes */
 
 struct logs {
-	struct logs_args args;
+	struct logs_args args; /* its numbers and callbacks */
+	char *what; /* for messages: "agents/x, container c" */
 	struct kube_call *call;
 	struct buf line; /* what came of the line that has not ended */
 	size_t got;
@@ -25,6 +26,7 @@ destroy(struct logs *l)
 {
 	kube_cancel(l->call);
 	buf_free(&l->line);
+	free(l->what);
 	free(l);
 }
 
@@ -96,8 +98,7 @@ on_done(void *ctx, const struct kube_answer *a)
 		l->args.done(l->args.ctx, NULL);
 	} else {
 		e = a->err;
-		err_wrap(&e, "read the log of %s/%s%s%s", l->args.namespace, l->args.pod,
-			 l->args.container ? ", container " : "", l->args.container ? l->args.container : "");
+		err_wrap(&e, "read the log of %s", l->what);
 		l->args.done(l->args.ctx, &e);
 	}
 	destroy(l);
@@ -135,6 +136,8 @@ logs_start(const struct logs_args *args)
 	struct logs *l = mem_alloc(sizeof(*l));
 
 	l->args = *args;
+	l->what = mem_printf("%s/%s%s%s", args->namespace, args->pod, args->container ? ", container " : "",
+			     args->container ? args->container : "");
 	add_path(&path, args);
 	l->call = kube_start(args->kube, &(struct kube_call_args){
 						 .path = buf_str(&path),

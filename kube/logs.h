@@ -25,6 +25,7 @@ struct logs_args {
 	void (*done)(void *ctx, const struct err *e); /* NULL: all of it came, or `line` had enough. It is gone after it */
 };
 
+/* Texts are copied. Cancel it before kube_free. */
 struct logs *logs_start(const struct logs_args *args);
 void logs_cancel(struct logs *l); /* NULL is fine */
 

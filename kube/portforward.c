@@ -17,8 +17,8 @@
 enum channel { CHANNEL_DATA, CHANNEL_ERROR, CHANNELS };
 
 struct portforward {
-	struct portforward_args args;
-	char *path;
+	struct portforward_args args; /* its numbers and callbacks */
+	char *namespace, *pod, *path;
 	struct stream *stream;
 	struct loop_timer *limit;
 	struct {
@@ -37,6 +37,8 @@ destroy(struct portforward *p)
 	http1_free(&p->answer);
 	buf_free(&p->error);
 	free(p->path);
+	free(p->namespace);
+	free(p->pod);
 	free(p);
 }
 
@@ -50,8 +52,8 @@ finish(struct portforward *p, const struct err *e)
 	p->stream = NULL;
 	if (e) {
 		why = *e;
-		stream_name_rights(&why, "portforward", p->args.namespace);
-		err_wrap(&why, "port %d of %s/%s", p->args.port, p->args.namespace, p->args.pod);
+		stream_name_rights(&why, "portforward", p->namespace);
+		err_wrap(&why, "port %d of %s/%s", p->args.port, p->namespace, p->pod);
 		p->args.done(p->args.ctx, 0, "", 0, &why);
 	} else {
 		p->args.done(p->args.ctx, p->answer.status, buf_str(&p->answer.body), p->answer.body.len, NULL);
@@ -166,6 +168,8 @@ portforward_get(const struct portforward_args *args)
 	p->args.body_limit = args->body_limit ? args->body_limit : BODY_LIMIT;
 	p->answer.body_limit = p->args.body_limit;
 	p->path = mem_strdup(args->path);
+	p->namespace = mem_strdup(args->namespace);
+	p->pod = mem_strdup(args->pod);
 	p->limit = loop_add_timer(args->loop, on_limit, p);
 	loop_timer_set(p->limit, p->args.limit_ms);
 	add_path(&path, args);

@@ -25,6 +25,7 @@ struct portforward_args {
 	void (*done)(void *ctx, int status, const char *body, size_t len, const struct err *e);
 };
 
+/* Texts are copied. Cancel it before kube_free. */
 struct portforward *portforward_get(const struct portforward_args *args);
 void portforward_cancel(struct portforward *p); /* NULL is fine */
 

@@ -31,9 +31,9 @@ struct stream {
 	bool retried; /* a 401 was answered with another credential already */
 	struct http_conn *conn;
 	struct frames *frames;
-	struct loop_timer *timer; /* the limit of opening; then the pings; then the end */
+	struct loop_timer *timer; /* the limit of the upgrade; then the pings; then the end */
 	struct loop_timer *again; /* to go on reading */
-	int64_t heard_ms, opened_by_ms;
+	int64_t heard_ms;
 	unsigned busy; /* callbacks under way: freed once they are back */
 	bool dropped; /* stream_close was called */
 	bool failed;
@@ -76,15 +76,6 @@ end(struct stream *s, const struct err *e)
 		s->err = *e;
 	disconnect(s);
 	loop_timer_set(s->timer, 0);
-}
-
-static void
-end_with(struct stream *s, const char *why)
-{
-	struct err e;
-
-	err_set(&e, ERR_SOURCE, 0, "%s", why);
-	end(s, &e);
 }
 
 /* Calls of the owner: it may close the stream in them. */
@@ -273,6 +264,7 @@ on_connected(void *ctx, struct http_conn *conn, const char *target, const char *
 	s->conn = conn;
 	s->serial = serial;
 	s->state = SHAKING;
+	loop_timer_set(s->timer, s->args.open_ms);
 	frames_free(s->frames);
 	s->frames = frames_new(&(struct frames_args){.target = target,
 						     .headers = headers,
@@ -288,6 +280,7 @@ static void
 ask(struct stream *s)
 {
 	disconnect(s);
+	loop_timer_cancel(s->timer);
 	s->state = CONNECTING;
 	s->upgrade = kube_upgrade(s->args.kube,
 				  &(struct kube_upgrade_args){.path = s->path, .ctx = s, .fn = on_connected});
@@ -327,16 +320,18 @@ on_timer(void *ctx)
 	struct stream *s = ctx;
 	const char *body;
 	size_t len;
+	struct err e;
 
 	switch (s->state) {
-	case CONNECTING:
-		end_with(s, "the connection did not come about within the time limit");
+	case CONNECTING: /* that has limits of its own: a credential plugin may take longer */
 		break;
 	case SHAKING: /* a refusal without an end is one all the same */
-		if (frames_refusal(s->frames, &body, &len) >= 400)
+		if (frames_refusal(s->frames, &body, &len) >= 400) {
 			refused(s);
-		else
-			end_with(s, "the server did not answer the upgrade within the time limit");
+			break;
+		}
+		err_set(&e, ERR_SOURCE, 0, "the server did not answer the upgrade within the time limit");
+		end(s, &e);
 		break;
 	case OPEN:
 		beat(s);
@@ -363,7 +358,6 @@ stream_open(const struct stream_args *args)
 	s->path = mem_strdup(args->path);
 	s->timer = loop_add_timer(args->loop, on_timer, s);
 	s->again = loop_add_timer(args->loop, on_again, s);
-	loop_timer_set(s->timer, s->args.open_ms);
 	ask(s);
 	return s;
 }

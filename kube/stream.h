@@ -22,7 +22,7 @@ struct stream_args {
 	const char *path; /* with its query */
 	const char *const *protocols; /* wanted, best first: "v5.channel.k8s.io", "v4.channel.k8s.io" */
 	size_t n_protocols;
-	int64_t open_ms; /* until the upgrade is answered; 0: 20 s */
+	int64_t open_ms; /* for the answer to the upgrade, once connected; 0: 20 s */
 	int64_t dead_ms; /* without a byte, pings are sent every 5 s; 0: 60 s */
 	void *ctx;
 	void (*opened)(void *ctx, const char *protocol);

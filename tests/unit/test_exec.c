@@ -185,11 +185,12 @@ static struct exec *
 begin(const char *pod, struct answer *a, const struct exec_args *more)
 {
 	struct exec_args args = *more;
+	AUTO(free) char *namespace = mem_strdup("ns"), *name = mem_strdup(pod); /* gone once it has begun */
 
 	args.kube = kube;
 	args.loop = loop;
-	args.namespace = "ns";
-	args.pod = pod;
+	args.namespace = namespace;
+	args.pod = name;
 	args.container = "c";
 	args.command = command;
 	args.n_command = COUNT_OF(command);
