@@ -72,14 +72,16 @@ feed(struct frames *f, const char *data, size_t len, size_t step, struct buf *ou
 	struct err e = {0};
 	const char *body;
 	size_t body_len;
+	int status;
 
 	for (size_t at = 0; at < len; at += step)
 		if (!frames_feed(f, data + at, len - at < step ? len - at : step, &e)) {
 			buf_addf(out, "error: %s\n", e.msg);
 			return;
 		}
-	buf_addf(out, "state %d, status %d, body %zu, close %d \"%s\"\n", frames_state(f),
-		 frames_refusal(f, &body, &body_len), body_len, frames_close_code(f), frames_close_reason(f));
+	status = frames_refusal(f, &body, &body_len);
+	buf_addf(out, "state %d, status %d, body %zu, close %d \"%s\"\n", frames_state(f), status, body_len,
+		 frames_close_code(f), frames_close_reason(f));
 	if (!frames_end(f, &e))
 		buf_addf(out, "end: %s\n", e.msg);
 }
