@@ -193,7 +193,7 @@ add_files(struct kubeconfig *c, const char *path, struct err *e)
 {
 	const char *list = getenv("KUBECONFIG");
 
-	if (path)
+	if (path && *path)
 		return add_file(c, absolute(&c->arena, path), e);
 	if (list && *list)
 		return add_list(c, list, e);
