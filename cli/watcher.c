@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cluster.h"
+#include "cli/operations.h"
 #include "tui/agent_cells.h"
 
 #define GATHER_MS 200 /* changes of one moment are one fleet */
@@ -39,6 +40,7 @@ struct watcher {
 	struct watcher_status now;
 	char message[sizeof(((struct err *)0)->msg) + 200];
 	pthread_t thread;
+	struct operations *operations; /* minds both threads by itself */
 
 	pthread_mutex_t lock; /* of what follows */
 	struct audit *fresh;
@@ -171,6 +173,8 @@ on_nudge(void *ctx)
 		loop_stop(w->loop);
 	else if (refresh)
 		cluster_refresh(w->cluster);
+	if (!ending)
+		operations_act(w->operations);
 }
 
 static void
@@ -228,6 +232,7 @@ arrived(void *arg)
 		audit_unref(w->shown);
 		w->shown = fresh;
 	}
+	operations_take(w->operations);
 	tell(w);
 }
 
@@ -248,6 +253,43 @@ refresh(void *ctx)
 	w->now.busy = true;
 	nudge(w);
 	tell(w);
+}
+
+/* How a restart goes is told by the same wake as everything else. */
+static void
+on_news(void *ctx)
+{
+	hand_over(ctx, NULL);
+}
+
+static void
+on_wish(void *ctx)
+{
+	nudge(ctx);
+}
+
+static void
+restart(void *ctx, const struct operation_target *targets, size_t n)
+{
+	operations_restart(((struct watcher *)ctx)->operations, targets, n);
+}
+
+static void
+go(void *ctx)
+{
+	operations_go(((struct watcher *)ctx)->operations);
+}
+
+static void
+drop(void *ctx)
+{
+	operations_drop(((struct watcher *)ctx)->operations);
+}
+
+static struct operation
+look(void *ctx)
+{
+	return operations_look(((struct watcher *)ctx)->operations);
 }
 
 static const void *
@@ -317,6 +359,7 @@ static void
 release(struct watcher *w)
 {
 	loop_wake_remove(w->wake);
+	operations_free(w->operations);
 	kube_free(w->kube);
 	loop_free(w->loop);
 	audit_unref(w->built);
@@ -341,6 +384,14 @@ connect(struct watcher *w, struct err *e)
 	w->kube = cli_kube(w->cli, w->loop, &credential, e);
 	if (!w->kube)
 		return false;
+	w->operations = operations_new(&(struct operations_options){
+		.kube = w->kube,
+		.loop = w->loop,
+		.read_only = w->cli->read_only,
+		.ctx = w,
+		.wish = on_wish,
+		.news = on_news,
+	});
 	w->status.insecure = w->now.insecure = kube_context(w->kube)->cluster->insecure;
 	return true;
 }
@@ -365,7 +416,16 @@ watcher_new(struct cli *cli, struct loop *loop, struct err *e)
 struct app_data_source
 watcher_source(struct watcher *w)
 {
-	return (struct app_data_source){.ctx = w, .data = newest, .status = status, .summary = summary, .refresh = refresh};
+	static const struct app_operations operations = {.restart = restart, .go = go, .drop = drop, .look = look};
+
+	return (struct app_data_source){
+		.ctx = w,
+		.data = newest,
+		.status = status,
+		.summary = summary,
+		.refresh = refresh,
+		.operations = &operations,
+	};
 }
 
 void

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the console asks to be changed, between its thread and the cluster's: wishes one way, snapshots of how far it is
+ * the other. tui/source.h says what the console sees.
+ */
+#ifndef CLI_OPERATIONS_H
+#define CLI_OPERATIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/loop.h"
+#include "kube/api.h"
+#include "tui/source.h"
+
+struct operations;
+
+struct operations_options {
+	struct kube *kube;
+	struct loop *loop; /* the cluster's */
+	bool read_only;
+	void *ctx;
+	void (*wish)(void *ctx); /* on the console's thread: have operations_act called on the cluster's */
+	void (*news)(void *ctx); /* on the cluster's thread: have operations_take called on the console's */
+};
+
+struct operations *operations_new(const struct operations_options *opt);
+void operations_free(struct operations *o); /* once the cluster's thread has ended, before its loop is freed; NULL is fine */
+
+/* The console's thread. */
+void operations_restart(struct operations *o, const struct operation_target *targets, size_t n);
+void operations_go(struct operations *o);
+void operations_drop(struct operations *o);
+struct operation operations_look(const struct operations *o);
+void operations_take(struct operations *o);
+
+/* The cluster's thread. */
+void operations_act(struct operations *o);
+
+#endif
