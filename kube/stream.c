@@ -87,7 +87,7 @@ on_opened(void *ctx, const char *protocol)
 
 	s->state = OPEN;
 	s->heard_ms = clock_ms();
-	loop_timer_set(s->timer, 0);
+	loop_timer_set(s->timer, 0); /* the first beat sets the next */
 	if (s->args.opened)
 		s->args.opened(s->args.ctx, protocol);
 }
@@ -295,23 +295,33 @@ told(struct stream *s)
 	destroy(s);
 }
 
+/*
+ * Pings go out in silence alone: a server that has sent all and closed resets the connection for anything that still comes
+ * in, and what was on its way to us would be lost.
+ */
 static void
 beat(struct stream *s)
 {
 	int64_t dead = s->args.dead_ms, period = dead / 3 < PING_MS ? dead / 3 : PING_MS;
+	int64_t silent = clock_ms() - s->heard_ms;
 	struct err e;
 
-	if (clock_ms() - s->heard_ms >= dead) {
+	if (silent >= dead) {
 		err_set(&e, ERR_SOURCE, 0, "the server has been silent for %lld s: the connection is given up",
 			(long long)(dead + 999) / 1000);
 		end(s, &e);
 		return;
 	}
-	/* One at a time: a peer that takes nothing is not sent more and more. */
-	if (!frames_queued(s->frames))
-		frames_ping(s->frames);
+	if (silent < period) {
+		loop_timer_set(s->timer, period - silent);
+		return;
+	}
 	loop_timer_set(s->timer, period ? period : 1);
-	on_events(s, LOOP_WRITE);
+	/* One at a time: a peer that takes nothing is not sent more and more. */
+	if (frames_queued(s->frames))
+		return;
+	frames_ping(s->frames);
+	watch(s);
 }
 
 static void

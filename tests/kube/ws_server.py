@@ -285,6 +285,20 @@ def exec_pinged(r):
     s.exit(0)
 
 
+def exec_busy(r):
+    """Talks all the time, for half a second; a ping in between is a bad end."""
+    s = Stream(r)
+    s.sock.settimeout(0.001)
+    for _ in range(50):
+        s.send(1, b"x")
+        time.sleep(0.01)
+    try:
+        pinged = bool(s.sock.recv(1))
+    except socket.timeout:
+        pinged = False
+    s.close(1011 if pinged else 1000)
+
+
 def exec_asleep(r):
     """A command that does not end; the server answers pings."""
     s = Stream(r)

@@ -560,6 +560,18 @@ answered_pings(void **state)
 	assert_int_equal(l.messages, 1);
 }
 
+/* What comes in after a server has closed makes it drop what it had not sent yet: so no ping while it is talking. */
+static void
+no_ping_while_it_talks(void **state)
+{
+	struct listener l = {0};
+
+	(void)state;
+	listen_to("busy", &l, 0, 600);
+	assert_true(l.opened && !l.failed);
+	assert_int_equal(l.messages, 50);
+}
+
 static void
 never_opened(void **state)
 {
@@ -859,6 +871,7 @@ main(void)
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(dead_peer),
 		cmocka_unit_test(answered_pings),
+		cmocka_unit_test(no_ping_while_it_talks),
 		cmocka_unit_test(never_opened),
 		cmocka_unit_test(closed_in_a_callback),
 		cmocka_unit_test(ports_of_pods),
