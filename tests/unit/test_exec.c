@@ -567,7 +567,7 @@ no_ping_while_it_talks(void **state)
 	struct listener l = {0};
 
 	(void)state;
-	listen_to("busy", &l, 0, 600);
+	listen_to("busy", &l, 0, 6000);
 	assert_true(l.opened && !l.failed);
 	assert_int_equal(l.messages, 50);
 }
