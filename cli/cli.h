@@ -23,9 +23,11 @@ enum command_bit {
 	CMD_DEMO = 1 << 4,
 	CMD_OTHER = 1 << 5,
 	CMD_REACH = 1 << 6,
+	CMD_RESTART = 1 << 7,
+	CMD_DOCTOR = 1 << 8,
 };
 #define CMD_TABLES (CMD_RULES | CMD_FLEET | CMD_SHOW)
-#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH)
+#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH | CMD_RESTART | CMD_DOCTOR)
 
 /* One -o: a format, and where it goes (NULL: standard output). */
 struct output {
@@ -49,6 +51,9 @@ struct cli {
 	bool fail_on_new, no_object_exemptions, read_only, verbose, help, version, lists, markdown;
 	const char *from, *to, *port; /* moat reach; NULL when not given */
 	bool explain, external_sources;
+	bool yes, recreate; /* moat restart, and what follows */
+	const char *field_manager; /* NULL when not given */
+	int64_t timeout_ms; /* 0 when not given */
 	enum color_when color;
 	enum severity fail_on;
 	bool demo; /* the built-in fleet is the source */

@@ -103,8 +103,8 @@ cli_fleet_of(const struct cli *cli, const struct kube *k, const struct cluster *
 }
 
 /* One reading from its begin to where nothing more will come. */
-static struct fleet *
-read_once(struct cli *cli, struct loop *loop, struct kube *k, struct err *e)
+struct fleet *
+cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err *e)
 {
 	struct cluster *c = cluster_new(&(struct cluster_options){.kube = k, .loop = loop, .namespace = cli->namespace});
 	struct fleet *fleet = NULL;
@@ -124,7 +124,7 @@ cli_cluster_fleet(struct cli *cli, struct err *e)
 	struct credential_options credential = {.terminal = cli_terminal()};
 	struct loop *loop = loop_new(e);
 	struct kube *k = loop ? cli_kube(cli, loop, &credential, e) : NULL;
-	struct fleet *fleet = k ? read_once(cli, loop, k, e) : NULL;
+	struct fleet *fleet = k ? cli_cluster_read(cli, loop, k, e) : NULL;
 
 	kube_free(k);
 	loop_free(loop);

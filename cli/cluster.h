@@ -22,6 +22,8 @@ const struct credential_terminal *cli_terminal(void);
 /* For the reports; borrowed from the client. */
 struct source cli_cluster_source(const struct cli *cli, const struct kube *k);
 
+/* cli_cluster_fleet with a client that is there already, on its loop. */
+struct fleet *cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err *e);
 /*
  * Everything that a fleet is made of, read once; waits until nothing more will come. What could not be read is a gap of
  * the fleet, as long as there is any workload to show; else the error says why.

@@ -120,13 +120,13 @@ set_fail_on(struct cli *cli, const char *word, struct err *e)
 }
 
 static bool
-set_request_timeout(struct cli *cli, const char *text, struct err *e)
+set_time(int64_t *out_ms, const char *option, const char *text, struct err *e)
 {
 	int64_t seconds;
 
 	if (!str_duration(text, &seconds) || seconds <= 0 || seconds > 24 * 3600)
-		return err_set(e, ERR_USAGE, 0, "--request-timeout %s: a time such as 45s or 2m is expected", text);
-	cli->request_timeout_ms = seconds * 1000;
+		return err_set(e, ERR_USAGE, 0, "--%s %s: a time such as 45s or 2m is expected", option, text);
+	*out_ms = seconds * 1000;
 	return true;
 }
 
@@ -163,7 +163,7 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 		vec_push(&cli->as_groups, arg);
 		return true;
 	case OPT_REQUEST_TIMEOUT:
-		return set_request_timeout(cli, arg, e);
+		return set_time(&cli->request_timeout_ms, "request-timeout", arg, e);
 	case OPT_NAMESPACE:
 		cli->namespace = arg;
 		return true;
@@ -211,6 +211,17 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 	case OPT_EXTERNAL_SOURCES:
 		cli->external_sources = true;
 		return true;
+	case OPT_YES:
+		cli->yes = true;
+		return true;
+	case OPT_RECREATE:
+		cli->recreate = true;
+		return true;
+	case OPT_FIELD_MANAGER:
+		cli->field_manager = arg;
+		return true;
+	case OPT_TIMEOUT:
+		return set_time(&cli->timeout_ms, "timeout", arg, e);
 	case OPT_LISTS:
 		cli->lists = true;
 		return true;

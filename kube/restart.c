@@ -690,6 +690,7 @@ patch_object(struct restart *r, const struct node *object)
 	AUTO(buf) struct buf path = {0}, body = {0};
 
 	set_stamp(r, object);
+	step(r)->written = true;
 	object_path(r, &path);
 	resource_query(&path, "fieldManager", r->args.field_manager);
 	buf_addf(&body, "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"%s\":\"%s\"}}}}}",
@@ -834,6 +835,7 @@ delete_pod(struct restart *r)
 		fail_with(r, "its uid is not text");
 		return;
 	}
+	step(r)->written = true;
 	object_path(r, &path);
 	start(r,
 	      &(struct kube_call_args){

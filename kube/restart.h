@@ -36,6 +36,7 @@ struct restart_step {
 	int64_t desired, updated, available; /* -1 before they were read */
 	int64_t started_ms, ended_ms; /* clock_ms; -1 */
 	bool recreate; /* a bare pod: saved, deleted, created again */
+	bool written; /* its patch or its deletion was sent: it goes on without us */
 	const char *saved; /* the file that holds its manifest; NULL: not saved yet */
 };
 
