@@ -13,6 +13,7 @@
 #include "base/vec.h"
 #include "cli/cli.h"
 #include "cli/cluster.h"
+#include "kube/resource.h"
 #include "kube/restart.h"
 
 #define STATUS_FAILED 1
@@ -77,10 +78,33 @@ add_targets(struct run *r, bool companions, struct err *e)
 	return true;
 }
 
+/* One that is named in full, NS/KIND/NAME or KIND/NAME with -n, needs no list of workloads to be found in. */
+static bool
+add_named(struct run *r)
+{
+	struct cli *cli = r->cli;
+	const char *name = cli->args[0], *slash = strchr(name, '/'), *last = strrchr(name, '/');
+	const char *namespace = cli->namespace, *kind = name;
+
+	if (cli->n_args != 1 || !slash)
+		return false;
+	if (slash != last) {
+		namespace = arena_strndup(&cli->arena, name, (size_t)(slash - name));
+		kind = slash + 1;
+	}
+	kind = arena_strndup(&cli->arena, kind, (size_t)(last - kind));
+	if (!namespace || !resource_by_kind(kind))
+		return false;
+	vec_push(&r->targets, (struct restart_target){kind, namespace, last + 1});
+	return true;
+}
+
 /* Companions first: an agent that comes up before its firewall has no way out. */
 static bool
 choose(struct run *r, struct err *e)
 {
+	if (add_named(r))
+		return true;
 	r->fleet = cli_cluster_read(r->cli, r->loop, r->kube, e);
 	return r->fleet && add_targets(r, true, e) && add_targets(r, false, e);
 }
