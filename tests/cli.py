@@ -366,5 +366,35 @@ class Tables(unittest.TestCase):
         self.assertIn("a/Deployment/x, a/StatefulSet/x", err)
 
 
+class Restart(unittest.TestCase):
+    """What moat restart and moat doctor say before they ask anybody: there is no cluster here."""
+
+    def refused(self, *args):
+        status, out, err = run(*args)
+        self.assertEqual((status, out), (2, ""), err)
+        return err
+
+    def test_a_name_is_needed(self):
+        self.assertIn("moat restart [NS/]NAME", self.refused("restart"))
+
+    def test_read_only(self):
+        self.assertIn("--read-only", self.refused("restart", "--read-only", "-y", "a/x"))
+
+    def test_files_cannot_be_restarted(self):
+        self.assertIn("files", self.refused("restart", "-f", DEMO, "buyer"))
+        self.assertIn("files", self.refused("doctor", "-f", DEMO))
+
+    def test_options(self):
+        self.assertIn("--timeout", self.refused("restart", "--timeout", "soon", "a/x"))
+        self.assertIn("no option of moat audit", self.refused("audit", "--recreate", "-f", DEMO))
+        self.assertIn("takes no arguments", self.refused("doctor", "x"))
+        self.assertIn("table, json or yaml", self.refused("doctor", "-o", "name"))
+        self.assertIn("table, json or yaml", self.refused("restart", "-o", "wide", "a/x"))
+
+    def test_no_cluster(self):
+        self.assertIn("--kubeconfig", self.refused("restart", "-y", "a/x"))
+        self.assertIn("--kubeconfig", self.refused("doctor"))
+
+
 if __name__ == "__main__":
     tap.main()

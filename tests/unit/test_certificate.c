@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kube/certificate.h"
+
+/* Self-signed; its key was thrown away. */
+static const char pem[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBbjCCAROgAwIBAgIUOMZGrpbQ+lvxgFgfydH2VraNTcUwCgYIKoZIzj0EAwIw\n"
+	"DDEKMAgGA1UEAwwBeDAeFw0yNjExMjQwODE4MDRaFw0zNjExMjEwODE4MDRaMAwx\n"
+	"CjAIBgNVBAMMAXgwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARlhoWPO7JCqzQg\n"
+	"a/b8Pl+r5WQlnCohJFDJRZGmeZu0jxjeJHUwJPse/uU1mYhB4SP004LY4u3/rUwN\n"
+	"SEsLVzDmo1MwUTAdBgNVHQ4EFgQUg+iohTt8aYOV+IRZjgPsmmISR1owHwYDVR0j\n"
+	"BBgwFoAUg+iohTt8aYOV+IRZjgPsmmISR1owDwYDVR0TAQH/BAUwAwEB/zAKBggq\n"
+	"hkjOPQQDAgNJADBGAiEAuGjsMY30lcbs76TwP/m4bC8Ap/FnmngvAH4M1E1WClkC\n"
+	"IQDGr25RHRJSdk4hmlh+K3RzvS9DbVJRmePHRuytf2sH4A==\n"
+	"-----END CERTIFICATE-----\n";
+#define ENDS INT64_C(2110868284)
+
+static void
+of_text(void **state)
+{
+	int64_t ends = 0;
+
+	(void)state;
+	assert_true(certificate_end(pem, strlen(pem), NULL, &ends));
+	assert_int_equal(ends, ENDS);
+}
+
+static void
+of_a_file(void **state)
+{
+	char path[] = "/tmp/moat-certificate-XXXXXX";
+	int fd = mkstemp(path);
+	int64_t ends = 0;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, pem, strlen(pem)), (ssize_t)strlen(pem));
+	close(fd);
+	assert_true(certificate_end(NULL, 0, path, &ends));
+	assert_int_equal(ends, ENDS);
+	unlink(path);
+	assert_false(certificate_end(NULL, 0, path, &ends));
+}
+
+static void
+of_none(void **state)
+{
+	int64_t ends = 7;
+
+	(void)state;
+	assert_false(certificate_end("", 0, NULL, &ends));
+	assert_false(certificate_end("no PEM", 6, NULL, &ends));
+	for (size_t len = 0; len < strlen(pem) - 60; len += 7)
+		assert_false(certificate_end(pem, len, NULL, &ends));
+	assert_false(certificate_end(NULL, 0, NULL, &ends));
+	assert_int_equal(ends, 7);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(of_text),
+		cmocka_unit_test(of_a_file),
+		cmocka_unit_test(of_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
