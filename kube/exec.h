@@ -17,11 +17,11 @@ struct exec_result {
 	bool ran; /* the command was started and ended by itself: status holds */
 	int status; /* its exit status; 128+n for signal n where the runtime says so */
 	/*
-	 * Without `ran`: ERR_DENIED (403), ERR_INPUT (no such container or program), ERR_SOURCE (cut off, time limit), with the
-	 * server's words.
+	 * Without `ran`: ERR_DENIED (403), ERR_INPUT (no such container or program), ERR_SOURCE (cut off, time
+	 * limit), with the server's words.
 	 */
 	struct err err;
-	const char *out, *errors; /* collected, up to the limit; borrowed for the call */
+	const char *out, *errors; /* as they came: text_safe before showing them. Borrowed for the call */
 	size_t out_len, errors_len;
 	bool cut; /* more came than the limit */
 };
@@ -32,7 +32,7 @@ struct exec_args {
 	const char *namespace, *pod, *container;
 	const char *const *command;
 	size_t n_command;
-	const void *input; /* for stdin, which is then closed; copied. NULL: no stdin. Needs v5 to be closed: else an error */
+	const void *input; /* for stdin, which is then closed (else an error); copied. NULL: no stdin */
 	size_t input_len;
 	int64_t limit_ms; /* for all of it; 0: 60 s */
 	size_t output_limit; /* bytes kept of each; 0: 256 KiB */

@@ -9,8 +9,8 @@
 #include "base/err.h"
 
 /*
- * As the server sends it. true: the command ran, and ended with *code. false: ERR_INPUT where the container has no such
- * program, else ERR_SOURCE, with the server's words.
+ * As the server sends it. true: the command ran, and ended with *code. false: ERR_INPUT where the container has
+ * no such program, else ERR_SOURCE, with the server's words.
  */
 bool exec_status(const char *text, size_t len, int *code, struct err *e);
 

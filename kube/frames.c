@@ -46,9 +46,9 @@ fail(struct frames *f, const char *why)
 }
 
 /*
- * libwslay's callbacks. It keeps no messages: these put the fragments together, in one buffer with a limit. A close frame
- * with a reason that is not ASCII may be an error to it when it comes in pieces (1.1.1): no server sends one, and the
- * stream ends anyway.
+ * libwslay's callbacks. It keeps no messages: these put the fragments together, in one buffer with a limit. A
+ * close frame with a reason that is not ASCII may be an error to it when it comes in pieces (1.1.1): no server
+ * sends one, and the stream ends anyway.
  */
 
 static ssize_t

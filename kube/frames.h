@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client's side of a WebSocket with Kubernetes' channels, without I/O: bytes of the server in, messages out, bytes
- * for the server taken from it. stream.c moves the bytes; tests and fuzzers hand in recorded or made up ones.
+ * The client's side of a WebSocket with Kubernetes' channels, without I/O: bytes of the server in, messages
+ * out, bytes for the server taken from it. stream.c moves the bytes; tests and fuzzers hand in recorded or made
+ * up ones.
  */
 #ifndef KUBE_FRAMES_H
 #define KUBE_FRAMES_H
@@ -28,7 +29,7 @@ struct frames_args {
 	const char *const *protocols; /* offered, best first */
 	size_t n_protocols;
 	const char *key; /* Sec-WebSocket-Key; NULL: a random one, as it has to be on a network */
-	bool recorded; /* the bytes were recorded: their Sec-WebSocket-Accept answers another key, and is not compared */
+	bool recorded; /* the bytes were recorded: their Sec-WebSocket-Accept answers another key; not compared */
 	void *ctx;
 	void (*opened)(void *ctx, const char *protocol);
 	/* One message, less its channel byte; at most FRAMES_MESSAGE_MAX. false ends it all with that error. */

@@ -185,7 +185,10 @@ static bool (*const read_line[])(struct http1 *h, struct err *e) = {
 	[CHUNK_END] = read_chunk_end, [TRAILER] = read_trailer,
 };
 
-/* Bytes of a line; once it is whole it is read. A bare newline ends one too. Returns how many were taken, 0 for an error. */
+/*
+ * Bytes of a line; once it is whole it is read. A bare newline ends one too. Returns how many were taken, 0 for
+ * an error.
+ */
 static size_t
 take_line(struct http1 *h, const char *data, size_t len, struct err *e)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP/1.1 answer out of the bytes of a connection that curl does not read: the one to an upgrade, the one inside a
- * port-forward. No I/O: bytes in, the answer out, everything bounded.
+ * One HTTP/1.1 answer out of the bytes of a connection that curl does not read: the one to an upgrade, the one
+ * inside a port-forward. No I/O: bytes in, the answer out, everything bounded.
  */
 #ifndef KUBE_HTTP1_H
 #define KUBE_HTTP1_H

@@ -142,7 +142,7 @@ logs_start(const struct logs_args *args)
 	l->call = kube_start(args->kube, &(struct kube_call_args){
 						 .path = buf_str(&path),
 						 .accept = "application/json, */*",
-						 .flags = KUBE_RETRY | KUBE_LONG, /* a large log takes its time */
+						 .flags = KUBE_LONG, /* a large log takes its time */
 						 .idle_ms = args->follow ? FOLLOW_IDLE_MS : args->idle_ms,
 						 .ctx = l,
 						 .data = on_data,

@@ -20,9 +20,13 @@ struct logs_args {
 	bool previous, follow;
 	int64_t idle_ms; /* 0: the request timeout; not for follow */
 	void *ctx;
-	/* Without its newline; a line longer than 64 KiB comes in pieces, `more` set on all but the last. false: enough. */
+	/*
+	 * As it came (text_safe before showing it), without its newline; a line longer than 64 KiB comes in
+	 * pieces, `more` set on all but the last. false: enough. logs_cancel may not be called in here.
+	 */
 	bool (*line)(void *ctx, const char *line, size_t len, bool more);
-	void (*done)(void *ctx, const struct err *e); /* NULL: all of it came, or `line` had enough. It is gone after it */
+	/* e is NULL when all of it came, or `line` had enough. It is gone after it. */
+	void (*done)(void *ctx, const struct err *e);
 };
 
 /* Texts are copied. Cancel it before kube_free. */

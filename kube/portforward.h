@@ -21,7 +21,10 @@ struct portforward_args {
 	int64_t limit_ms; /* for all of it; 0: 10 s */
 	size_t body_limit; /* 0: 64 KiB */
 	void *ctx;
-	/* status 0 and e when there was no answer; the body is borrowed for the call. It is gone after it. */
+	/*
+	 * status 0 and e when there was no answer; the body, as it came, is borrowed for the call. It is gone
+	 * after it.
+	 */
 	void (*done)(void *ctx, int status, const char *body, size_t len, const struct err *e);
 };
 

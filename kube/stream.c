@@ -296,8 +296,8 @@ told(struct stream *s)
 }
 
 /*
- * Pings go out in silence alone: a server that has sent all and closed resets the connection for anything that still comes
- * in, and what was on its way to us would be lost.
+ * Pings go out in silence alone: a server that has sent all and closed resets the connection for anything that
+ * still comes in, and what was on its way to us would be lost.
  */
 static void
 beat(struct stream *s)

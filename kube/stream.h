@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * WebSocket to a pod by way of the API server: exec, port-forward. Binary messages of channels; the first byte is the
- * channel. libwslay frames them. Pings on its own, notices a dead peer, answers plain-text and JSON refusals.
+ * WebSocket to a pod by way of the API server: exec, port-forward. Binary messages of channels; the first byte
+ * is the channel. libwslay frames them. Pings on its own, notices a dead peer, answers plain-text and JSON
+ * refusals.
  */
 #ifndef KUBE_STREAM_H
 #define KUBE_STREAM_H
@@ -29,8 +30,8 @@ struct stream_args {
 	/* One message, less its channel byte. false ends the stream with that error. */
 	bool (*message)(void *ctx, unsigned channel, const char *data, size_t len, struct err *e);
 	/*
-	 * The end: e is NULL after a close frame with code 1000 or none. The stream is gone after it. err.code is the HTTP
-	 * status of a refusal.
+	 * The end: e is NULL after a close frame with code 1000 or none. The stream is gone after it. err.code
+	 * is the HTTP status of a refusal.
 	 */
 	void (*closed)(void *ctx, const struct err *e);
 };
@@ -41,7 +42,10 @@ struct stream *stream_open(const struct stream_args *args);
 void stream_send(struct stream *s, unsigned channel, const void *data, size_t len);
 size_t stream_queued(const struct stream *s);
 void stream_close(struct stream *s); /* NULL is fine; no callback any more */
-/* Adds to the error of a refusal for lack of rights which ones it takes: for who has one of the two, servers do not say. */
+/*
+ * Adds to the error of a refusal for lack of rights which ones it takes: for who has one of the two, servers do
+ * not say.
+ */
 void stream_name_rights(struct err *e, const char *subresource, const char *namespace);
 
 #endif

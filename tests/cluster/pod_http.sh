@@ -1,5 +1,5 @@
 #!/bin/sh
-# What listens on every port of every pod of live.sh: an HTTP server on stdin and stdout that says what it was asked.
+# What listens on every port of the pods of live.sh: HTTP on stdin and stdout; it says what it was asked.
 read -r request
 request=$(printf '%s' "$request" | tr -d '\r')
 cr=$(printf '\r')

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What comes back on an upgraded connection: handshake and frames, frames alone, an HTTP answer as a port-forward brings
- * it, the status of an exec. Every input is taken for each of them; in pieces of any size it means the same.
+ * What comes back on an upgraded connection: handshake and frames, frames alone, an HTTP answer as a
+ * port-forward brings it, the status of an exec. Every input is taken for each of them; in pieces of any size
+ * it means the same.
  */
 #include <inttypes.h>
 #include <stdint.h>
@@ -57,8 +58,8 @@ keep_messages(struct buf *out)
 }
 
 /*
- * Whether libwslay takes a close frame with a reason that is not ASCII depends on the pieces: it checks the characters of
- * each piece less its first two bytes. So where there may be one, how it ends is not compared.
+ * Whether libwslay takes a close frame with a reason that is not ASCII depends on the pieces: it checks the
+ * characters of each piece less its first two bytes. So where there may be one, how it ends is not compared.
  */
 static bool
 may_close(const char *data, size_t len)

@@ -248,7 +248,8 @@ def exec_no_pod(r):
 
 def exec_not_running(r):
     """As the kubelet says it: plain text, and the end of the connection is the end of the text."""
-    r.sock.sendall(b'HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\n\r\ncontainer not found ("x")\n')
+    r.sock.sendall(b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\n\r\n"
+                   b'container not found ("x")\n')
 
 
 def exec_endless_refusal(r):
@@ -377,8 +378,8 @@ def exec_unknown_channels(r):
 def exec_slow(r):
     """Byte by byte, in fragments, pings between them."""
     s = Stream(r)
-    data = (s.frame(2, b"\1on", fin=False) + s.frame(9, b"ping") + s.frame(0, b"e ", fin=False) + s.frame(0, b"piece")
-            + s.frame(2, b'\3{"status":"Success"}') + s.frame(8, b"\3\xe8"))
+    data = (s.frame(2, b"\1on", fin=False) + s.frame(9, b"ping") + s.frame(0, b"e ", fin=False)
+            + s.frame(0, b"piece") + s.frame(2, b'\3{"status":"Success"}') + s.frame(8, b"\3\xe8"))
     for b in data:
         s.raw(bytes([b]))
         time.sleep(0.002)
@@ -516,6 +517,11 @@ def log_follow(r):
 
 def log_cut(r):
     r.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\none\ntw")
+
+
+def log_broken(r):
+    events.append("log asked")
+    r.answer(500, "the runtime has lost the file")
 
 
 def log_none(r):

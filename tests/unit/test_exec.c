@@ -560,7 +560,10 @@ answered_pings(void **state)
 	assert_int_equal(l.messages, 1);
 }
 
-/* What comes in after a server has closed makes it drop what it had not sent yet: so no ping while it is talking. */
+/*
+ * What comes in after a server has closed makes it drop what it had not sent yet: so no ping while it is
+ * talking.
+ */
 static void
 no_ping_while_it_talks(void **state)
 {
@@ -814,6 +817,7 @@ logs_that_fail(void **state)
 		const char *pod, *words, *text;
 	} cases[] = {
 		{"none", "read the log of ns/none: ", ""},
+		{"broken", "the runtime has lost the file", ""},
 		{"no-previous", "previous terminated container \"c\"", ""},
 		{"cut", "read the log of ns/cut", "one|tw|"},
 	};
@@ -829,6 +833,7 @@ logs_that_fail(void **state)
 			fail_msg("%s: %s", cases[i].pod, l.err.msg);
 		assert_string_equal(buf_str(&l.text), cases[i].text);
 	}
+	no_event("log asked\nlog asked"); /* the operator is told at once */
 }
 
 static void
