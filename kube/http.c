@@ -21,6 +21,11 @@
 enum {
 	CONNECT_MS = 20000,
 	READ_SIZE = 128 * 1024, /* of curl's buffer */
+	/*
+	 * Calls of a pool. An API server takes 100 requests at once on an HTTP/2 connection, and for each call beyond curl
+	 * opens a connection of its own; another pool shares another connection.
+	 */
+	POOL_CALLS = 90,
 	KEEPALIVE_S = 15, /* of silence before TCP asks whether the peer is there, and between two such questions */
 	UNACKED_MS = 30000, /* then the kernel ends a connection whose peer acknowledges nothing */
 };
@@ -28,7 +33,7 @@ enum {
 /*
  * Connections that may be used for each other's requests, a curl multi handle with all that belongs to it. A pool is for
  * one identity. It is retired, and takes no new calls, when its connections have become doubtful: when a call on them
- * got no answer in time. A connection of http_connect has a pool of its own, so that it can be used inside any callback.
+ * got no answer in time. An extra one is there while the others are full. A connection of http_connect has a pool of its own, so that it can be used inside any callback.
  */
 struct pool {
 	struct http *http;
@@ -37,11 +42,13 @@ struct pool {
 	struct loop_timer *timer; /* curl's */
 	struct sock *socks;
 	struct http_call *calls;
+	unsigned n_calls;
 	struct http_conn *conn; /* the pool's only one; NULL in a shared pool */
 	unsigned identity;
 	unsigned depth; /* of our functions that still need it */
 	bool in_curl; /* curl calls us: handles may not be added or removed */
 	bool retired;
+	bool extra;
 };
 
 struct sock {
@@ -456,21 +463,47 @@ pool_free(struct pool *p)
 static struct pool *
 pool_for(struct http *h, unsigned identity)
 {
+	struct pool *found = NULL;
+	bool full = false;
+
 	for (struct pool *p = h->pools, *next; p; p = next) {
+		bool ours = p->identity == identity && !p->retired;
+
 		next = p->next;
-		if (!p->conn && !p->retired && p->identity == identity)
-			return p;
-		if (!p->conn && p->identity != identity && !p->calls && p->depth == 0)
+		if (p->conn)
+			continue;
+		if (ours && p->n_calls < POOL_CALLS)
+			found = found && !found->extra ? found : p;
+		else if (ours)
+			full = true;
+		else if (!p->calls && p->depth == 0)
 			pool_free(p);
 	}
-	return pool_new(h, identity);
+	if (!found) {
+		found = pool_new(h, identity);
+		found->extra = full;
+	}
+	return found;
 }
 
 /* --- Calls --- */
 
 static void
+call_link(struct http_call *c, struct pool *p)
+{
+	c->pool = p;
+	c->prev = &p->calls;
+	c->next = p->calls;
+	if (c->next)
+		c->next->prev = &c->next;
+	p->calls = c;
+	p->n_calls++;
+}
+
+static void
 call_unlink(struct http_call *c)
 {
+	c->pool->n_calls--;
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
@@ -568,7 +601,7 @@ pool_catch_up(struct pool *p)
 static bool
 pool_finished(const struct pool *p)
 {
-	return p->depth == 0 && !p->calls && !p->conn && p->retired;
+	return p->depth == 0 && !p->calls && !p->conn && (p->retired || p->extra);
 }
 
 static void
@@ -950,7 +983,7 @@ struct http_call *
 http_start(struct http *h, const struct http_call_args *args)
 {
 	struct http_call *c = mem_alloc(sizeof(*c));
-	struct pool *p = c->pool = pool_for(h, args->peer->identity);
+	struct pool *p = pool_for(h, args->peer->identity);
 
 	c->easy = easy_new();
 	c->ctx = args->ctx;
@@ -962,11 +995,7 @@ http_start(struct http *h, const struct http_call_args *args)
 	c->total_ms = args->total_ms;
 	c->start_ms = clock_ms();
 	c->timer = loop_add_timer(h->loop, call_timer, c);
-	c->prev = &p->calls;
-	c->next = p->calls;
-	if (c->next)
-		c->next->prev = &c->next;
-	p->calls = c;
+	call_link(c, p);
 	c->failed = !set_common(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to,
 				c->detail, &c->err);
 	set_callbacks(c);
