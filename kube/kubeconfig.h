@@ -21,6 +21,7 @@ struct kube_blob {
 struct kube_cluster {
 	const char *name;
 	const char *server; /* "https://host:port/prefix", without a slash at the end */
+	const char *server_text; /* as the kubeconfig has it, for plugins; NULL: as server */
 	struct kube_blob ca; /* certificate-authority-data: beats ca_path */
 	const char *ca_path; /* absolute, or NULL */
 	const char *tls_server_name; /* NULL: the server's own */

@@ -64,6 +64,8 @@ resolve_path(const struct kube_entry *en, struct arena *a, const char *path)
 
 	if (path[0] == '/' || !slash)
 		return path;
+	while (path[0] == '.' && path[1] == '/')
+		path += 2;
 	return arena_printf(a, "%.*s/%s", (int)(slash - en->file), en->file, path);
 }
 
@@ -208,6 +210,7 @@ finish_server(const struct kube_entry *en, struct arena *a, struct kube_cluster 
 
 	if (!c->server)
 		return kube_entry_error(en, n, e, "has no server: write \"server: https://HOST:PORT\"");
+	c->server_text = c->server;
 	if (!strstr(c->server, "://"))
 		c->server = arena_printf(a, "%s://%s", c->ca.data || c->ca_path || c->insecure ? "https" : "http",
 					 c->server);

@@ -41,7 +41,7 @@ set_ca(json_t *object, const struct kube_cluster *c, struct err *e)
 static bool
 set_cluster(json_t *object, const struct kube_cluster *c, struct err *e)
 {
-	set_text(object, "server", c->server);
+	set_text(object, "server", c->server_text ? c->server_text : c->server);
 	set_text(object, "tls-server-name", c->tls_server_name);
 	if (c->insecure)
 		json_object_set_new(object, "insecure-skip-tls-verify", json_true());

@@ -879,12 +879,12 @@ info(void **state)
 		"\"cluster\":{\"server\":\"https://k:6443/p\",\"tls-server-name\":\"n\","
 		"\"insecure-skip-tls-verify\":true,\"certificate-authority-data\":\"YWJj\","
 		"\"proxy-url\":\"http://p\",\"disable-compression\":true,\"config\":{\"a\":[1,null]}}}}");
-	c = (struct kube_cluster){.server = "https://k", .ca_path = ca, .exec_config = "5"};
+	c = (struct kube_cluster){.server = "https://k", .server_text = "k/", .ca_path = ca, .exec_config = "5"};
 	assert_true(plugin_info(&from_file, &x, &c, false, &e));
 	assert_string_equal(buf_str(&from_file),
 			    "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1BETA1
 			    "\",\"spec\":{\"interactive\":false,"
-			    "\"cluster\":{\"server\":\"https://k\",\"certificate-authority-data\":\"YWJjZA==\","
+			    "\"cluster\":{\"server\":\"k/\",\"certificate-authority-data\":\"YWJjZA==\","
 			    "\"config\":5}}}");
 	c.ca_path = "/nowhere/ca";
 	assert_false(plugin_info(&out, &x, &c, false, &e));

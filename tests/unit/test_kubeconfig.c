@@ -148,6 +148,7 @@ first_wins(void **state)
 	assert_string_equal(context(c, "a")->namespace, "first");
 	assert_string_equal(context(c, "a")->user->token, "t");
 	assert_string_equal(context(c, NULL)->cluster->server, "https://two");
+	assert_string_equal(context(c, NULL)->cluster->server_text, "https://two/");
 	assert_null(context(c, NULL)->namespace);
 	assert_ptr_equal(context(c, "a"), context(c, "a"));
 	kubeconfig_free(c);
@@ -205,7 +206,7 @@ relative_paths(void **state)
 		      "contexts: [{name: c, context: {cluster: k, user: u}}]\n"
 		      "clusters: [{name: k, cluster: {server: h:1, certificate-authority: ../ca}}]\n"
 		      "users: [{name: u, user: {tokenFile: t, client-certificate: /abs, client-key: d/k,\n"
-		      "  exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: bin/p}}}]\n");
+		      "  exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: ./bin/p}}}]\n");
 	const struct kube_context *x = context(c, NULL);
 
 	(void)state;
