@@ -25,7 +25,7 @@ struct watcher_status {
 	enum app_state state;
 	struct err err;
 	int64_t heard_at; /* clock_ms; -1 */
-	bool busy, insecure;
+	bool busy, insecure, wants_terminal;
 	char note[160]; /* what a credential plugin is waited for */
 };
 
@@ -45,7 +45,7 @@ struct watcher {
 	pthread_mutex_t lock; /* of what follows */
 	struct audit *fresh;
 	struct watcher_status fresh_status;
-	bool wants_refresh, ending;
+	bool wants_refresh, terminal_lent, ending;
 
 	/* The cluster's thread alone; its loop_wake may be used by both. */
 	struct loop *loop;
@@ -55,6 +55,9 @@ struct watcher {
 	struct loop_timer *build, *tick;
 	bool build_due;
 	int64_t build_took_ms; /* the last time */
+	void (*granted)(void *arg); /* what waits for the terminal; NULL: nothing does */
+	void *granted_arg;
+	struct credential_terminal terminal;
 	struct audit *built; /* a reference */
 	struct watcher_status status;
 };
@@ -158,21 +161,55 @@ on_tick(void *ctx)
 	loop_timer_set(w->tick, STATUS_MS);
 }
 
+/* An interactive plugin: the console leaves the terminal, and says so by a nudge. */
+static void
+borrow_terminal(void *ctx, void (*granted)(void *arg), void *arg)
+{
+	struct watcher *w = ctx;
+
+	w->granted = granted;
+	w->granted_arg = arg;
+	w->status.wants_terminal = true;
+	hand_over(w, NULL);
+}
+
+static void
+give_terminal_back(void *ctx)
+{
+	struct watcher *w = ctx;
+
+	w->granted = NULL;
+	w->status.wants_terminal = false;
+	hand_over(w, NULL);
+}
+
+static void
+on_terminal(struct watcher *w)
+{
+	void (*granted)(void *arg) = take(w->granted);
+
+	if (granted)
+		granted(w->granted_arg);
+}
+
 static void
 on_nudge(void *ctx)
 {
 	struct watcher *w = ctx;
-	bool refresh, ending;
+	bool refresh, lent, ending;
 
 	pthread_mutex_lock(&w->lock);
 	refresh = w->wants_refresh;
 	ending = w->ending;
-	w->wants_refresh = false;
+	lent = w->terminal_lent;
+	w->wants_refresh = w->terminal_lent = false;
 	pthread_mutex_unlock(&w->lock);
 	if (ending)
 		loop_stop(w->loop);
 	else if (refresh)
 		cluster_refresh(w->cluster);
+	if (lent && !ending)
+		on_terminal(w);
 	if (!ending)
 		operations_act(w->operations);
 }
@@ -292,6 +329,17 @@ look(void *ctx)
 	return operations_look(((struct watcher *)ctx)->operations);
 }
 
+static void
+lend_terminal(void *ctx)
+{
+	struct watcher *w = ctx;
+
+	pthread_mutex_lock(&w->lock);
+	w->terminal_lent = true;
+	pthread_mutex_unlock(&w->lock);
+	nudge(w);
+}
+
 static const void *
 newest(void *ctx)
 {
@@ -330,6 +378,7 @@ status(void *ctx)
 		.since = s->heard_at < 0 ? CLOCK_UNKNOWN : clock_now() - (clock_ms() - s->heard_at) / 1000,
 		.busy = s->busy,
 		.read_only = w->cli->read_only,
+		.wants_terminal = s->wants_terminal,
 	};
 }
 
@@ -373,7 +422,11 @@ release(struct watcher *w)
 static bool
 connect(struct watcher *w, struct err *e)
 {
-	struct credential_options credential = {.note = on_note, .note_ctx = w};
+	struct credential_options credential = {.reluctant = true, .note = on_note, .note_ctx = w};
+
+	w->terminal = (struct credential_terminal){w, borrow_terminal, give_terminal_back};
+	if (cli_terminal())
+		credential.terminal = &w->terminal;
 
 	if (!cli_config(w->cli, e))
 		return false;
@@ -424,6 +477,7 @@ watcher_source(struct watcher *w)
 		.status = status,
 		.summary = summary,
 		.refresh = refresh,
+		.lend_terminal = lend_terminal,
 		.operations = &operations,
 	};
 }

@@ -412,7 +412,8 @@ start_plugin(struct credential *c, struct err *e)
 			       "user %s: plugin %s needs a terminal (interactiveMode: Always), and there is none",
 			       c->user->name, c->user->exec->command);
 	run_plugin(c, mode == KUBE_INTERACTIVE_ALWAYS ||
-			      (mode == KUBE_INTERACTIVE_IF_AVAILABLE && has_terminal(c) && !c->plugin.have));
+			      (mode == KUBE_INTERACTIVE_IF_AVAILABLE && has_terminal(c) && !c->plugin.have &&
+			       !c->opt.reluctant));
 	return true;
 }
 

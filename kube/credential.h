@@ -39,6 +39,7 @@ typedef void credential_note_fn(void *ctx, const char *text);
 
 struct credential_options {
 	const struct credential_terminal *terminal; /* NULL: none */
+	bool reluctant; /* it is a console's: a plugin that can do without it is tried without it first */
 	int64_t plugin_limit_ms; /* 0: 60 s, an interactive one five minutes */
 	credential_note_fn *note; /* NULL */
 	void *note_ctx;

@@ -982,6 +982,18 @@ app_draw(struct app *app, struct screen *s)
 }
 
 bool
+app_wants_terminal(const struct app *app)
+{
+	return source(app)->lend_terminal && source(app)->status(source(app)->ctx).wants_terminal;
+}
+
+void
+app_lend_terminal(struct app *app)
+{
+	source(app)->lend_terminal(source(app)->ctx);
+}
+
+bool
 app_ended(const struct app *app)
 {
 	return app->ended;

@@ -34,6 +34,12 @@ void app_on_change(struct app *app, void (*fn)(void *ctx), void *ctx);
 
 void app_key(struct app *app, int key);
 void app_draw(struct app *app, struct screen *s);
+/*
+ * Does the source want the terminal for a program of its own? app_lend_terminal tells it that it is free; nothing is to be
+ * drawn or read from then on, until this is false again.
+ */
+bool app_wants_terminal(const struct app *app);
+void app_lend_terminal(struct app *app);
 bool app_ended(const struct app *app); /* the user has quit */
 
 /* For what bindings call. */

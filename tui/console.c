@@ -16,6 +16,8 @@ struct console {
 	struct input input;
 	struct loop_timer *esc; /* decides what a lone Esc is */
 	struct loop_timer *tick;
+	struct loop_fd *keys;
+	bool lent; /* the terminal is another program's */
 	struct loop_timer *draw; /* set to 0: draw once, however much has changed in this round */
 	int signo;
 };
@@ -28,11 +30,38 @@ draw_soon(void *ctx)
 	loop_timer_set(c->draw, 0);
 }
 
+/* A plugin that asks for a password has the terminal to itself; the console is back when it has ended. */
+static void
+lend(struct console *c)
+{
+	c->lent = true;
+	loop_fd_events(c->keys, 0);
+	term_leave(c->term);
+	app_lend_terminal(c->app);
+}
+
+static void
+take_back(struct console *c)
+{
+	c->lent = false;
+	loop_fd_events(c->keys, LOOP_READ);
+	term_enter(c->term);
+	term_repaint(c->term);
+}
+
 static void
 draw(void *ctx)
 {
 	struct console *c = ctx;
 
+	if (c->lent != app_wants_terminal(c->app)) {
+		if (c->lent)
+			take_back(c);
+		else
+			lend(c);
+	}
+	if (c->lent)
+		return;
 	term_resize(c->term, &c->screen);
 	app_draw(c->app, &c->screen);
 	term_show(c->term, &c->screen);
@@ -112,6 +141,8 @@ on_continue(void *ctx, int signo UNUSED)
 {
 	struct console *c = ctx;
 
+	if (c->lent)
+		return;
 	term_leave(c->term);
 	term_enter(c->term);
 	term_repaint(c->term);
@@ -131,9 +162,9 @@ static bool
 run(struct console *c, struct err *e)
 {
 	struct loop_signal *signals[COUNT_OF(handled)];
-	struct loop_fd *fd = loop_add_fd(c->loop, term_fd(c->term), LOOP_READ, on_input, c);
 	bool ok;
 
+	c->keys = loop_add_fd(c->loop, term_fd(c->term), LOOP_READ, on_input, c);
 	for (size_t i = 0; i < COUNT_OF(handled); i++)
 		signals[i] = loop_add_signal(c->loop, handled[i].signo, handled[i].fn, c);
 	c->esc = loop_add_timer(c->loop, on_esc_timer, c);
@@ -149,7 +180,7 @@ run(struct console *c, struct err *e)
 	loop_timer_remove(c->esc);
 	for (size_t i = 0; i < COUNT_OF(handled); i++)
 		loop_signal_remove(signals[i]);
-	loop_fd_remove(fd);
+	loop_fd_remove(c->keys);
 	return ok;
 }
 

@@ -27,6 +27,7 @@ struct app_status {
 	int64_t since; /* seconds: of the last good answer; CLOCK_UNKNOWN leaves the age out */
 	bool busy; /* being read again */
 	bool read_only;
+	bool wants_terminal; /* a program on the source's side (a credential plugin) asks the operator something */
 };
 
 /*
@@ -88,6 +89,8 @@ struct app_data_source {
 	/* The fleet in a few words for the header ("5 agents", "3 verified"); returns how many were set. NULL: none. */
 	size_t (*summary)(void *ctx, struct cell *cells, size_t max, struct arena *a);
 	void (*refresh)(void *ctx); /* read anew; app_changed follows */
+	/* The console has left the terminal, as was wanted, until the status does not want it any more. NULL: it never is. */
+	void (*lend_terminal)(void *ctx);
 	const struct app_operations *operations; /* NULL: nothing can be changed there (files) */
 };
 
