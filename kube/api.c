@@ -468,8 +468,7 @@ on_started(void *ctx, struct http_call *http, int status)
 		k->skew_known = true;
 	}
 	c->retry_after_ms = retry_after(http_header(http, "Retry-After"), now + k->skew);
-	text = http_header(http, "Warning");
-	if (text)
+	for (size_t i = 0; (text = http_header_at(http, "Warning", i)); i++)
 		warn_once(k, text);
 	if (status >= 200 && status < 300 && c->args.started)
 		c->args.started(c->args.ctx); /* which may have cancelled the call */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/http.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include <curl/curl.h>
 
@@ -16,24 +12,24 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "kube/http_proxy.h"
+#include "kube/http_options.h"
+#include "kube/http_words.h"
 
 enum {
 	CONNECT_MS = 20000,
 	READ_SIZE = 128 * 1024, /* of curl's buffer */
 	/*
-	 * Calls of a pool. An API server takes 100 requests at once on an HTTP/2 connection, and for each call beyond curl
-	 * opens a connection of its own; another pool shares another connection.
+	 * Calls of a pool. An API server takes 100 requests at once on an HTTP/2 connection, and for each call
+	 * beyond curl opens a connection of its own; another pool shares another connection.
 	 */
 	POOL_CALLS = 90,
-	KEEPALIVE_S = 15, /* of silence before TCP asks whether the peer is there, and between two such questions */
-	UNACKED_MS = 30000, /* then the kernel ends a connection whose peer acknowledges nothing */
 };
 
 /*
- * Connections that may be used for each other's requests, a curl multi handle with all that belongs to it. A pool is for
- * one identity. It is retired, and takes no new calls, when its connections have become doubtful: when a call on them
- * got no answer in time. An extra one is there while the others are full. A connection of http_connect has a pool of its own, so that it can be used inside any callback.
+ * Connections that may be used for each other's requests, a curl multi handle with all that belongs to it. A
+ * pool is for one identity. It is retired, and takes no new calls, when its connections have become doubtful:
+ * when a call on them got no answer in time. An extra one is there while the others are full. A connection of
+ * http_connect has a pool of its own, so that it can be used inside any callback.
  */
 struct pool {
 	struct http *http;
@@ -65,18 +61,12 @@ struct http {
 	bool dying; /* freed as soon as depth is 0 */
 };
 
-/* Where a request goes, in words; no user and no password. */
-struct target {
-	char *where; /* "host:port" */
-	char *proxy; /* as it may be shown; NULL */
-};
-
 struct http_call {
 	struct pool *pool;
 	struct http_call *next, **prev;
 	CURL *easy;
 	struct curl_slist *headers, *connect_to;
-	struct target target;
+	struct http_target target;
 	struct loop_timer *timer; /* for the limits, and to say later what failed at once */
 	int64_t start_ms, heard_ms;
 	int64_t connect_ms, idle_ms, total_ms;
@@ -99,7 +89,7 @@ struct http_conn {
 	struct pool *pool;
 	CURL *easy;
 	struct curl_slist *connect_to;
-	struct target target;
+	struct http_target target;
 	struct loop_timer *timer; /* to say later what failed at once */
 	struct loop_fd *watch;
 	curl_socket_t fd;
@@ -112,229 +102,6 @@ struct http_conn {
 	void *watch_ctx;
 	void (*watch_fn)(void *ctx, int events);
 };
-
-/* --- What went wrong, in words --- */
-
-static bool
-via(const struct target *t, const char *what, struct err *e)
-{
-	if (t->proxy)
-		return err_wrap(e, "%s %s by way of the proxy %s", what, t->where, t->proxy);
-	return err_wrap(e, "%s %s", what, t->where);
-}
-
-static const char *
-errno_words(int code)
-{
-	switch (code) {
-	case ECONNREFUSED:
-		return "refused";
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-		return "no route to it from here";
-	case ETIMEDOUT:
-		return "no answer";
-	default:
-		return strerror(code);
-	}
-}
-
-static bool
-connect_error(CURL *easy, const struct target *t, const char *detail, struct err *e)
-{
-	long code = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &code);
-	if (code)
-		err_set(e, ERR_SOURCE, (int)code, "%s", errno_words((int)code));
-	else
-		err_set(e, ERR_SOURCE, EHOSTUNREACH, "%s", *detail ? detail : "it cannot be reached");
-	if (t->proxy) /* it is the proxy that was not reached */
-		return err_wrap(e, "connect %s: connect its proxy %s", t->where, t->proxy);
-	return err_wrap(e, "connect %s", t->where);
-}
-
-/* X509_V_ERR_* as OpenSSL numbers them; its headers would be needed for these alone. */
-static const struct {
-	long code;
-	const char *words;
-} verify_results[] = {
-	{9, "the server's certificate is not valid yet: compare this machine's clock with the server's"},
-	{10, "the server's certificate has expired: renew it, or compare this machine's clock with the server's"},
-	{18, "the server's certificate is signed by itself, not by the configured CA: correct "
-	     "certificate-authority in the "
-	     "kubeconfig"},
-	{19, "the server's certificate is not signed by the configured CA: correct certificate-authority in the "
-	     "kubeconfig"},
-	{20, "the server's certificate is not signed by the configured CA: correct certificate-authority in the "
-	     "kubeconfig"},
-	{21, "the server's certificate is not signed by the configured CA: correct certificate-authority in the "
-	     "kubeconfig"},
-	{7, "the server's certificate has a signature that is not the configured CA's: correct "
-	    "certificate-authority in the "
-	    "kubeconfig"},
-};
-
-static bool
-verify_error(CURL *easy, const struct target *t, const char *detail, struct err *e)
-{
-	const char *words = NULL;
-	long result = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &result);
-	for (size_t i = 0; i < COUNT_OF(verify_results); i++) {
-		if (verify_results[i].code == result)
-			words = verify_results[i].words;
-	}
-	if (!words && str_has(detail, "subject name"))
-		words = "the server's certificate is for another name: correct the server's URL, or set "
-			"tls-server-name "
-			"to the name that is in the certificate";
-	err_set(e, ERR_SOURCE, EPROTO, "%s",
-		words	  ? words
-		: *detail ? detail
-			  : "the server's certificate is not accepted");
-	return via(t, "connect", e);
-}
-
-static const struct {
-	const char *part, *words;
-} tls_alerts[] = {
-	{"wrong version number", "the server does not speak TLS on this port: is its URL http:// or another port?"},
-	{"packet length too long",
-	 "the server does not speak TLS on this port: is its URL http:// or another port?"},
-	{"certificate required", "the server wants a client certificate, and the user of this context has none"},
-	{"alert bad certificate", "the server does not accept the client certificate"},
-	{"alert unknown ca", "the server does not know the CA of the client certificate"},
-	{"alert certificate expired", "the client certificate has expired: get a new one from the cluster"},
-	{"unexpected eof", "the server hung up during the TLS handshake"},
-	{"SSL_ERROR_SYSCALL", "the connection was lost during the TLS handshake"},
-	{"SSL_ERROR_ZERO_RETURN", "the server hung up during the TLS handshake"},
-};
-
-/* Words for what OpenSSL says; NULL where there are none. */
-static const char *
-tls_words(const char *detail)
-{
-	for (size_t i = 0; i < COUNT_OF(tls_alerts); i++) {
-		if (str_has(detail, tls_alerts[i].part))
-			return tls_alerts[i].words;
-	}
-	return NULL;
-}
-
-static bool
-tls_error(const struct target *t, const char *detail, struct err *e)
-{
-	const char *words = tls_words(detail);
-
-	if (!words)
-		err_set(e, ERR_SOURCE, EPROTO, "no TLS connection: %s", *detail ? detail : "the handshake failed");
-	else
-		err_set(e, ERR_SOURCE, strstr(words, "handshake") ? ECONNRESET : EPROTO, "%s", words);
-	return via(t, "connect", e);
-}
-
-static bool
-lost_error(CURL *easy, const struct target *t, const char *detail, struct err *e)
-{
-	long tunnel = 0, code = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
-	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &code);
-	if (t->proxy && tunnel >= 300) {
-		err_set(e, ERR_SOURCE, EPROTO, "the proxy answers %ld%s", tunnel,
-			tunnel == 407
-				? ": it wants a user and a password, which go into its URL (proxy-url, HTTPS_PROXY)"
-			: tunnel == 403 ? ": it does not let this server be reached"
-					: "");
-		return via(t, "connect", e);
-	}
-	if (tls_words(detail) &&
-	    str_has(detail, "alert")) /* TLS 1.3 tells what it thinks of our certificate this late */
-		return tls_error(t, detail, e);
-	/* The kernel gave up on a peer that acknowledges nothing. */
-	if (code == ETIMEDOUT)
-		err_set(e, ERR_SOURCE, ECONNRESET, "the connection was lost: the other end is not there any more");
-	else
-		err_set(e, ERR_SOURCE, ECONNRESET, "the connection was lost");
-	return via(t, "read from", e);
-}
-
-static bool
-proxy_error(CURL *easy, const struct target *t, struct err *e)
-{
-	long code = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &code);
-	err_set(e, ERR_SOURCE, EPROTO,
-		"the proxy refuses (SOCKS, reason %ld of curl's list): is the name known to it, and "
-		"the way there open?",
-		code);
-	return via(t, "connect", e);
-}
-
-static bool
-name_error(const struct target *t, bool of_proxy, struct err *e)
-{
-	err_set(e, ERR_SOURCE, ENOENT,
-		"its name is not known here: correct it in the kubeconfig, or see to DNS (a VPN?)");
-	if (of_proxy)
-		return err_wrap(e, "connect %s: look up its proxy %s", t->where, t->proxy ? t->proxy : "");
-	return err_wrap(e, "look up %s", t->where);
-}
-
-static bool
-no_connection(const struct target *t, int64_t ms, struct err *e)
-{
-	err_set(e, ERR_SOURCE, ETIMEDOUT, "no answer within %.3g s: is the address right, and the way there open?",
-		(double)ms / 1000);
-	return via(t, "connect", e);
-}
-
-/* The error of a transfer, in the operator's words; its code is an errno, as http.h says. */
-static bool
-describe(CURL *easy, CURLcode code, const struct target *t, const char *detail, int64_t connect_ms, struct err *e)
-{
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return name_error(t, code == CURLE_COULDNT_RESOLVE_PROXY, e);
-	case CURLE_COULDNT_CONNECT:
-		return connect_error(easy, t, detail, e);
-	case CURLE_OPERATION_TIMEDOUT:
-		return no_connection(t, connect_ms, e);
-	case CURLE_PEER_FAILED_VERIFICATION:
-		return verify_error(easy, t, detail, e);
-	case CURLE_SSL_CONNECT_ERROR:
-		return tls_error(t, detail, e);
-	case CURLE_SSL_CACERT_BADFILE:
-		err_set(e, ERR_SOURCE, EINVAL, "the configured CA cannot be read: %s", detail);
-		return via(t, "connect", e);
-	case CURLE_SSL_CERTPROBLEM:
-		err_set(e, ERR_SOURCE, EINVAL, "the client certificate and its key cannot be used: %s", detail);
-		return via(t, "connect", e);
-	case CURLE_PROXY:
-		return proxy_error(easy, t, e);
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-		return lost_error(easy, t, detail, e);
-	case CURLE_BAD_CONTENT_ENCODING:
-		err_set(e, ERR_SOURCE, EPROTO, "the answer is damaged: %s", detail);
-		return via(t, "read from", e);
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-		err_set(e, ERR_SOURCE, EPROTO, "what answers there does not speak HTTP");
-		return via(t, "read from", e);
-	default:
-		err_set(e, ERR_SOURCE, EPROTO, "%s", *detail ? detail : curl_easy_strerror(code));
-		return via(t, "talk to", e);
-	}
-}
 
 /* --- Pools: curl's sockets and timer on the loop --- */
 
@@ -459,7 +226,10 @@ pool_free(struct pool *p)
 	free(p);
 }
 
-/* A pool of another identity is of no use any more once nothing is under way in it: the certificate has changed. */
+/*
+ * A pool of another identity is of no use any more once nothing is under way in it: the certificate has
+ * changed.
+ */
 static struct pool *
 pool_for(struct http *h, unsigned identity)
 {
@@ -509,13 +279,6 @@ call_unlink(struct http_call *c)
 		c->next->prev = c->prev;
 }
 
-static void
-target_free(struct target *t)
-{
-	free(t->where);
-	free(t->proxy);
-}
-
 /* Not while curl is inside. */
 static void
 call_free(struct http_call *c)
@@ -526,7 +289,7 @@ call_free(struct http_call *c)
 	curl_easy_cleanup(c->easy);
 	curl_slist_free_all(c->headers);
 	curl_slist_free_all(c->connect_to);
-	target_free(&c->target);
+	http_target_free(&c->target);
 	loop_timer_remove(c->timer);
 	free(c);
 }
@@ -554,7 +317,7 @@ call_done(struct http_call *c, CURLcode code)
 		return;
 	}
 	if (!c->failed)
-		describe(c->easy, code, &c->target, c->detail, c->connect_ms, &e);
+		http_words(c->easy, code, &c->target, c->detail, c->connect_ms, &e);
 	call_end(c, &e);
 }
 
@@ -617,7 +380,10 @@ http_destroy(struct http *h)
 	free(h);
 }
 
-/* After everything that may have changed a pool, curl not being inside. The depth of http was raised by the caller. */
+/*
+ * After everything that may have changed a pool, curl not being inside. The depth of http was raised by the
+ * caller.
+ */
 static void
 pool_settle(struct pool *p)
 {
@@ -660,7 +426,7 @@ call_time_out(struct http_call *c, int64_t limit)
 	c->pool->retired = true;
 	err_set(&e, ERR_SOURCE, ETIMEDOUT,
 		c->started ? "nothing more came within %.3g s" : "no answer within %.3g s", (double)limit / 1000);
-	via(&c->target, c->connected ? "read from" : "connect", &e);
+	http_words_where(&c->target, c->connected ? "read from" : "connect", &e);
 	call_end(c, &e);
 }
 
@@ -717,7 +483,9 @@ connected(void *ctx, char *peer_ip UNUSED, char *local_ip UNUSED, int peer_port 
 	return CURL_PREREQFUNC_OK;
 }
 
-/* One header line; the empty one ends the headers of an answer, of which there may be several (100 Continue). */
+/*
+ * One header line; the empty one ends the headers of an answer, of which there may be several (100 Continue).
+ */
 static size_t
 header_came(char *line, size_t size, size_t n, void *ctx)
 {
@@ -758,162 +526,7 @@ data_came(char *data, size_t size, size_t n, void *ctx)
 	return c->dead ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
-/* --- Options --- */
-
-static int
-socket_made(void *ctx UNUSED, curl_socket_t fd, curlsocktype purpose UNUSED)
-{
-	unsigned ms = UNACKED_MS;
-
-	/* Where it is not known, TCP's own patience holds. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
-	return CURL_SOCKOPT_OK;
-}
-
-static void
-set_blob(CURL *easy, CURLoption option, const char *data, size_t len)
-{
-	struct curl_blob blob = {.data = (void *)data, .len = len, .flags = CURL_BLOB_COPY};
-
-	curl_easy_setopt(easy, option, &blob);
-}
-
-/*
- * The configured CA alone counts, for the proxy too when it is an https:// one; Debian's curl would look into the
- * system's folder of CAs as well.
- */
-static void
-set_trust(CURL *easy, const struct http_peer *peer)
-{
-	if (peer->insecure) {
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-		curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
-		return;
-	}
-	if (!peer->ca && !peer->ca_path)
-		return;
-	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-	if (peer->ca) {
-		set_blob(easy, CURLOPT_CAINFO_BLOB, peer->ca, peer->ca_len);
-		set_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, peer->ca, peer->ca_len);
-	} else {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, peer->ca_path);
-		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, peer->ca_path);
-	}
-}
-
-static void
-set_identity(CURL *easy, const struct http_peer *peer)
-{
-	if (!peer->cert)
-		return;
-	curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
-	curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
-	set_blob(easy, CURLOPT_SSLCERT_BLOB, peer->cert, peer->cert_len);
-	if (peer->key)
-		set_blob(easy, CURLOPT_SSLKEY_BLOB, peer->key, peer->key_len);
-}
-
-/* The parts of a URL, each to be freed by curl. */
-struct url {
-	CURLU *handle;
-	char *scheme, *host, *port;
-};
-
-static void
-url_free(struct url *u)
-{
-	curl_free(u->scheme);
-	curl_free(u->host);
-	curl_free(u->port);
-	curl_url_cleanup(u->handle);
-}
-
-static bool
-url_parse(struct url *u, const char *text, struct err *e)
-{
-	u->handle = curl_url();
-	if (!u->handle)
-		die("no memory");
-	if (curl_url_set(u->handle, CURLUPART_URL, text, 0) ||
-	    curl_url_get(u->handle, CURLUPART_SCHEME, &u->scheme, 0) ||
-	    curl_url_get(u->handle, CURLUPART_HOST, &u->host, 0) ||
-	    curl_url_get(u->handle, CURLUPART_PORT, &u->port, CURLU_DEFAULT_PORT) ||
-	    (strcasecmp(u->scheme, "https") != 0 && strcasecmp(u->scheme, "http") != 0))
-		return err_set(e, ERR_SOURCE, EINVAL, "the server's URL is not of the form https://HOST:PORT");
-	return true;
-}
-
-static void
-set_proxy(CURL *easy, struct target *t, const struct url *u, const struct http_peer *peer)
-{
-	AUTO(buf) struct buf proxy = {0};
-	AUTO(buf) struct buf shown = {0};
-	AUTO(free) char *host = mem_strdup(u->host);
-	size_t len = strlen(host);
-
-	if (*host == '[' && host[len - 1] == ']') { /* an IPv6 address */
-		host[len - 1] = '\0';
-		memmove(host, host + 1, len - 1);
-	}
-	http_proxy_for(&proxy, peer->proxy, u->scheme, host, atoi(u->port));
-	curl_easy_setopt(easy, CURLOPT_PROXY, buf_str(&proxy)); /* "" is none, the environment's neither */
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-	if (!proxy.len)
-		return;
-	http_proxy_show(&shown, buf_str(&proxy));
-	t->proxy = buf_take(&shown);
-}
-
-/* With a name for TLS of its own, the URL has that name, and curl is told to connect elsewhere. */
-static void
-set_url(CURL *easy, const struct url *u, const struct http_peer *peer, struct curl_slist **connect_to)
-{
-	AUTO(free) char *there = NULL;
-	char *text = NULL;
-
-	if (peer->server_name) {
-		there = mem_printf("::%s:%s", u->host, u->port);
-		*connect_to = curl_slist_append(NULL, there);
-		curl_easy_setopt(easy, CURLOPT_CONNECT_TO, *connect_to);
-		curl_url_set(u->handle, CURLUPART_HOST, peer->server_name, 0);
-	}
-	if (curl_url_get(u->handle, CURLUPART_URL, &text, 0) == CURLUE_OK)
-		curl_easy_setopt(easy, CURLOPT_URL, text);
-	curl_free(text);
-}
-
-/* What calls and bare connections have in common. */
-static bool
-set_common(CURL *easy, const char *url, const struct http_peer *peer, int64_t connect_ms, struct target *t,
-	   struct curl_slist **connect_to, char *detail, struct err *e)
-{
-	struct url u = {0};
-	bool ok = url_parse(&u, url, e);
-
-	if (ok) {
-		t->where = mem_printf("%s:%s", u.host, u.port);
-		set_proxy(easy, t, &u, peer);
-		set_url(easy, &u, peer, connect_to);
-	}
-	url_free(&u);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* or cancelling waits for a name look-up */
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
-	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
-	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, socket_made);
-	set_trust(easy, peer);
-	set_identity(easy, peer);
-	return ok;
-}
+/* --- Calls of the user --- */
 
 static void
 set_callbacks(struct http_call *c)
@@ -955,7 +568,10 @@ static void
 set_request(struct http_call *c, const struct http_call_args *args)
 {
 	curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	/* Wait for a connection that can be shared. TLS tells whether it can; else the first answer would be waited for. */
+	/*
+	 * Wait for a connection that can be shared. TLS tells whether it can; else the first answer would be
+	 * waited for.
+	 */
 	if (strncasecmp(args->url, "https:", strlen("https:")) == 0)
 		curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
@@ -996,8 +612,8 @@ http_start(struct http *h, const struct http_call_args *args)
 	c->start_ms = clock_ms();
 	c->timer = loop_add_timer(h->loop, call_timer, c);
 	call_link(c, p);
-	c->failed = !set_common(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to,
-				c->detail, &c->err);
+	c->failed = !http_set_options(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to,
+				      c->detail, &c->err);
 	set_callbacks(c);
 	set_headers(c, args);
 	set_request(c, args);
@@ -1029,14 +645,20 @@ http_cancel(struct http_call *c)
 }
 
 const char *
-http_header(struct http_call *c, const char *name)
+http_header_at(struct http_call *c, const char *name, size_t i)
 {
 	struct curl_header *header;
 
-	if (curl_easy_header(c->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+	if (curl_easy_header(c->easy, name, i, CURLH_HEADER, -1, &header) != CURLHE_OK)
 		return NULL;
 	/* An empty value comes with the end of its line. */
 	return header->value[strspn(header->value, " \t\r\n")] ? header->value : "";
+}
+
+const char *
+http_header(struct http_call *c, const char *name)
+{
+	return http_header_at(c, name, 0);
 }
 
 void
@@ -1066,7 +688,7 @@ conn_release(struct http_conn *c)
 	curl_multi_remove_handle(p->multi, c->easy);
 	curl_easy_cleanup(c->easy);
 	curl_slist_free_all(c->connect_to);
-	target_free(&c->target);
+	http_target_free(&c->target);
 	c->pool = NULL;
 	c->open = false;
 	p->conn = NULL;
@@ -1111,7 +733,7 @@ conn_done(struct http_conn *c, CURLcode code)
 		c->fn(c->ctx, c, NULL);
 		return;
 	}
-	describe(c->easy, code, &c->target, c->detail, c->connect_ms, &e);
+	http_words(c->easy, code, &c->target, c->detail, c->connect_ms, &e);
 	conn_failed(c, &e);
 }
 
@@ -1142,8 +764,8 @@ http_connect(struct http *h, const struct http_connect_args *args)
 	c->fn = args->fn;
 	c->connect_ms = args->connect_ms ? args->connect_ms : CONNECT_MS;
 	c->timer = loop_add_timer(h->loop, conn_timer, c);
-	if (!set_common(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to, c->detail,
-			&c->err)) {
+	if (!http_set_options(c->easy, args->url, args->peer, c->connect_ms, &c->target, &c->connect_to, c->detail,
+			      &c->err)) {
 		loop_timer_set(c->timer, 0);
 		return c;
 	}
@@ -1165,7 +787,7 @@ http_conn_send(struct http_conn *c, const void *data, size_t len, size_t *n, str
 	if (code == CURLE_OK || code == CURLE_AGAIN)
 		return true;
 	err_set(e, ERR_SOURCE, ECONNRESET, "the connection was lost");
-	return via(&c->target, "write to", e);
+	return http_words_where(&c->target, "write to", e);
 }
 
 bool
@@ -1181,7 +803,7 @@ http_conn_recv(struct http_conn *c, void *data, size_t len, size_t *n, bool *eof
 	*eof = code == CURLE_OK && *n == 0;
 	if (code == CURLE_OK || code == CURLE_AGAIN)
 		return true;
-	return lost_error(c->easy, &c->target, c->detail, e);
+	return http_words_lost(c->easy, &c->target, c->detail, e);
 }
 
 static void

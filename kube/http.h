@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP on the loop, by curl's multi interface: many requests on few connections (HTTP/2 where the server speaks it),
- * gzip, idle limits instead of total ones, dead peers noticed. Knows nothing of Kubernetes. All callbacks come on the loop's
- * thread, never from inside the call that started something.
+ * HTTP on the loop, by curl's multi interface: many requests on few connections (HTTP/2 where the server
+ * speaks it), gzip, idle limits instead of total ones, dead peers noticed. Knows nothing of Kubernetes. All
+ * callbacks come on the loop's thread, never from inside the call that started something.
  */
 #ifndef KUBE_HTTP_H
 #define KUBE_HTTP_H
@@ -20,7 +20,10 @@ struct http_call;
 struct http_conn;
 
 struct http *http_new(struct loop *l, struct err *e);
-/* Cancels what is under way, inside a callback too. A bare connection is dead after it, and still its owner's to close. */
+/*
+ * Cancels what is under way, inside a callback too. A bare connection is dead after it, and still its owner's
+ * to close.
+ */
 void http_free(struct http *h);
 
 /* Where to, and how it is proved who is there. Copied. */
@@ -54,9 +57,9 @@ struct http_call_args {
 	/* Body bytes, decompressed. false ends the call; done is then called with that error. */
 	bool (*data)(void *ctx, const char *data, size_t len, struct err *e);
 	/*
-	 * The end; e is NULL when the whole answer came. Its code is an errno: ECONNRESET for a connection that was lost,
-	 * ECONNREFUSED and the like for one that was not made, ETIMEDOUT for a limit, EPROTO and EINVAL for what asking
-	 * again does not mend. The call is gone after it.
+	 * The end; e is NULL when the whole answer came. Its code is an errno: ECONNRESET for a connection
+	 * that was lost, ECONNREFUSED and the like for one that was not made, ETIMEDOUT for a limit, EPROTO
+	 * and EINVAL for what asking again does not mend. The call is gone after it.
 	 */
 	void (*done)(void *ctx, int status, const struct err *e);
 };
@@ -64,8 +67,13 @@ struct http_call_args {
 /* Never NULL: what fails at once is told by done, from the loop. */
 struct http_call *http_start(struct http *h, const struct http_call_args *args);
 void http_cancel(struct http_call *c); /* NULL is fine; no callback any more */
-/* A header of the answer, "" for an empty one, NULL when it is not there; from `started` until `done` has returned. */
+/*
+ * A header of the answer, "" for an empty one, NULL when it is not there; from `started` until `done` has
+ * returned.
+ */
 const char *http_header(struct http_call *c, const char *name);
+/* The same where a header may stand several times: the first is 0. */
+const char *http_header_at(struct http_call *c, const char *name, size_t i);
 /* Reading pauses until it is resumed; the idle limit does not count meanwhile. */
 void http_pause(struct http_call *c, bool pause);
 
@@ -85,8 +93,8 @@ struct http_conn *http_connect(struct http *h, const struct http_connect_args *a
 bool http_conn_send(struct http_conn *c, const void *data, size_t len, size_t *n, struct err *e) MUST_USE;
 bool http_conn_recv(struct http_conn *c, void *data, size_t len, size_t *n, bool *eof, struct err *e) MUST_USE;
 /*
- * fn whenever one of the LOOP_ events is there; recv until it gives nothing before waiting, for TLS may hold bytes that poll
- * does not see. 0 pauses.
+ * fn whenever one of the LOOP_ events is there; recv until it gives nothing before waiting, for TLS may hold
+ * bytes that poll does not see. 0 pauses.
  */
 void http_conn_watch(struct http_conn *c, int events, void (*fn)(void *ctx, int events), void *ctx);
 void http_conn_close(struct http_conn *c); /* NULL is fine; while connecting it cancels */

@@ -22,7 +22,7 @@ ncurses.h: tui/term.c
 ncursesw/curses.h: tui/term.c
 ncursesw/ncurses.h: tui/term.c
 term.h: tui/term.c
-curl/curl.h: kube/http.c kube/stream.c
+curl/curl.h: kube/http*
 sqlite3.h: store/*
 '
 

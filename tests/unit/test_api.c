@@ -677,7 +677,7 @@ secrets_stay_secret(void **state)
 
 	close(fd);
 	assert_true(log_open(log, LOG_DEBUG, &e));
-	use(t, "[{'path': '/a', 'headers': {'Warning': '299 - \\'old API\\'', 'Date': 'Thu, 01 Jan 2060 00:00:00 "
+	use(t, "[{'path': '/a', 'headers': {'Warning': ['299 - \\'old API\\'', '299 - \\'and more\\''], 'Date': 'Thu, 01 Jan 2060 00:00:00 "
 	       "GMT'}},"
 	       " {'path': '/b', 'status': 401}]");
 	assert_int_equal(kube_clock_skew(t->kube), 0);
@@ -703,6 +703,7 @@ secrets_stay_secret(void **state)
 	assert_non_null(strstr(text.data, "GET /a"));
 	assert_null(strstr(text.data, "s3cr3t"));
 	assert_non_null(strstr(text.data, "old API"));
+	assert_non_null(strstr(text.data, "and more"));
 	assert_null(strstr(strstr(text.data, "old API") + 1, "old API")); /* once */
 }
 
