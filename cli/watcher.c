@@ -364,6 +364,15 @@ message(struct watcher *w)
 	return w->message;
 }
 
+/* A watch says nothing while nothing changes: only what is not live has an age. */
+static int64_t
+since(const struct watcher_status *s)
+{
+	if (s->heard_at < 0 || s->state == APP_LIVE || s->state == APP_EMPTY)
+		return CLOCK_UNKNOWN;
+	return clock_now() - (clock_ms() - s->heard_at) / 1000;
+}
+
 static struct app_status
 status(void *ctx)
 {
@@ -375,7 +384,7 @@ status(void *ctx)
 		.source = kube_context(w->kube)->name,
 		.scope = w->cli->namespace ? w->cli->namespace : "all namespaces",
 		.message = message(w),
-		.since = s->heard_at < 0 ? CLOCK_UNKNOWN : clock_now() - (clock_ms() - s->heard_at) / 1000,
+		.since = since(s),
 		.busy = s->busy,
 		.read_only = w->cli->read_only,
 		.wants_terminal = s->wants_terminal,
