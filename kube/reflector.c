@@ -32,6 +32,7 @@ struct reflector {
 	void (*next)(struct reflector *r); /* what the timer is for */
 	struct buf version; /* the watch goes on from here; empty: list first */
 	struct backoff backoff;
+	bool expired; /* a watch was refused as too old, and none has lived since */
 	bool in_list; /* between begin and commit or abandon */
 	bool streaming; /* that list is a watch */
 	bool no_stream; /* the server refused one */
@@ -447,6 +448,7 @@ watch_done(void *ctx, const struct watch_end *end)
 	if (lived >= GOOD_MS) {
 		backoff_reset(&r->backoff);
 		r->failures = 0;
+		r->expired = false;
 	}
 	if (r->streaming) {
 		stream_failed(r, end);
@@ -457,6 +459,10 @@ watch_done(void *ctx, const struct watch_end *end)
 		watch_ended(r, lived);
 		break;
 	case WATCH_EXPIRED:
+		/* The server answers: what it was waited for while it did not is over. */
+		if (!r->expired)
+			backoff_reset(&r->backoff);
+		r->expired = true;
 		retry(r, &end->err, end->retry_after_ms, start_list);
 		break;
 	case WATCH_REFUSED:
