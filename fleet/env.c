@@ -350,7 +350,9 @@ variable(struct lookup *l, const char *name, size_t before)
 	struct env_value v;
 
 	for (size_t i = before; i-- > 0;) {
-		if (strcmp(l->container->env[i].name, name) != 0)
+		const char *other = l->container->env[i].name;
+
+		if (*other != *name || strcmp(other, name) != 0) /* most differ in their first byte */
 			continue;
 		v = entry(l, i);
 		if (v.state != ENV_ABSENT)

@@ -284,6 +284,12 @@ known_find(enum known_group group, const struct container *c)
 	return NULL;
 }
 
+bool
+known_has(enum known_group group, const struct container *c)
+{
+	return c->sorts ? c->sorts & SORT_GROUP << group : known_find(group, c) != NULL;
+}
+
 /* Nearly all containers end here, before any command line is taken apart. */
 static bool
 mentions_pipelock(const struct container *c)

@@ -37,6 +37,7 @@ const struct known *known_list(size_t *n);
 const char *known_group_name(enum known_group group);
 /* The row that a container falls under, or NULL. */
 const struct known *known_find(enum known_group group, const struct container *c);
+bool known_has(enum known_group group, const struct container *c); /* is there one? */
 
 /*
  * Pipelock is recognised by what a container runs: its name or its image's last path part is `pipelock` and it is a
@@ -46,7 +47,7 @@ const struct known *known_find(enum known_group group, const struct container *c
  */
 bool container_is_pipelock(const struct container *c);
 /*
- * What the two functions above find, for container.sorts: nearly every rule asks, and a container does not change. Wants
+ * What container_is_pipelock and known_has find, for container.sorts: nearly every rule asks, and a container does not change. Wants
  * all of the container but that. Never 0.
  */
 unsigned char container_sorts(const struct container *c);

@@ -74,15 +74,17 @@ is_loopback(const char *host)
 					    "ip6-localhost", "ip6-loopback",	      "0.0.0.0",    "::"};
 	enum ip_family family;
 	struct ip ip;
+	bool digits;
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (strcmp(host, names[i]) == 0)
 			return true;
 	if (str_ends(host, ".localhost"))
 		return true;
-	if (str_starts(host, "127.") && strspn(host, "0123456789.") == strlen(host))
+	digits = !host[strspn(host, "0123456789.")];
+	if (digits && str_starts(host, "127."))
 		return true;
-	return ip_parse(host, &family, &ip) && ip_is_loopback(family, ip);
+	return (digits || strchr(host, ':')) && ip_parse(host, &family, &ip) && ip_is_loopback(family, ip);
 }
 
 static bool
@@ -239,8 +241,8 @@ proxy_vars(const struct fleet *f, const char *namespace, const struct container 
 bool
 proxy_is_client(const struct container *c)
 {
-	return c->class == CONTAINER_MAIN && !container_is_pipelock(c) && !known_find(KNOWN_HELPER, c) &&
-	       !known_find(KNOWN_VPN, c);
+	return c->class == CONTAINER_MAIN && !container_is_pipelock(c) && !known_has(KNOWN_HELPER, c) &&
+	       !known_has(KNOWN_VPN, c);
 }
 
 static bool

@@ -101,8 +101,8 @@ by_pipelock_marks(struct workload *w)
 static bool
 is_worker(const struct container *c)
 {
-	return c->class == CONTAINER_MAIN && !container_is_pipelock(c) && !known_find(KNOWN_VPN, c) &&
-	       !known_find(KNOWN_HELPER, c);
+	return c->class == CONTAINER_MAIN && !container_is_pipelock(c) && !known_has(KNOWN_VPN, c) &&
+	       !known_has(KNOWN_HELPER, c);
 }
 
 static bool
@@ -289,9 +289,9 @@ is_browser(const struct workload *w)
 	for (size_t i = 0; i < spec->n_containers; i++) {
 		const struct container *c = &spec->containers[i];
 
-		if (c->class != CONTAINER_MAIN || known_find(KNOWN_HELPER, c))
+		if (c->class != CONTAINER_MAIN || known_has(KNOWN_HELPER, c))
 			continue;
-		if (!known_find(KNOWN_BROWSER, c))
+		if (!known_has(KNOWN_BROWSER, c))
 			return false;
 		browser = true;
 	}
