@@ -52,14 +52,20 @@ beyond_web(struct audit_run *run UNUSED, const struct allow *a)
 	return a->to == ALLOW_INTERNET && !egress_only_web(&a->ports);
 }
 
-static void
-companion_egress_wide(struct audit_run *run, const struct workload *w)
+static struct ways_words
+say_beyond_web(struct audit_run *run, const struct workload *w)
 {
-	ways_report(run, w, beyond_web, &(struct ways_words){
+	return (struct ways_words){
 		.message = audit_printf(run, "lets companion %s reach public addresses on more than TCP 443 and "
 			"80", rule_workload(run, w)),
 		.fix = "write ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 80}].",
-	});
+	};
+}
+
+static void
+companion_egress_wide(struct audit_run *run, const struct workload *w)
+{
+	ways_report(run, w, beyond_web, say_beyond_web);
 }
 
 const struct rule rule_companion_egress_wide = {

@@ -499,7 +499,9 @@ const struct rule rule_config_env = {
 struct reference {
 	const struct container *container;
 	const char *config_map, *key; /* key NULL: the ConfigMap alone */
-	const char *where; /* "volume pipelock-config" */
+	struct {
+		const char *what, *name, *path; /* "volume", "pipelock-config", where it is mounted; name and path NULL */
+	} place;
 	bool optional;
 	unsigned line;
 	bool by_path; /* only Pipelock's command line needs the key: the pod starts without */
@@ -570,6 +572,17 @@ missing_means(const struct live *l, const struct reference *r, bool map_exists)
 				  : "no pod of it can start";
 }
 
+/* "volume pipelock-config at /etc/pipelock/pipelock.yaml", "env CONFIG", "envFrom" */
+static const char *
+where(struct audit_run *run, const struct reference *r)
+{
+	const char *text = r->place.what;
+
+	if (r->place.name)
+		text = audit_printf(run, "%s %s", text, r->place.name);
+	return r->place.path ? audit_printf(run, "%s at %s", text, r->place.path) : text;
+}
+
 static void
 report_missing(struct audit_run *run, const struct workload *w, const struct reference *r,
 	       const struct config_map *m)
@@ -585,17 +598,17 @@ report_missing(struct audit_run *run, const struct workload *w, const struct ref
 			     .message = audit_printf(run, "container %s of %s needs %s, which does not exist: %s",
 						     r->container->name, rule_workload(run, w), what,
 						     missing_means(fleet_live(audit_fleet(run), w), r, m != NULL)),
-			     .evidence = m ? audit_printf(run, "referred to by %s; %s", r->where, list_keys(run, m))
-					   : audit_printf(run, "referred to by %s, not optional", r->where),
+			     .evidence = m ? audit_printf(run, "referred to by %s; %s", where(run, r), list_keys(run, m))
+					   : audit_printf(run, "referred to by %s, not optional", where(run, r)),
 			     .fix = m ? audit_printf(run,
 						     "Add the key %s to ConfigMap %s/%s, or let %s of %s name one "
 						     "that is there.",
-						     r->key, w->namespace, r->config_map, r->where,
+						     r->key, w->namespace, r->config_map, where(run, r),
 						     rule_workload(run, w))
 				      : audit_printf(run,
 						     "Create ConfigMap %s in namespace %s, or correct its name in "
 						     "%s of %s%s.",
-						     r->config_map, w->namespace, r->where, rule_workload(run, w),
+						     r->config_map, w->namespace, where(run, r), rule_workload(run, w),
 						     nearest_map(run, w->namespace, r->config_map)),
 		     });
 }
@@ -624,7 +637,7 @@ check_volume(struct audit_run *run, const struct workload *w, struct seen *seen,
 				      .config_map = s->name,
 				      .optional = s->optional,
 				      .line = s->line,
-				      .where = audit_printf(run, "volume %s", v->name)};
+				      .place = {"volume", v->name, NULL}};
 
 		if (s->type != VOLUME_CONFIG_MAP)
 			continue;
@@ -645,7 +658,7 @@ check_env(struct audit_run *run, const struct workload *w, struct seen *seen, co
 
 		if (e->source == ENV_CONFIG_MAP)
 			check_reference(run, w, seen,
-					&(struct reference){c, e->ref, e->key, audit_printf(run, "env %s", e->name),
+					&(struct reference){c, e->ref, e->key, {"env", e->name, NULL},
 							    e->optional, e->line, false});
 	}
 	for (size_t i = 0; i < c->n_env_from; i++) {
@@ -653,7 +666,7 @@ check_env(struct audit_run *run, const struct workload *w, struct seen *seen, co
 
 		check_reference(
 			run, w, seen,
-			&(struct reference){c, e->config_map, NULL, "envFrom", e->optional, e->line, false});
+			&(struct reference){c, e->config_map, NULL, {"envFrom", NULL, NULL}, e->optional, e->line, false});
 	}
 }
 
@@ -670,7 +683,7 @@ check_sources(struct audit_run *run, const struct workload *w, struct seen *seen
 			continue;
 		check_reference(run, w, seen,
 				&(struct reference){s->container, s->config_map, s->key,
-						    audit_printf(run, "volume %s at %s", s->mount->volume, s->path),
+						    {"volume", s->mount->volume, s->path},
 						    s->optional, s->mount->line, true});
 	}
 }

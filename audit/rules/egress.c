@@ -98,14 +98,20 @@ close_internet(struct audit_run *run, const struct workload *w)
 	return audit_printf(run, "replace it by %s", patch_to_companion(run, w));
 }
 
-static void
-agent_egress_internet(struct audit_run *run, const struct workload *w)
+static struct ways_words
+say_internet(struct audit_run *run, const struct workload *w)
 {
-	ways_report(run, w, to_internet, &(struct ways_words){
+	return (struct ways_words){
 		.message = audit_printf(run, "lets %s reach public addresses: whatever ignores the proxy is on "
 			"the internet, unscanned", rule_workload(run, w)),
 		.fix = close_internet(run, w),
-	});
+	};
+}
+
+static void
+agent_egress_internet(struct audit_run *run, const struct workload *w)
+{
+	ways_report(run, w, to_internet, say_internet);
 }
 
 const struct rule rule_agent_egress_internet = {
@@ -137,16 +143,22 @@ to_cluster(struct audit_run *run, const struct allow *a)
 	return (a->to == ALLOW_POD || a->to == ALLOW_PODS) && beyond_dns(run, a);
 }
 
-static void
-agent_egress_extra(struct audit_run *run, const struct workload *w)
+static struct ways_words
+say_cluster(struct audit_run *run, const struct workload *w)
 {
-	ways_outside(run, w, DIRECTION_EGRESS);
-	ways_report(run, w, to_cluster, &(struct ways_words){
+	return (struct ways_words){
 		.message = audit_printf(run, "lets %s reach more of the cluster than its companion, scrapers and "
 			"DNS", rule_workload(run, w)),
 		.fix = "delete it, or name the one peer that the agent needs and answer for it with an "
 			"exemption.",
-	});
+	};
+}
+
+static void
+agent_egress_extra(struct audit_run *run, const struct workload *w)
+{
+	ways_outside(run, w, DIRECTION_EGRESS);
+	ways_report(run, w, to_cluster, say_cluster);
 }
 
 const struct rule rule_agent_egress_extra = {
@@ -175,14 +187,20 @@ to_metadata(struct audit_run *run, const struct allow *a)
 	return a->to == ALLOW_PRIVATE && a->metadata && beyond_dns(run, a);
 }
 
-static void
-agent_egress_metadata(struct audit_run *run, const struct workload *w)
+static struct ways_words
+say_metadata(struct audit_run *run, const struct workload *w)
 {
-	ways_report(run, w, to_metadata, &(struct ways_words){
+	return (struct ways_words){
 		.message = audit_printf(run, "lets %s reach the cloud metadata address: it hands out the node's "
 			"credentials", rule_workload(run, w)),
 		.fix = "take 169.254.169.254 (fd00:ec2::254) out: delete the block, or list it under except.",
-	});
+	};
+}
+
+static void
+agent_egress_metadata(struct audit_run *run, const struct workload *w)
+{
+	ways_report(run, w, to_metadata, say_metadata);
 }
 
 const struct rule rule_agent_egress_metadata = {
@@ -210,16 +228,22 @@ to_onward(struct audit_run *run, const struct allow *a)
 	return (a->to == ALLOW_POD || a->to == ALLOW_PODS) && a->onward && beyond_dns(run, a);
 }
 
-static void
-agent_egress_transitive(struct audit_run *run, const struct workload *w)
+static struct ways_words
+say_onward(struct audit_run *run, const struct workload *w)
 {
-	ways_outside(run, w, DIRECTION_EGRESS);
-	ways_report(run, w, to_onward, &(struct ways_words){
+	return (struct ways_words){
 		.message = audit_printf(run, "lets %s reach pods that reach the internet themselves: one that "
 			"forwards is a way out past the companion", rule_workload(run, w)),
 		.fix = "delete it, or give those pods a policy with Egress that keeps them in; a scraper is told "
 			"by the label moat.dev/role: scraper.",
-	});
+	};
+}
+
+static void
+agent_egress_transitive(struct audit_run *run, const struct workload *w)
+{
+	ways_outside(run, w, DIRECTION_EGRESS);
+	ways_report(run, w, to_onward, say_onward);
 }
 
 const struct rule rule_agent_egress_transitive = {
@@ -271,14 +295,20 @@ close_dns(struct audit_run *run, const struct workload *w)
 	return audit_printf(run, more ? "take port 53 out, and add %s" : "replace it by %s", patch_to_dns(run));
 }
 
-static void
-dns_unrestricted(struct audit_run *run, const struct workload *w)
+static struct ways_words
+say_any_dns(struct audit_run *run, const struct workload *w)
 {
-	ways_report(run, w, to_any_dns, &(struct ways_words){
+	return (struct ways_words){
 		.message = audit_printf(run, "lets %s reach port 53 of public addresses: a tunnel for whoever "
 			"has a server there, by UDP or TCP", rule_workload(run, w)),
 		.fix = close_dns(run, w),
-	});
+	};
+}
+
+static void
+dns_unrestricted(struct audit_run *run, const struct workload *w)
+{
+	ways_report(run, w, to_any_dns, say_any_dns);
 }
 
 const struct rule rule_dns_unrestricted = {

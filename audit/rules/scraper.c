@@ -25,6 +25,16 @@ beyond_web(struct audit_run *run UNUSED, const struct allow *a)
 	return !firewall && a->to != ALLOW_COMPANION && !a->exempt && !egress_only_web(&a->ports);
 }
 
+static struct ways_words
+say_beyond_web(struct audit_run *run, const struct workload *w)
+{
+	return (struct ways_words){
+		.message = audit_printf(run, "lets scraper %s reach more than TCP 443 and 80 and DNS",
+			rule_workload(run, w)),
+		.fix = "allow TCP 443 and 80 alone, and port 53 of the DNS pods in a rule of its own.",
+	};
+}
+
 static void
 check(struct audit_run *run, const struct workload *w)
 {
@@ -33,11 +43,7 @@ check(struct audit_run *run, const struct workload *w)
 	if (!e)
 		return;
 	if (e->isolated) {
-		ways_report(run, w, beyond_web, &(struct ways_words){
-			.message = audit_printf(run, "lets scraper %s reach more than TCP 443 and 80 and DNS",
-				rule_workload(run, w)),
-			.fix = "allow TCP 443 and 80 alone, and port 53 of the DNS pods in a rule of its own.",
-		});
+		ways_report(run, w, beyond_web, say_beyond_web);
 		return;
 	}
 	audit_report(run, w, &(struct finding_args){

@@ -122,10 +122,11 @@ report_policy(struct audit_run *run, const struct workload *w, size_t first, way
 }
 
 void
-ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted, const struct ways_words *words)
+ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted, ways_say *say)
 {
 	const struct egress *e = ways_egress(run, w);
 	VEC(const struct policy *) told = {0};
+	struct ways_words words = {0};
 
 	for (size_t i = 0; e && i < e->n_allows; i++) {
 		const struct policy *p = e->allows[i].policy;
@@ -137,8 +138,10 @@ ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted
 			k++;
 		if (k < told.n)
 			continue;
+		if (!told.n)
+			words = say(run, w);
 		vec_push(&told, p);
-		report_policy(run, w, i, wanted, words);
+		report_policy(run, w, i, wanted, &words);
 	}
 	vec_free(&told);
 }

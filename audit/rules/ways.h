@@ -14,6 +14,9 @@ struct ways_words {
 	const char *fix; /* behind "In NetworkPolicy a/x-egress, egress rule 2: " */
 };
 
+/* Only asked for when there is something to report: most workloads have no such way, and words cost more than looking. */
+typedef struct ways_words ways_say(struct audit_run *run, const struct workload *w);
+
 /*
  * The ways out of w. NULL where none were evaluated, for a policy of another engine may have its say: the rule is then
  * unknown for w, and the caller has nothing to add.
@@ -24,7 +27,7 @@ const struct egress *ways_egress(struct audit_run *run, const struct workload *w
  * One finding for each policy with such ways, on the policy, at the line of the first one; on the workload for ways that
  * no policy restricts. Evidence is every such way: rule, peer, ports.
  */
-void ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted, const struct ways_words *words);
+void ways_report(struct audit_run *run, const struct workload *w, ways_wanted *wanted, ways_say *say);
 
 /*
  * Where only one namespace was read: the rule is unknown for w when a policy of it lets through pods of others. What it
