@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "fleet/gather.h"
+#include "fleet/owners.h"
 
 /* Of two objects with one hash the later is remembered: the other's pods are kept in full, no more. */
 struct seen_entry {
@@ -66,15 +66,15 @@ is_there(const struct seen *s, const char *namespace, const struct owner *owner)
 
 	if (!o || o->type != OBJECT_CONTROLLER)
 		return false;
-	return gather_owner(o) ? seen_owner(s, o) : !object_controller(o)->template.brief;
+	return owners_parent(o) ? seen_owner(s, o) : !object_controller(o)->template.brief;
 }
 
 bool
 seen_owner(const struct seen *s, const struct object *o)
 {
-	const struct owner *owner = gather_owner(o);
+	const struct owner *owner = owners_parent(o);
 
-	if (!owner || gather_is_foreign(owner) || !may_be_brief(o, owner))
+	if (!owner || owners_is_foreign(owner) || !may_be_brief(o, owner))
 		return false;
 	return s->find ? is_there(s, o->namespace, owner) : has(s, o->namespace, owner->kind, owner->name);
 }
@@ -86,7 +86,7 @@ seen_add(struct seen *s)
 	struct seen_entry *entry;
 	uint64_t hash;
 
-	if (o->type != OBJECT_CONTROLLER || (gather_owner(o) && !seen_owner(s, o)))
+	if (o->type != OBJECT_CONTROLLER || (owners_parent(o) && !seen_owner(s, o)))
 		return;
 	hash = hash_of(o->namespace, o->kind, o->name);
 	HASH_FIND(hh, s->entries, &hash, sizeof(hash), entry);

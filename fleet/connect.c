@@ -75,6 +75,15 @@ are_ipv6(const char *const *ips, size_t n)
 	return false;
 }
 
+static bool
+has_ipv6_pod(const struct live *l)
+{
+	for (size_t i = 0; i < l->n_pods; i++)
+		if (are_ipv6(l->pods[i]->ips, l->pods[i]->n_ips))
+			return true;
+	return false;
+}
+
 bool
 connect_has_ipv6(const struct fleet *f)
 {
@@ -85,9 +94,8 @@ connect_has_ipv6(const struct fleet *f)
 		if (are_ipv6(f->services[i]->cluster_ips, f->services[i]->n_cluster_ips))
 			return true;
 	for (size_t i = 0; i < f->n_workloads; i++)
-		for (size_t k = 0; k < f->live[i].n_pods; k++)
-			if (are_ipv6(f->live[i].pods[k]->ips, f->live[i].pods[k]->n_ips))
-				return true;
+		if (has_ipv6_pod(fleet_live(f, &f->workloads[i])))
+			return true;
 	return false;
 }
 
@@ -108,8 +116,10 @@ const struct workload *
 connect_at(const struct fleet *f, enum ip_family family, struct ip ip)
 {
 	for (size_t i = 0; i < f->n_workloads; i++) {
-		for (size_t k = 0; k < f->live[i].n_pods; k++) {
-			const struct pod *p = f->live[i].pods[k];
+		const struct live *l = fleet_live(f, &f->workloads[i]);
+
+		for (size_t k = 0; k < l->n_pods; k++) {
+			const struct pod *p = l->pods[k];
 
 			if (!p->finished && !p->template.spec.host_network && has_address(p, family, ip))
 				return &f->workloads[i];

@@ -217,6 +217,7 @@ fleet_unref(struct fleet *f)
 		return;
 	for (size_t i = 0; i < f->n_objects; i++)
 		object_unref(f->objects[i]);
+	shared_array_free(f->live);
 	arena_free(&f->paths);
 	arena_free(&f->arena);
 	free(f);

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/shared_array.h"
 #include "fleet/object.h"
 #include "fleet/pipelock.h"
 #include "fleet/settings.h"
@@ -133,10 +134,12 @@ struct workload {
 
 /* What comes and goes with a workload's pods, apart from what is declared of it: see fleet_live. */
 struct live {
+	struct shared_item item;
 	const struct pod *const *pods; /* those seen, sorted by name; finished ones too */
 	size_t n_pods;
 	int64_t desired, ready; /* pods; -1 unknown */
 	bool counted; /* ready was counted from the pods: no controller says it */
+	bool own; /* of a fleet that was updated: a piece of memory of its own, with references on its pods (live.h) */
 };
 
 /* Bits of a fact set: what a rule needs. */
@@ -186,7 +189,7 @@ struct fleet {
 	/* sorted by namespace, name, kind */
 	struct workload *workloads;
 	size_t n_workloads;
-	struct live *live; /* of each workload, at its place */
+	struct shared_array *live; /* a struct live of each, at its place */
 	struct workload **agents, **companions, **scrapers; /* each sorted likewise */
 	size_t n_agents, n_companions, n_scrapers;
 	const struct service **services;
@@ -206,6 +209,7 @@ struct fleet {
 
 	struct reach *reach; /* policies evaluated (reach.h); NULL when FACT_EGRESS was not read */
 	struct fleet_index *index; /* look-ups below */
+	struct owners *owners; /* of a cluster: whom new pods belong to (owners.h); NULL for files */
 	struct visible *visible; /* what pods can be told apart by (visible.h) */
 	struct arena paths; /* those that locations point to */
 	struct object **objects; /* all that is referred to, one reference each */
@@ -224,7 +228,7 @@ struct fleet_input {
 static inline const struct live *
 fleet_live(const struct fleet *f, const struct workload *w)
 {
-	return &f->live[w - f->workloads];
+	return (const struct live *)shared_array_at(f->live, (size_t)(w - f->workloads));
 }
 
 /* Resolves roles, pairs, Pipelock set-ups and states; read_at is now. Never fails on odd objects. */

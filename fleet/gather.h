@@ -12,9 +12,4 @@
  */
 void gather_objects(struct fleet *f, struct object_set *set);
 
-/* The owner that a pod, ReplicaSet, Job or Knative's Deployment is part of; NULL: it is a workload by itself. */
-const struct owner *gather_owner(const struct object *o);
-/* Has that owner only its kind's name in common with one of Kubernetes' own controllers? Then it was never read. */
-bool gather_is_foreign(const struct owner *owner);
-
 #endif

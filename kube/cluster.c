@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "fleet/gather.h"
+#include "fleet/owners.h"
 #include "fleet/workload.h"
 #include "kube/backoff.h"
 #include "kube/discovery.h"
@@ -118,7 +118,7 @@ on_put(void *ctx, struct reflector *r, struct object *o, const char *version)
 	bool different;
 
 	(void)r;
-	if (k->resource.metadata && !gather_owner(o)) {
+	if (k->resource.metadata && !owners_parent(o)) {
 		different = mirror_gone(m, k->place, o->namespace, o->name);
 		object_unref(o);
 	} else {
