@@ -10,6 +10,7 @@
 #include "fleet/fleet_index.h"
 #include "fleet/gather.h"
 #include "fleet/outside.h"
+#include "fleet/owners.h"
 #include "fleet/pair.h"
 #include "fleet/profiles.h"
 #include "fleet/reach.h"
@@ -218,8 +219,11 @@ fleet_unref(struct fleet *f)
 	for (size_t i = 0; i < f->n_objects; i++)
 		object_unref(f->objects[i]);
 	shared_array_free(f->live);
+	if (f->base)
+		owners_free(f->owners);
 	arena_free(&f->paths);
 	arena_free(&f->arena);
+	fleet_unref(f->base);
 	free(f);
 }
 

@@ -97,6 +97,7 @@ struct workload {
 	const char *kind, *namespace, *name; /* of the controller, whether it is in the source or not; of a bare pod */
 	const struct pod_template *template;
 	bool itself; /* its controller was read, or it is a bare pod */
+	bool foreign_kind; /* kind is a name of Kubernetes' own, but means another group's (owners.h) */
 	/*
 	 * What policies and Services see of it: of its pods that have not ended those that they can tell apart (visible.h),
 	 * in the pods' order; its template where there is none. At least one.
@@ -189,7 +190,7 @@ struct fleet {
 	/* sorted by namespace, name, kind */
 	struct workload *workloads;
 	size_t n_workloads;
-	struct shared_array *live; /* a struct live of each, at its place */
+	struct shared_array *live; /* a struct live of each, at its place: fleet_live */
 	struct workload **agents, **companions, **scrapers; /* each sorted likewise */
 	size_t n_agents, n_companions, n_scrapers;
 	const struct service **services;
@@ -208,6 +209,8 @@ struct fleet {
 	size_t n_warnings;
 
 	struct reach *reach; /* policies evaluated (reach.h); NULL when FACT_EGRESS was not read */
+	struct fleet *base; /* of one that was updated: the fleet that has what it shares, one reference (update.h); NULL */
+	int64_t reporting; /* pods with a status */
 	struct fleet_index *index; /* look-ups below */
 	struct owners *owners; /* of a cluster: whom new pods belong to (owners.h); NULL for files */
 	struct visible *visible; /* what pods can be told apart by (visible.h) */

@@ -214,10 +214,13 @@ fill(struct fleet *f, const struct visible *v, struct workload *w, const struct 
 	w->name = m->of.itself ? w->object->name : arena_strdup(&f->arena, m->of.name);
 	w->kind = m->of.itself ? w->object->kind : arena_strdup(&f->arena, m->of.kind);
 	w->itself = m->of.itself;
+	w->foreign_kind = m->of.foreign;
 	w->restartable = m->of.itself && one_of(w->kind, restartable);
 	l->n_pods = g->n - g->first_pod;
 	l->pods = pods_of(f, g);
 	count(l, g);
+	for (size_t i = 0; i < l->n_pods; i++)
+		f->reporting += l->pods[i]->has_status;
 	l->item.refs = 1;
 	shared_array_put(f->live, (size_t)(w - f->workloads), &l->item);
 	show(f, v, w, l);

@@ -243,6 +243,30 @@ parent_of(const struct owners *os, const struct object *o, const struct owner *o
 	return parent || o->type != OBJECT_POD ? parent : guess_controller(os, o);
 }
 
+static bool
+is_child(const struct object *child, const struct object *of)
+{
+	const struct owner *owner = owners_parent(child);
+
+	return owner && str_eq(owner->name, of->name) && str_eq(owner->kind, of->kind) &&
+	       str_eq(child->namespace, of->namespace);
+}
+
+bool
+owners_has_child(const struct owners *os, const struct object *o)
+{
+	for (size_t i = 0; i < os->n; i++)
+		if (is_child(os->at[i], o) && find_controller(os, o->namespace, os->at[i]->kind, os->at[i]->name))
+			return true;
+	for (size_t i = 0; i < os->changes.n; i++) {
+		const struct object *child = os->changes.at[i].object;
+
+		if (is_child(child, o) && find_controller(os, o->namespace, child->kind, child->name))
+			return true;
+	}
+	return false;
+}
+
 struct membership
 owners_workload(const struct owners *os, const struct object *object)
 {

@@ -33,6 +33,9 @@ void owners_free(struct owners *os); /* of owners_next; NULL is fine */
 /* The Deployment or CronJob that pods of that ReplicaSet or Job may be taken for as long as it is not among them; NULL. */
 const struct object *owners_guess(const struct owners *os, const struct object *controller);
 
+/* Does it own a controller that is there? */
+bool owners_has_child(const struct owners *os, const struct object *o);
+
 /* The owner that a pod, ReplicaSet, Job or Knative's Deployment is part of; NULL: it is a workload by itself. */
 const struct owner *owners_parent(const struct object *o);
 /* Has that owner only its kind's name in common with one of Kubernetes' own controllers? Then it was never read. */

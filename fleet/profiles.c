@@ -172,8 +172,8 @@ has_listeners(const struct pipelock_config *c)
 }
 
 /* All agents but one need a profile; the last has the default. */
-static bool
-suffice(const struct fleet *f, const struct workload *companion, struct arena *scratch)
+bool
+profiles_tell_apart(const struct fleet *f, const struct workload *companion, struct arena *scratch)
 {
 	const struct pipelock *p = companion->pipelock;
 
@@ -190,7 +190,7 @@ profiles_assign(struct fleet *f)
 	AUTO(arena) struct arena scratch = {0};
 
 	for (size_t i = 0; i < f->n_companions; i++) {
-		f->companions[i]->told_apart = suffice(f, f->companions[i], &scratch);
+		f->companions[i]->told_apart = profiles_tell_apart(f, f->companions[i], &scratch);
 		arena_reset(&scratch);
 	}
 }

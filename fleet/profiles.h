@@ -11,4 +11,7 @@
  */
 void profiles_assign(struct fleet *f);
 
+/* The same of one companion, by the addresses that the fleet's pods have now. */
+bool profiles_tell_apart(const struct fleet *f, const struct workload *companion, struct arena *scratch);
+
 #endif

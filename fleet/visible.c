@@ -5,14 +5,24 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/cidr.h"
+#include "base/u32_list.h"
 #include "base/vec.h"
 #include "fleet/foreign.h"
 #include "fleet/policy.h"
 #include "fleet/reach_index.h"
 
+/* An address at which a block begins, or the first behind one. */
+struct bound {
+	enum ip_family family;
+	struct ip ip;
+};
+
 struct visible {
 	const char **keys; /* of labels, sorted, each once */
 	size_t n_keys;
+	struct bound *bounds; /* sorted, each once: no block tells addresses apart that stand between the same two */
+	size_t n_bounds;
 };
 
 struct keys {
@@ -70,6 +80,75 @@ add_foreign(struct keys *keys, const struct foreign_policy *p)
 		add_selector(keys, &p->subjects[i].pods);
 }
 
+struct bounds {
+	struct bound *at;
+	size_t n, cap;
+};
+
+static int
+bound_cmp(const void *a, const void *b)
+{
+	const struct bound *x = a, *y = b;
+
+	return x->family != y->family ? (int)x->family - (int)y->family : ip_cmp(x->ip, y->ip);
+}
+
+/* Most policies have the same few blocks: see add_selector. */
+static void
+add_bound(struct bounds *bounds, enum ip_family family, struct ip ip)
+{
+	struct bound b = {family, ip};
+	size_t k = bounds->n, last = bounds->n > 32 ? bounds->n - 32 : 0;
+
+	while (k > last && bound_cmp(&bounds->at[k - 1], &b) != 0)
+		k--;
+	if (k == last)
+		vec_push(bounds, b);
+}
+
+static void
+add_range(struct bounds *bounds, enum ip_family family, struct ip_range range)
+{
+	add_bound(bounds, family, range.first);
+	if (ip_cmp(range.last, ip_range_all(family).last) < 0)
+		add_bound(bounds, family, ip_after(range.last));
+}
+
+static void
+add_blocks(struct bounds *bounds, const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_peers; i++) {
+		const struct policy_peer *p = &rule->peers[i];
+
+		if (p->type != PEER_BLOCK)
+			continue;
+		add_range(bounds, p->family, p->block);
+		for (size_t k = 0; k < p->n_except; k++)
+			add_range(bounds, p->family, p->except[k]);
+	}
+}
+
+static void
+find_bounds(struct visible *v, struct fleet *f)
+{
+	struct bounds bounds = {0};
+
+	for (size_t i = 0; i < f->n_policies; i++) {
+		const struct policy *p = object_policy(f->policies[i]);
+
+		for (int d = 0; d < DIRECTIONS; d++)
+			for (size_t k = 0; k < p->n_rules[d]; k++)
+				add_blocks(&bounds, &p->rules[d][k]);
+	}
+	if (bounds.n)
+		qsort(bounds.at, bounds.n, sizeof(*bounds.at), bound_cmp);
+	for (size_t i = 0; i < bounds.n; i++)
+		if (!v->n_bounds || bound_cmp(&bounds.at[v->n_bounds - 1], &bounds.at[i]) != 0)
+			bounds.at[v->n_bounds++] = bounds.at[i];
+	v->bounds = arena_copy(&f->arena, bounds.at, v->n_bounds * sizeof(*bounds.at));
+	vec_free(&bounds);
+}
+
 struct visible *
 visible_new(struct fleet *f)
 {
@@ -87,6 +166,8 @@ visible_new(struct fleet *f)
 	v->keys = arena_copy(&f->arena, keys.at, keys.n * sizeof(*keys.at));
 	v->n_keys = keys.n;
 	vec_free(&keys);
+	if (f->source.type == SOURCE_CLUSTER)
+		find_bounds(v, f);
 	return v;
 }
 
@@ -165,4 +246,52 @@ visible_kinds(const struct visible *v, const struct live *l, const struct pod_te
 			out[n++] = t;
 	}
 	return n;
+}
+
+/* How many bounds are not above the address. */
+static uint32_t
+between(const struct visible *v, enum ip_family family, struct ip ip)
+{
+	const struct bound b = {family, ip};
+	size_t low = 0, high = v->n_bounds;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (bound_cmp(&v->bounds[mid], &b) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return (uint32_t)low;
+}
+
+/* Where the addresses of pods that have not ended stand. */
+static void
+add_addresses(const struct visible *v, const struct live *l, struct u32_list *out)
+{
+	for (size_t i = 0; i < l->n_pods; i++) {
+		for (size_t k = 0; !l->pods[i]->finished && k < l->pods[i]->n_ips; k++) {
+			enum ip_family family;
+			struct ip ip;
+
+			if (ip_parse(l->pods[i]->ips[k], &family, &ip))
+				vec_push(out, 2 * between(v, family, ip) + (family == IP_V6));
+		}
+	}
+	u32_list_sort_unique(out);
+}
+
+bool
+visible_same_addresses(const struct visible *v, const struct live *a, const struct live *b)
+{
+	struct u32_list at[2] = {{0}};
+	bool same;
+
+	add_addresses(v, a, &at[0]);
+	add_addresses(v, b, &at[1]);
+	same = at[0].n == at[1].n && (!at[0].n || memcmp(at[0].at, at[1].at, at[0].n * sizeof(at[0].at[0])) == 0);
+	vec_free(&at[0]);
+	vec_free(&at[1]);
+	return same;
 }

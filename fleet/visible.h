@@ -21,4 +21,10 @@ void visible_key(const struct visible *v, struct buf *key, const struct pod_temp
 /* Of the pods that have not ended the first of each kind, in their order. `out` has room for all; returns how many. */
 size_t visible_kinds(const struct visible *v, const struct live *l, const struct pod_template **out);
 
+/*
+ * Do all blocks of policies mean the addresses of the one if they mean those of the other? Pods without an address are
+ * only like others without. Of a cluster's fleet.
+ */
+bool visible_same_addresses(const struct visible *v, const struct live *a, const struct live *b);
+
 #endif
