@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "fleet/fleet.h"
+#include "fleet/update.h"
 
 /* An exemption or a severity from the config file. */
 struct exemption_setting {
@@ -74,7 +75,6 @@ struct inapplicable {
 };
 
 struct audit {
-	struct arena arena;
 	int refs;
 	struct fleet *fleet; /* one reference */
 	int64_t started_at; /* seconds */
@@ -109,7 +109,12 @@ struct audit {
 	size_t new_severities[SEVERITIES];
 	const struct baseline_entry *const *fixed; /* in the baseline, judged again, and gone */
 	size_t n_fixed;
-	size_t (*by_workload)[SEVERITIES]; /* findings that count, by their agent's place in fleet->workloads */
+	uint32_t (*by_workload)[SEVERITIES]; /* findings that count, by their agent's place in fleet->workloads */
+
+	/* What the next audit is made of (audit_update). */
+	struct audit_frame *frame;
+	struct shared_array *judgments;
+	struct summary *summary;
 };
 
 /*
@@ -117,6 +122,13 @@ struct audit {
  * expire. duration_ms is the judging alone; who wants the reading in it adds that before handing the audit on.
  */
 struct audit *audit_new(struct fleet *f, const struct audit_settings *s, int64_t started_at);
+/*
+ * The audit of a fleet that fleet_update made of the old one's: what audit_new would say of it, with only those judged anew
+ * that what was touched concerns. NULL where that does not do (an exemption has ended since): then make one with audit_new.
+ * The settings are those of the old audit.
+ */
+struct audit *audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *touched,
+			   const struct audit_settings *s, int64_t started_at);
 struct audit *audit_ref(struct audit *a);
 void audit_unref(struct audit *a); /* NULL is fine */
 

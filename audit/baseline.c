@@ -94,12 +94,14 @@ judged(const struct audit *a, const char *rule)
 }
 
 void
-baseline_compare(const struct baseline *b, struct audit *a)
+baseline_compare(const struct baseline *b, struct audit *a, struct arena *memory)
 {
-	bool *seen = arena_array(&a->arena, b->n, sizeof(*seen));
-	const struct baseline_entry **fixed = arena_array(&a->arena, b->n, sizeof(*fixed));
+	bool *seen = arena_array(memory, b->n, sizeof(*seen));
+	const struct baseline_entry **fixed = arena_array(memory, b->n, sizeof(*fixed));
 
-	a->baseline = arena_strdup(&a->arena, b->name);
+	a->baseline = arena_strdup(memory, b->name);
+	a->n_known = a->n_new = a->n_fixed = 0;
+	memset(a->new_severities, 0, sizeof(a->new_severities));
 	for (size_t i = 0; i < a->n_findings; i++) {
 		struct finding *f = &a->findings[i];
 		const struct baseline_entry *known = find(b, f->fingerprint);

@@ -12,12 +12,6 @@
 #define REASON "moat.dev/ignore-reason"
 #define ROLE "moat.dev/role"
 
-/* What one moat.dev/ignore says of one rule. */
-struct claim {
-	const struct rule *rule;
-	bool used;
-};
-
 /* One moat.dev/ignore annotation, with the labels that hold it as its key: a workload's own, its template's. */
 struct tag {
 	const struct labels *key;
@@ -25,15 +19,16 @@ struct tag {
 	const struct workload *workload; /* NULL for a policy or a ConfigMap */
 	const char *value;
 	struct suppression suppression; /* reason NULL: it suppresses nothing */
-	struct claim *claims; /* the rules it names that exist, each once */
+	const struct rule **claims; /* the rules it names that exist, each once */
 	size_t n_claims;
+	size_t use; /* the place of the first claim's number of uses */
 	const char *unknown; /* the words that are no rule, NULL for none */
 };
 
 struct entry {
 	const struct exemption_setting *setting;
 	struct suppression suppression;
-	bool in_force, used;
+	bool in_force;
 };
 
 struct exempt {
@@ -43,6 +38,7 @@ struct exempt {
 	size_t n_tags;
 	struct entry *entries;
 	size_t n_entries;
+	size_t n_uses; /* the entries' first, then those of the claims of each tag */
 	struct object_exemption *list;
 	size_t n_list;
 };
@@ -75,10 +71,10 @@ static void
 add_claim(struct tag *t, const struct rule *r)
 {
 	for (size_t i = 0; i < t->n_claims; i++) {
-		if (t->claims[i].rule == r)
+		if (t->claims[i] == r)
 			return;
 	}
-	t->claims[t->n_claims++] = (struct claim){.rule = r};
+	t->claims[t->n_claims++] = r;
 }
 
 static void
@@ -102,7 +98,7 @@ read_words(struct arena *a, struct tag *t)
 	static const char separators[] = ", \t\r\n";
 	const char *at = t->value + strspn(t->value, separators);
 
-	t->claims = ARENA_ARRAY(a, struct claim, n_rules);
+	t->claims = ARENA_ARRAY(a, const struct rule *, n_rules);
 	if (!*at)
 		t->unknown = "(nothing)";
 	while (*at) {
@@ -330,9 +326,9 @@ report_tag(const struct tag *t, struct audit_run *run, const char *subject, cons
 }
 
 static void
-inert_claim(struct exempt *x, struct audit_run *run, const struct tag *t, const struct claim *c)
+inert_claim(const struct exempt_view *view, struct audit_run *run, const struct tag *t, const struct rule *r, bool used)
 {
-	const char *id = c->rule->id;
+	const char *id = r->id;
 
 	if (str_eq(id, "suppression-inert"))
 		report_tag(t, run, id, "names suppression-inert, which cannot be suppressed",
@@ -340,20 +336,20 @@ inert_claim(struct exempt *x, struct audit_run *run, const struct tag *t, const 
 	else if (!t->suppression.reason)
 		report_tag(t, run, id, audit_printf(run, "gives no reason, so %s is not suppressed", id),
 			   "Say why in the annotation " REASON " beside it, or remove " IGNORE ".");
-	else if (!c->used && x->view.judged(x->view.ctx, c->rule))
+	else if (!used && view->judged(view->ctx, r))
 		report_tag(t, run, id, audit_printf(run, "exempts from %s, which is not broken there", id),
 			   audit_printf(run, "Remove %s from " IGNORE ".", id));
 }
 
 static void
-inert_tag(struct exempt *x, struct audit_run *run, const struct tag *t)
+inert_tag(const struct exempt_view *view, struct audit_run *run, const struct tag *t, const uint32_t *uses)
 {
 	if (t->unknown)
 		report_tag(t, run, audit_printf(run, "unknown %s", t->unknown),
 			   audit_printf(run, "names what is no rule: %s", t->unknown),
 			   "Write ids as `moat rules` prints them, separated by commas.");
 	for (size_t i = 0; i < t->n_claims; i++)
-		inert_claim(x, run, t, &t->claims[i]);
+		inert_claim(view, run, t, t->claims[i], uses[t->use + i]);
 }
 
 /* In words, and the same from run to run: lines move when the file is edited. */
@@ -381,24 +377,24 @@ describe(struct audit_run *run, const struct exemption_setting *e)
 
 /* NULL when the rule, or every rule for "*", was not judged everywhere, or when only a part of the fleet was. */
 static const char *
-unneeded(const struct exempt *x, const struct exemption_setting *e, const struct rule *r)
+unneeded(const struct exempt_view *view, const struct exemption_setting *e, const struct rule *r)
 {
-	const struct audit_settings *s = x->view.settings;
+	const struct audit_settings *s = view->settings;
 
 	if (s->namespace || s->selector.present)
 		return NULL;
-	if (!matches_anything(&e->match, x->view.fleet))
+	if (!matches_anything(&e->match, view->fleet))
 		return "means no object that is there";
 	for (size_t i = 0; !r && i < n_rules; i++) {
-		if (!x->view.judged(x->view.ctx, rules[i]))
+		if (!view->judged(view->ctx, rules[i]))
 			return NULL;
 	}
-	return !r || x->view.judged(x->view.ctx, r) ? "covers no finding" : NULL;
+	return !r || view->judged(view->ctx, r) ? "covers no finding" : NULL;
 }
 
 /* What is wrong with an entry, and what to do; NULL when it is of use. */
 static const char *
-fault(const struct exempt *x, struct audit_run *run, const struct entry *e, const char **fix)
+fault(const struct exempt_view *view, struct audit_run *run, const struct entry *e, bool used, const char **fix)
 {
 	const struct exemption_setting *s = e->setting;
 	const struct rule *r = rule_find(s->rule);
@@ -423,22 +419,22 @@ fault(const struct exempt *x, struct audit_run *run, const struct entry *e, cons
 		*fix = "Remove the entry, or decide anew and give it a later expiry date.";
 		return audit_printf(run, "expired at %s", day);
 	}
-	return e->used ? NULL : unneeded(x, s, r);
+	return used ? NULL : unneeded(view, s, r);
 }
 
 static void
-inert_entry(struct exempt *x, struct audit_run *run, const struct entry *e)
+inert_entry(const struct exempt_view *view, struct audit_run *run, const struct entry *e, bool used)
 {
-	const char *fix, *what = fault(x, run, e, &fix), *path = x->view.settings->config_path;
+	const char *fix, *what = fault(view, run, e, used, &fix), *path = view->settings->config_path;
 	const char *description;
 	struct object *config;
 
 	if (!what)
 		return;
-	config = ARENA_NEW(x->view.arena, struct object);
+	config = ARENA_NEW(view->arena, struct object);
 	config->kind = "Config";
 	config->namespace = "";
-	config->name = path ? arena_strdup(x->view.arena, path) : "";
+	config->name = path ? arena_strdup(view->arena, path) : "";
 	config->location = (struct location){.path = path ? config->name : NULL, .line = e->setting->line};
 	description = describe(run, e->setting);
 	audit_report(run, NULL, &(struct finding_args){
@@ -464,29 +460,34 @@ exempt_new(const struct exempt_view *view)
 	x->trusted = !view->fleet->settings || view->fleet->settings->trust_objects;
 	collect(x);
 	take_entries(x);
+	x->n_uses = x->n_entries;
+	for (size_t i = 0; i < x->n_tags; i++) {
+		x->tags[i].use = x->n_uses;
+		x->n_uses += x->tags[i].n_claims;
+	}
 	return x;
 }
 
 static const struct suppression *
-find_tag(struct exempt *x, const struct labels *key, const struct rule *r)
+find_tag(const struct exempt *x, const struct labels *key, const struct rule *r, uint32_t *uses, int change)
 {
 	const struct suppression *found = NULL;
-	struct tag *t;
+	const struct tag *t;
 
 	if (!x->n_tags)
 		return NULL;
 	t = bsearch(&(struct tag){.key = key}, x->tags, x->n_tags, sizeof(*x->tags), by_key);
 	for (size_t i = 0; t && i < t->n_claims; i++) {
-		if (t->claims[i].rule != r || !t->suppression.reason)
+		if (t->claims[i] != r || !t->suppression.reason)
 			continue;
-		t->claims[i].used = true;
+		uses[t->use + i] += (uint32_t)change;
 		found = &t->suppression;
 	}
 	return found;
 }
 
 const struct suppression *
-exempt_find(struct exempt *x, const struct finding *f, const struct object *o)
+exempt_find(const struct exempt *x, const struct finding *f, const struct object *o, uint32_t *uses, int change)
 {
 	const struct labels *keys[] = {
 		o ? &o->annotations : NULL,
@@ -496,17 +497,17 @@ exempt_find(struct exempt *x, const struct finding *f, const struct object *o)
 	const struct suppression *found = NULL;
 
 	for (size_t i = 0; i < x->n_entries; i++) {
-		struct entry *e = &x->entries[i];
+		const struct entry *e = &x->entries[i];
 
 		if (!e->in_force || !(str_eq(e->setting->rule, "*") || str_eq(e->setting->rule, f->rule->id)) ||
 		    !matches_finding(&e->setting->match, f, o))
 			continue;
-		e->used = true;
+		uses[i] += (uint32_t)change;
 		if (!found)
 			found = &e->suppression;
 	}
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		const struct suppression *s = keys[i] ? find_tag(x, keys[i], f->rule) : NULL;
+		const struct suppression *s = keys[i] ? find_tag(x, keys[i], f->rule, uses, change) : NULL;
 
 		if (!found)
 			found = s;
@@ -515,14 +516,34 @@ exempt_find(struct exempt *x, const struct finding *f, const struct object *o)
 }
 
 void
-exempt_report_inert(struct exempt *x, struct audit_run *run)
+exempt_report_inert(const struct exempt *x, const uint32_t *uses, struct audit_run *run, const struct exempt_view *view)
 {
 	for (size_t i = 0; i < x->n_tags; i++) {
-		if (x->view.in_scope(x->view.ctx, x->tags[i].object, x->tags[i].workload))
-			inert_tag(x, run, &x->tags[i]);
+		if (view->in_scope(view->ctx, x->tags[i].object, x->tags[i].workload))
+			inert_tag(view, run, &x->tags[i], uses);
 	}
 	for (size_t i = 0; i < x->n_entries; i++)
-		inert_entry(x, run, &x->entries[i]);
+		inert_entry(view, run, &x->entries[i], uses[i]);
+}
+
+size_t
+exempt_uses(const struct exempt *x)
+{
+	return x->n_uses;
+}
+
+int64_t
+exempt_next_expiry(const struct exempt *x)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < x->n_entries; i++) {
+		int64_t at = x->entries[i].setting->expires_at;
+
+		if (at != CLOCK_UNKNOWN && at >= x->view.now && at < next)
+			next = at;
+	}
+	return next;
 }
 
 const struct object_exemption *

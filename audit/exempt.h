@@ -10,7 +10,7 @@
 
 struct exempt;
 
-/* What exemptions need to know of an audit. `judged` and `in_scope` are asked when inert ones are reported. */
+/* What exemptions need to know of an audit. `judged` is asked when inert ones are reported. */
 struct exempt_view {
 	struct arena *arena; /* what is made lives in it */
 	const struct fleet *fleet;
@@ -24,10 +24,18 @@ struct exempt_view {
 };
 
 struct exempt *exempt_new(const struct exempt_view *view);
-/* The exemption that covers a finding on this object, or NULL. Every exemption that does is marked as used. */
-const struct suppression *exempt_find(struct exempt *x, const struct finding *f, const struct object *o);
-/* Reports suppression-inert for what is left; the run's present rule has to be that one. */
-void exempt_report_inert(struct exempt *x, struct audit_run *run);
+/*
+ * The exemption that covers a finding on this object, or NULL. Of every exemption that does, `change` is added to the uses,
+ * one number for each of exempt_uses: a finding that goes is counted off again.
+ */
+const struct suppression *exempt_find(const struct exempt *x, const struct finding *f, const struct object *o,
+				      uint32_t *uses, int change);
+size_t exempt_uses(const struct exempt *x);
+/* When the next exemption that is in force ends, seconds; INT64_MAX for none. */
+int64_t exempt_next_expiry(const struct exempt *x);
+/* Reports suppression-inert for those without a use; the run's present rule has to be that one. */
+void exempt_report_inert(const struct exempt *x, const uint32_t *uses, struct audit_run *run,
+			 const struct exempt_view *view);
 /* What is set on objects in scope, sorted by namespace, name, kind; in the arena. */
 const struct object_exemption *exempt_list(const struct exempt *x, size_t *n);
 

@@ -58,6 +58,8 @@ const char *audit_printf(struct audit_run *run, const char *fmt, ...) PRINTF(2, 
 /* Scratch memory that is reset after each call of a rule. */
 struct arena *audit_scratch(struct audit_run *run);
 const struct fleet *audit_fleet(const struct audit_run *run);
+/* What is said of the present workload hangs on the addresses of the other's pods too (path.h): whatever they are now. */
+void audit_looks_at(struct audit_run *run, const struct workload *other);
 /* This rule cannot be judged for this workload, as a fact of its own is missing: the audit becomes incomplete. */
 void audit_unknown(struct audit_run *run, const struct workload *w, const char *kind, const char *reason);
 /*

@@ -275,6 +275,7 @@ agent_companion_blocked(struct audit_run *run, const struct workload *w)
 			      rule_workload(run, w->companion)));
 		return;
 	}
+	audit_looks_at(run, w->companion);
 	path = path_find(audit_fleet(run), w, w->companion, PROTOCOL_TCP, (uint16_t)port);
 	if (!path.egress || !path.ingress)
 		report_ends(run, w, &path, port);

@@ -195,6 +195,8 @@ check_targets(struct audit_run *run, const struct workload *w, const char *name,
 {
 	struct path first = {0};
 
+	for (size_t i = 0; i < t->at.n; i++)
+		audit_looks_at(run, t->at.at[i].workload);
 	for (size_t i = 0; i < t->at.n; i++) {
 		const struct target *at = &t->at.at[i];
 		struct path path =
