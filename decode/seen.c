@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "fleet/owners.h"
+#include "fleet/workload.h"
 
 /* Of two objects with one hash the later is remembered: the other's pods are kept in full, no more. */
 struct seen_entry {
