@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fleets and audits that were updated held against ones made anew of the same objects: after random changes of pods,
+ * controllers and the rest the two reports are the same, byte by byte.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/audit.h"
+#include "audit/baseline.h"
+#include "audit/report.h"
+#include "base/attr.h"
+#include "base/str.h"
+#include "decode/files.h"
+#include "fleet/update.h"
+
+#define NOW INT64_C(1790000000)
+
+struct slot {
+	struct object *object; /* NULL: gone */
+	bool touched; /* in this step */
+};
+
+struct changes {
+	struct fleet_change *at;
+	size_t n, cap;
+};
+
+struct world {
+	unsigned seed;
+	VEC(struct slot) slots;
+	VEC(struct object *) kept; /* all that ever was: later versions borrow their texts */
+	struct arena paths, arena;
+	struct changes changes;
+	struct audit_settings settings;
+	struct fleet *fleet;
+	struct audit *audit;
+	size_t updated, built;
+};
+
+static unsigned
+below(struct world *w, size_t n)
+{
+	w->seed = w->seed * 1103515245u + 12345u;
+	return (unsigned)((w->seed >> 8) % n);
+}
+
+static size_t
+size_of(const struct object *o)
+{
+	switch (o->type) {
+	case OBJECT_POD:
+		return sizeof(struct pod);
+	case OBJECT_CONTROLLER:
+		return sizeof(struct controller);
+	case OBJECT_CONFIG_MAP:
+		return sizeof(struct config_map);
+	default:
+		return sizeof(struct object);
+	}
+}
+
+/* The next version of an object: the same, to be changed. */
+static struct object *
+next_version(struct world *w, const struct object *o)
+{
+	struct object *copy = object_new(size_of(o), o->type);
+	struct arena memory = copy->memory;
+
+	memcpy(copy, o, size_of(o));
+	copy->refs = 1;
+	copy->memory = memory;
+	vec_push(&w->kept, copy);
+	return copy;
+}
+
+static void
+note(struct world *w, struct slot *s, struct object *after)
+{
+	vec_push(&w->changes, (struct fleet_change){s->object, after});
+	s->object = after;
+	s->touched = true;
+}
+
+static void
+add(struct world *w, struct object *o)
+{
+	vec_push(&w->slots, (struct slot){0});
+	note(w, &w->slots.at[w->slots.n - 1], o);
+}
+
+/* One of those that were not changed in this step; NULL when chance finds none. */
+static struct slot *
+pick(struct world *w, enum object_kind type, const char *kind)
+{
+	for (int i = 0; i < 200; i++) {
+		struct slot *s = &w->slots.at[below(w, w->slots.n)];
+
+		if (s->object && !s->touched && s->object->type == type && (!kind || str_eq(s->object->kind, kind)))
+			return s;
+	}
+	return NULL;
+}
+
+static struct pod *
+next_pod(struct world *w, const struct object *o)
+{
+	return (struct pod *)next_version(w, o);
+}
+
+static void
+rename_pod(struct world *w, struct pod *p)
+{
+	const char **ips = ARENA_ARRAY(&w->arena, const char *, 1);
+
+	p->object.name = arena_printf(&w->arena, "%.100s-%06x", p->object.owner.name ? p->object.owner.name : "pod",
+				      below(w, 1u << 24));
+	p->object.uid = arena_printf(&w->arena, "uid-%06x", below(w, 1u << 24));
+	ips[0] = arena_printf(&w->arena, "10.%u.%u.%u", below(w, 8), below(w, 250), 1 + below(w, 250));
+	p->ips = ips;
+	p->n_ips = 1;
+}
+
+static void
+set_label(struct world *w, struct pod *p, const char *key, const char *value)
+{
+	struct label *at = ARENA_ARRAY(&w->arena, struct label, p->object.labels.n + 1);
+	size_t n = p->object.labels.n;
+
+	if (n)
+		memcpy(at, p->object.labels.at, n * sizeof(*at));
+	at[n++] = (struct label){key, value};
+	labels_sort(at, &n);
+	p->object.labels = p->template.labels = (struct labels){at, n};
+}
+
+/*
+ * What may happen
+ */
+
+static void
+pod_status(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_POD, NULL);
+	struct pod *p;
+
+	if (!s)
+		return;
+	p = next_pod(w, s->object);
+	p->ready = below(w, 2);
+	p->phase = p->ready ? "Running" : "Pending";
+	p->deleting = below(w, 8) == 0;
+	p->has_status = below(w, 20) != 0;
+	note(w, s, &p->object);
+}
+
+static void
+pod_ends(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_POD, NULL);
+	struct pod *p;
+
+	if (!s)
+		return;
+	p = next_pod(w, s->object);
+	p->finished = !p->finished;
+	p->phase = p->finished ? "Failed" : "Running";
+	note(w, s, &p->object);
+}
+
+static void
+containers_restart(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_POD, NULL);
+	struct container_status *at;
+	struct pod *p;
+
+	if (!s)
+		return;
+	p = next_pod(w, s->object);
+	at = ARENA_ARRAY(&w->arena, struct container_status, p->n_statuses);
+	for (size_t i = 0; i < p->n_statuses; i++) {
+		at[i] = p->statuses[i];
+		at[i].restarts += 1;
+		at[i].ready = at[i].running = below(w, 3);
+		at[i].waiting = at[i].running ? NULL : "CrashLoopBackOff";
+		at[i].started_at = at[i].running ? NOW - below(w, 4000000) : INT64_MIN;
+	}
+	p->statuses = at;
+	note(w, s, &p->object);
+}
+
+/* One goes, another comes in its place. */
+static void
+pod_recreated(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_POD, NULL);
+	struct pod *p;
+
+	if (!s)
+		return;
+	p = next_pod(w, s->object);
+	rename_pod(w, p);
+	if (below(w, 2))
+		set_label(w, p, "pod-template-hash", arena_printf(&w->arena, "%06x", below(w, 1u << 24)));
+	note(w, s, NULL);
+	add(w, &p->object);
+}
+
+static void
+pod_gone(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_POD, NULL);
+
+	if (s)
+		note(w, s, NULL);
+}
+
+static void
+pod_more(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_POD, NULL);
+	struct pod *p;
+
+	if (!s)
+		return;
+	p = next_pod(w, s->object);
+	rename_pod(w, p);
+	add(w, &p->object);
+}
+
+/* What a webhook, an older template or a person may have done to a pod. */
+static void
+pod_odd(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_POD, NULL);
+	struct pod *p;
+
+	if (!s)
+		return;
+	p = next_pod(w, s->object);
+	switch (below(w, 4)) {
+	case 0:
+		set_label(w, p, below(w, 2) ? "app" : "note", "another");
+		break;
+	case 1:
+		p->template.spec.host_network = !p->template.spec.host_network;
+		break;
+	case 2:
+		p->pipelock = "pipelock-injected";
+		p->pipelock_image = "ghcr.io/luckypipewrench/pipelock:1.0";
+		break;
+	default:
+		p->n_ips = 0;
+	}
+	note(w, s, &p->object);
+}
+
+static void
+controller_numbers(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_CONTROLLER, NULL);
+	struct controller *c;
+
+	if (!s)
+		return;
+	c = (struct controller *)next_version(w, s->object);
+	c->has_status = below(w, 10) != 0;
+	c->ready = below(w, 3);
+	c->replicas = below(w, 3);
+	note(w, s, &c->object);
+}
+
+/* Another ReplicaSet of a Deployment, or another Job, and a pod of it. */
+static void
+rollout(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_CONTROLLER, "Deployment"), *old = pick(w, OBJECT_POD, NULL);
+	struct controller *c;
+	struct pod *p;
+
+	if (!s || !old)
+		return;
+	c = (struct controller *)next_version(w, s->object);
+	c->object.kind = "ReplicaSet";
+	c->object.owner = (struct owner){"apps/v1", "Deployment", s->object->name, s->object->uid};
+	c->object.name = arena_printf(&w->arena, "%.100s-%06x", s->object->name, below(w, 1u << 24));
+	p = next_pod(w, old->object);
+	if (below(w, 2)) { /* a pod as the template has it */
+		p->object.namespace = s->object->namespace;
+		p->object.labels = object_controller(s->object)->template.labels;
+		p->template = object_controller(s->object)->template;
+	}
+	p->object.owner = (struct owner){"apps/v1", "ReplicaSet", c->object.name, NULL};
+	rename_pod(w, p);
+	if (below(w, 4))
+		add(w, &c->object);
+	add(w, &p->object);
+}
+
+static void
+replica_set_gone(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_CONTROLLER, "ReplicaSet");
+
+	if (s)
+		note(w, s, NULL);
+}
+
+/* What cannot be folded in. */
+static void
+declared(struct world *w)
+{
+	struct slot *s = pick(w, below(w, 2) ? OBJECT_CONTROLLER : OBJECT_POLICY, NULL);
+	struct controller *c;
+
+	if (!s || below(w, 4))
+		return;
+	if (s->object->type == OBJECT_POLICY) {
+		note(w, s, NULL);
+		return;
+	}
+	c = (struct controller *)next_version(w, s->object);
+	c->template.spec.host_network = !c->template.spec.host_network;
+	note(w, s, &c->object);
+}
+
+static void
+config_map(struct world *w)
+{
+	struct slot *s = pick(w, OBJECT_CONFIG_MAP, NULL);
+	struct config_map *m;
+
+	if (!s)
+		return;
+	m = (struct config_map *)next_version(w, s->object);
+	m->object.annotations = (struct labels){0};
+	if (below(w, 8) == 0)
+		m->data_changed_at = NOW - below(w, 4000000);
+	note(w, s, &m->object);
+}
+
+static void (*const acts[])(struct world *w) = {
+	pod_status,   pod_status,	   pod_ends, containers_restart, containers_restart, pod_recreated,
+	pod_gone,     pod_more,		   pod_odd,  controller_numbers, controller_numbers, rollout,
+	pod_recreated, replica_set_gone, declared, config_map,
+};
+
+/*
+ * The comparison
+ */
+
+static struct fleet *
+build(const struct world *w)
+{
+	static const struct source source = {.type = SOURCE_CLUSTER, .context = "test", .server = "https://test"};
+	struct object_set set = {0};
+
+	for (size_t i = 0; i < w->slots.n; i++)
+		if (w->slots.at[i].object)
+			object_set_add(&set, object_ref(w->slots.at[i].object));
+	return fleet_new(&(struct fleet_input){.source = source, .objects = &set});
+}
+
+static void
+report(struct audit *a, struct buf *out)
+{
+	static const struct report_options options = {.columns = 80};
+
+	a->duration_ms = 0;
+	report_find("json")->render(a, &options, out);
+}
+
+static void
+compare(struct audit *updated, struct audit *fresh, unsigned step)
+{
+	AUTO(buf) struct buf a = {0};
+	AUTO(buf) struct buf b = {0};
+	size_t i = 0, line = 0;
+
+	report(updated, &a);
+	report(fresh, &b);
+	if (a.len == b.len && memcmp(a.data, b.data, a.len) == 0)
+		return;
+	for (; i < a.len && i < b.len && a.data[i] == b.data[i]; i++)
+		if (a.data[i] == '\n')
+			line = i + 1;
+	fail_msg("step %u: updated has\n%.600s\nanew has\n%.600s", step, a.data + line, b.data + line);
+}
+
+static void
+step(struct world *w, unsigned number)
+{
+	struct fleet_touched touched;
+	struct fleet *next, *fresh;
+	struct audit *audit = NULL, *judged;
+
+	for (size_t i = 0; i < w->slots.n; i++)
+		w->slots.at[i].touched = false;
+	w->changes.n = 0;
+	for (unsigned i = 0, n = 1 + below(w, 3); i < n; i++)
+		acts[below(w, COUNT_OF(acts))](w);
+	next = fleet_update(w->fleet, w->changes.at, w->changes.n, &touched);
+	if (next) {
+		audit = audit_update(w->audit, next, &touched, &w->settings, NOW);
+		assert_non_null(audit);
+		fleet_touched_free(&touched);
+	}
+	fresh = build(w);
+	judged = audit_new(fresh, &w->settings, NOW);
+	if (audit)
+		compare(audit, judged, number);
+	audit_unref(w->audit);
+	fleet_unref(w->fleet);
+	w->audit = audit ? audit : audit_ref(judged);
+	w->fleet = audit ? next : fleet_ref(fresh);
+	w->updated += audit != NULL;
+	w->built += audit == NULL;
+	audit_unref(judged);
+	fleet_unref(fresh);
+}
+
+static void
+begin(struct world *w, const char *path)
+{
+	struct object_set set = {0};
+	struct err e;
+
+	if (!files_read(&path, 1, NULL, &set, &e))
+		fail_msg("%s", e.msg);
+	for (size_t i = 0; i < set.n; i++) {
+		vec_push(&w->slots, (struct slot){set.at[i], false});
+		vec_push(&w->kept, set.at[i]); /* the reference */
+	}
+	w->paths = set.paths;
+	set.n = 0;
+	set.paths = (struct arena){0};
+	object_set_free(&set);
+	w->fleet = build(w);
+	w->audit = audit_new(w->fleet, &w->settings, NOW);
+	assert_true(w->audit->n_agents > 0);
+	assert_true(w->audit->n_findings > 0);
+}
+
+static void
+end(struct world *w)
+{
+	audit_unref(w->audit);
+	fleet_unref(w->fleet);
+	for (size_t i = 0; i < w->kept.n; i++)
+		object_unref(w->kept.at[i]);
+	vec_free(&w->kept);
+	vec_free(&w->slots);
+	vec_free(&w->changes);
+	arena_free(&w->paths);
+	arena_free(&w->arena);
+}
+
+static void
+walk(const char *path, unsigned seed, unsigned steps, const struct audit_settings *settings)
+{
+	struct world w = {.seed = seed, .settings = *settings};
+
+	begin(&w, path);
+	for (unsigned i = 0; i < steps; i++)
+		step(&w, i);
+	print_message("# %s, seed %u: %zu updated, %zu built anew\n", path, seed, w.updated, w.built);
+	assert_true(w.updated * 4 > steps);
+	assert_true(w.built > 0);
+	end(&w);
+}
+
+static const struct exemption_setting exemptions[] = {
+	{.rule = "companion-not-ready", .match = {.namespace = "research"}, .reason = "being moved", .expires_at = NOW + 9},
+	{.rule = "config-stale", .reason = "accepted", .owner = "sre", .expires_at = INT64_MIN},
+	{.rule = "sidecar-in-pod", .match = {.kind = "StatefulSet"}, .reason = "later", .expires_at = INT64_MIN},
+};
+static const struct baseline nothing = {.name = "before.json"};
+static const struct audit_settings plain = {0}, exempting = {
+	.exemptions = exemptions, .n_exemptions = COUNT_OF(exemptions), .baseline = &nothing};
+
+static const char *
+source_path(char *out, size_t size, const char *name)
+{
+	const char *srcdir = getenv("srcdir");
+
+	snprintf(out, size, "%s/%s", srcdir ? srcdir : ".", name);
+	return out;
+}
+
+static void
+the_demo(void **state)
+{
+	char path[1000];
+
+	(void)state;
+	source_path(path, sizeof(path), "demo");
+	walk(path, 1, 400, &plain);
+	walk(path, 2, 400, &exempting);
+}
+
+static void
+a_hundred_agents(void **state)
+{
+	char folder[] = "/tmp/moat-update-XXXXXX", generator[1000], command[2200], path[100];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	source_path(generator, sizeof(generator), "tests/fleet/genfleet.py");
+	snprintf(command, sizeof(command), "python3 '%s' -n 100 --managed-fields --only json --out %s >%s/log 2>&1", generator, folder, folder);
+	assert_int_equal(system(command), 0);
+	snprintf(path, sizeof(path), "%s/snapshot.json", folder);
+	walk(path, 3, 150, &plain);
+	walk(path, 4, 150, &exempting);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_demo),
+		cmocka_unit_test(a_hundred_agents),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
