@@ -397,18 +397,14 @@ compare(struct audit *updated, struct audit *fresh, unsigned step)
 	fail_msg("step %u: updated has\n%.600s\nanew has\n%.600s", step, a.data + line, b.data + line);
 }
 
-static void
-step(struct world *w, unsigned number)
+/* Folds in what was noted, and compares. Was it folded in, or is all made anew? */
+static bool
+fold(struct world *w, unsigned number)
 {
 	struct fleet_touched touched;
 	struct fleet *next, *fresh;
 	struct audit *audit = NULL, *judged;
 
-	for (size_t i = 0; i < w->slots.n; i++)
-		w->slots.at[i].touched = false;
-	w->changes.n = 0;
-	for (unsigned i = 0, n = 1 + below(w, 3); i < n; i++)
-		acts[below(w, COUNT_OF(acts))](w);
 	next = fleet_update(w->fleet, w->changes.at, w->changes.n, &touched);
 	if (next) {
 		audit = audit_update(w->audit, next, &touched, &w->settings, NOW);
@@ -423,28 +419,25 @@ step(struct world *w, unsigned number)
 	fleet_unref(w->fleet);
 	w->audit = audit ? audit : audit_ref(judged);
 	w->fleet = audit ? next : fleet_ref(fresh);
-	w->updated += audit != NULL;
-	w->built += audit == NULL;
 	audit_unref(judged);
 	fleet_unref(fresh);
+	for (size_t i = 0; i < w->slots.n; i++)
+		w->slots.at[i].touched = false;
+	w->changes.n = 0;
+	return audit;
 }
 
 static void
-begin(struct world *w, const char *path)
+begin(struct world *w, struct object_set *set)
 {
-	struct object_set set = {0};
-	struct err e;
-
-	if (!files_read(&path, 1, NULL, &set, &e))
-		fail_msg("%s", e.msg);
-	for (size_t i = 0; i < set.n; i++) {
-		vec_push(&w->slots, (struct slot){set.at[i], false});
-		vec_push(&w->kept, set.at[i]); /* the reference */
+	for (size_t i = 0; i < set->n; i++) {
+		vec_push(&w->slots, (struct slot){set->at[i], false});
+		vec_push(&w->kept, set->at[i]); /* the reference */
 	}
-	w->paths = set.paths;
-	set.n = 0;
-	set.paths = (struct arena){0};
-	object_set_free(&set);
+	w->paths = set->paths;
+	set->n = 0;
+	set->paths = (struct arena){0};
+	object_set_free(set);
 	w->fleet = build(w);
 	w->audit = audit_new(w->fleet, &w->settings, NOW);
 	assert_true(w->audit->n_agents > 0);
@@ -469,10 +462,20 @@ static void
 walk(const char *path, unsigned seed, unsigned steps, const struct audit_settings *settings)
 {
 	struct world w = {.seed = seed, .settings = *settings};
+	struct object_set set = {0};
+	struct err e;
 
-	begin(&w, path);
-	for (unsigned i = 0; i < steps; i++)
-		step(&w, i);
+	if (!files_read(&path, 1, NULL, &set, &e))
+		fail_msg("%s", e.msg);
+	begin(&w, &set);
+	for (unsigned i = 0; i < steps; i++) {
+		for (unsigned k = 0, n = 1 + below(&w, 3); k < n; k++)
+			acts[below(&w, COUNT_OF(acts))](&w);
+		if (fold(&w, i))
+			w.updated++;
+		else
+			w.built++;
+	}
 	print_message("# %s, seed %u: %zu updated, %zu built anew\n", path, seed, w.updated, w.built);
 	assert_true(w.updated * 4 > steps);
 	assert_true(w.built > 0);
@@ -508,6 +511,211 @@ the_demo(void **state)
 	walk(path, 2, 400, &exempting);
 }
 
+/*
+ * One case at a time
+ */
+
+#define CONTROLLER(name, labels, more)                                                                                   \
+	"---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: " name ", namespace: a, uid: u-" name                   \
+	"}, spec: {replicas: 1, selector: {matchLabels: {app: " name "}}, template: {metadata: {labels: {app: " name labels   \
+	"}}, spec: {containers: [" more "]}}}}\n"
+#define POD(name, hash, ip, more)                                                                                        \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name "-" hash "-x, namespace: a, labels: {app: " name             \
+	", pod-template-hash: '" hash "'}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: " name "-" hash     \
+	", uid: r, controller: true}]}, spec: {containers: [" more "]}, status: {phase: Running, podIP: " ip ", podIPs: "      \
+	"[{ip: " ip "}], conditions: [{type: Ready, status: 'True'}]}}\n"
+#define AGENT "{name: main, image: agent, env: [{name: HTTPS_PROXY, value: 'http://pipelock:8888'}]}"
+#define PIPELOCK "{name: pipelock, image: pipelock, ports: [{name: proxy, containerPort: 8888}]}"
+
+/* An agent that is let out to its companion by a block of addresses alone. */
+static const char small[] = CONTROLLER("scout", ", app.kubernetes.io/component: agent", AGENT)
+	CONTROLLER("pipelock", "", PIPELOCK) POD("scout", "1a", "10.1.0.7", AGENT) POD("pipelock", "2b", "10.1.0.8", PIPELOCK)
+	"---\n{apiVersion: v1, kind: Service, metadata: {name: pipelock, namespace: a}, spec: {clusterIP: 10.96.0.9, selector: "
+	"{app: pipelock}, ports: [{port: 8888}]}}\n"
+	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: out, namespace: a}, spec: {podSelector: "
+	"{matchLabels: {app: scout}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.1.0.0/24}}]}]}}\n";
+
+static void
+begin_small(struct world *w)
+{
+	struct object_set set = {0};
+	struct err e;
+
+	if (!files_read_memory("small.yaml", small, strlen(small), "a", &set, &e))
+		fail_msg("%s", e.msg);
+	begin(w, &set);
+}
+
+static struct slot *
+pod_of(struct world *w, const char *prefix)
+{
+	for (size_t i = 0; i < w->slots.n; i++)
+		if (w->slots.at[i].object && w->slots.at[i].object->type == OBJECT_POD &&
+		    str_starts(w->slots.at[i].object->name, prefix))
+			return &w->slots.at[i];
+	fail();
+	return NULL;
+}
+
+static size_t
+count_rule(const struct world *w, const char *rule)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->audit->n_findings; i++)
+		n += str_eq(w->audit->findings[i].rule->id, rule) && !w->audit->findings[i].suppressed;
+	return n;
+}
+
+static void
+move_pod(struct world *w, const char *prefix, const char *const *ip)
+{
+	struct slot *s = pod_of(w, prefix);
+	struct pod *p = next_pod(w, s->object);
+
+	p->ips = ip;
+	note(w, s, &p->object);
+}
+
+/* Whoever looks at the addresses of what moved is judged again. */
+static void
+addresses_that_blocks_tell_apart(void **state)
+{
+	static const char *const outside = "10.2.0.8", *const other = "10.1.0.99";
+	struct world w = {0};
+
+	(void)state;
+	begin_small(&w);
+	assert_int_equal(count_rule(&w, "agent-companion-blocked"), 0);
+	move_pod(&w, "pipelock", &outside);
+	assert_true(fold(&w, 1));
+	assert_int_equal(count_rule(&w, "agent-companion-blocked"), 1);
+	move_pod(&w, "pipelock", &other);
+	assert_true(fold(&w, 2));
+	assert_int_equal(count_rule(&w, "agent-companion-blocked"), 0);
+	end(&w);
+}
+
+static void
+set_ready(struct world *w, const char *prefix, bool ready)
+{
+	struct slot *s = pod_of(w, prefix);
+	struct pod *p = next_pod(w, s->object);
+
+	p->ready = ready;
+	note(w, s, &p->object);
+}
+
+/* One of use is so only as long as what it covers is there. */
+static void
+exemptions_in_use(void **state)
+{
+	static const struct exemption_setting one = {
+		.rule = "companion-not-ready", .reason = "being moved", .expires_at = INT64_MIN};
+	struct world w = {.settings = {.exemptions = &one, .n_exemptions = 1}};
+
+	(void)state;
+	begin_small(&w);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(count_rule(&w, "suppression-inert"), i % 2 == 0);
+		assert_int_equal(w.audit->suppressed, i % 2);
+		set_ready(&w, "pipelock", i % 2);
+		assert_true(fold(&w, i));
+	}
+	end(&w);
+}
+
+/* An exemption that has ended since is for audit_new to say so. */
+static void
+exemptions_that_end(void **state)
+{
+	static const struct exemption_setting one = {
+		.rule = "companion-not-ready", .reason = "being moved", .expires_at = NOW + 60};
+	struct world w = {.settings = {.exemptions = &one, .n_exemptions = 1}};
+	struct fleet_touched touched = {{0}, {0}};
+	struct fleet *next;
+	struct audit *a;
+
+	(void)state;
+	begin_small(&w);
+	set_ready(&w, "pipelock", false);
+	next = fleet_update(w.fleet, w.changes.at, w.changes.n, &touched);
+	assert_non_null(next);
+	a = audit_update(w.audit, next, &touched, &w.settings, NOW + 60);
+	assert_non_null(a);
+	audit_unref(a);
+	assert_null(audit_update(w.audit, next, &touched, &w.settings, NOW + 61));
+	fleet_touched_free(&touched);
+	fleet_unref(next);
+	end(&w);
+}
+
+/* A template is another, a policy is gone, a pod is on the host's network: all is made anew. */
+static void
+what_is_declared(void **state)
+{
+	struct world w = {0};
+	struct slot *s;
+	struct pod *p;
+
+	(void)state;
+	begin_small(&w);
+	for (size_t i = 0; i < w.slots.n; i++) {
+		struct object *o = w.slots.at[i].object;
+
+		if (o->type == OBJECT_CONTROLLER) {
+			struct controller *c = (struct controller *)next_version(&w, o);
+
+			c->template.labels.n = 0;
+			note(&w, &w.slots.at[i], &c->object);
+			assert_false(fold(&w, (unsigned)i));
+		}
+	}
+	s = pod_of(&w, "scout");
+	p = next_pod(&w, s->object);
+	p->template.spec.host_network = true;
+	note(&w, s, &p->object);
+	assert_false(fold(&w, 10));
+	s = pick(&w, OBJECT_POLICY, NULL);
+	note(&w, s, NULL);
+	assert_false(fold(&w, 11));
+	end(&w);
+}
+
+/* Pods that only a hash tells from those before, numbers of replicas, and an owner that came after its pod. */
+static void
+what_is_live(void **state)
+{
+	struct world w = {0};
+	struct slot *s;
+	struct controller *c;
+	struct pod *p;
+
+	(void)state;
+	begin_small(&w);
+	s = pod_of(&w, "scout");
+	p = next_pod(&w, s->object);
+	p->object.name = "scout-9f-y";
+	set_label(&w, p, "pod-template-hash", "9f");
+	p->object.owner.name = "scout-9f";
+	note(&w, s, NULL);
+	add(&w, &p->object);
+	assert_true(fold(&w, 1));
+	s = pick(&w, OBJECT_CONTROLLER, NULL);
+	c = (struct controller *)next_version(&w, s->object);
+	c->replicas = 7;
+	note(&w, s, &c->object);
+	assert_true(fold(&w, 2));
+	assert_int_equal(fleet_live(w.fleet, fleet_workload(w.fleet, "a", "Deployment", s->object->name))->desired, 7);
+	c = (struct controller *)next_version(&w, s->object);
+	c->object.kind = "ReplicaSet";
+	c->object.name = "scout-9f";
+	c->object.owner = (struct owner){"apps/v1", "Deployment", "scout", NULL};
+	add(&w, &c->object);
+	assert_true(fold(&w, 3));
+	end(&w);
+}
+
 static void
 a_hundred_agents(void **state)
 {
@@ -529,6 +737,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_that_blocks_tell_apart),
+		cmocka_unit_test(exemptions_in_use),
+		cmocka_unit_test(exemptions_that_end),
+		cmocka_unit_test(what_is_declared),
+		cmocka_unit_test(what_is_live),
 		cmocka_unit_test(the_demo),
 		cmocka_unit_test(a_hundred_agents),
 	};
