@@ -290,7 +290,7 @@ run(struct demo *d)
 	bool ok;
 
 	d->app = app_new(&(struct app_options){
-		.source = {d, demo_data, demo_status, demo_summary, demo_refresh, &operations},
+		.source = {d, demo_data, demo_status, demo_summary, demo_refresh, NULL, &operations},
 		.views = demo_views,
 		.start = "fleet",
 	});

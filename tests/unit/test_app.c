@@ -200,7 +200,7 @@ setup(void **state)
 		.status = {.state = APP_LIVE, .source = "prod", .scope = "all", .since = clock_now() - 2},
 	};
 	fake.app = app_new(&(struct app_options){
-		.source = {&fake, get_data, get_status, get_summary, refresh, &operations},
+		.source = {&fake, get_data, get_status, get_summary, refresh, NULL, &operations},
 		.views = views,
 		.start = "fleet",
 	});

@@ -141,7 +141,7 @@ setup(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake.app =
-		app_new(&(struct app_options){.source = {&fake, get_data, get_status, NULL, refresh, &operations},
+		app_new(&(struct app_options){.source = {&fake, get_data, get_status, NULL, refresh, NULL, &operations},
 					      .views = all,
 					      .start = "fleet"});
 	*state = fake.app;
