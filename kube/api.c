@@ -516,12 +516,20 @@ peer_of(const struct kube *k, const struct credential_state *s)
 	};
 }
 
+/* 0, for http's own, unless the user is less patient. */
+static int64_t
+connect_limit(const struct kube *k)
+{
+	return k->timeout_ms < TIMEOUT_MS ? k->timeout_ms : 0;
+}
+
 /* Whole time for what is small; silence for what may be long. */
 static void
 set_limits(const struct kube_call *c, struct http_call_args *h)
 {
 	const struct kube_call_args *a = &c->args;
 
+	h->connect_ms = connect_limit(c->kube);
 	h->idle_ms = a->idle_ms ? a->idle_ms : c->kube->timeout_ms;
 	if (!a->data && !(a->flags & KUBE_LONG))
 		h->total_ms = h->idle_ms;
@@ -720,6 +728,7 @@ connect_with(void *ctx, const struct credential_state *s, const struct err *e)
 		loop_timer_set(u->timer, 0); /* kube_upgrade may still be running */
 		return;
 	}
+	args.connect_ms = connect_limit(u->kube);
 	peer = peer_of(u->kube, s);
 	u->authorization = mem_strdup(s->authorization);
 	u->serial = s->serial;

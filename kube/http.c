@@ -558,8 +558,14 @@ set_headers(struct http_call *c, const struct http_call_args *args)
 
 		add_header(c, host);
 	}
-	for (size_t i = 0; i < args->n_headers; i++)
-		add_header(c, args->headers[i]);
+	for (size_t i = 0; i < args->n_headers; i++) {
+		const char *line = args->headers[i];
+
+		if (strpbrk(line, "\r\n")) /* it would be another header */
+			c->failed = !err_set(&c->err, ERR_SOURCE, EINVAL, "the header %.*s has a line break in it",
+					     (int)strcspn(line, ":\r\n"), line);
+		add_header(c, line);
+	}
 	add_header(c, "Expect:");
 	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
 }

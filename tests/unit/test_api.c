@@ -531,11 +531,11 @@ static void
 limits(void **state)
 {
 	struct test *t = *state;
-	struct kube_options opt = {.request_timeout_ms = 300};
+	struct kube_options opt = {.request_timeout_ms = 600};
 	struct call c = {0};
 
 	use_as(t,
-	       "[{'path': '/slow', 'chunks': ['1', {'wait_ms': 150}, '2', {'wait_ms': 150}, '3', {'wait_ms': 150}, "
+	       "[{'path': '/slow', 'chunks': ['1', {'wait_ms': 250}, '2', {'wait_ms': 250}, '3', {'wait_ms': 250}, "
 	       "'4']},"
 	       " {'path': '/stall', 'stall': true}, {'path': '/big', 'fill': 5000}]",
 	       "", "{token: x}", &opt);
@@ -677,7 +677,8 @@ secrets_stay_secret(void **state)
 
 	close(fd);
 	assert_true(log_open(log, LOG_DEBUG, &e));
-	use(t, "[{'path': '/a', 'headers': {'Warning': ['299 - \\'old API\\'', '299 - \\'and more\\''], 'Date': 'Thu, 01 Jan 2060 00:00:00 "
+	use(t, "[{'path': '/a', 'headers': {'Warning': ['299 - \\'old API\\'', '299 - \\'and more\\''], 'Date': "
+	       "'Thu, 01 Jan 2060 00:00:00 "
 	       "GMT'}},"
 	       " {'path': '/b', 'status': 401}]");
 	assert_int_equal(kube_clock_skew(t->kube), 0);
