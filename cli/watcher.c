@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "cli/cluster.h"
 #include "cli/operations.h"
+#include "fleet/update.h"
 #include "tui/agent_cells.h"
 
 #define GATHER_MS 200 /* changes of one moment are one fleet */
@@ -59,6 +60,8 @@ struct watcher {
 	void *granted_arg;
 	struct credential_terminal terminal;
 	struct audit *built; /* a reference */
+	char *gaps; /* of its fleet */
+	struct arena scratch;
 	struct watcher_status status;
 };
 
@@ -112,29 +115,86 @@ update_status(struct watcher *w)
 	w->status.busy = s.state == CLUSTER_LOADING;
 }
 
+/* What could not be read, as one text: is it still the same? */
+static char *
+gaps_text(struct watcher *w)
+{
+	AUTO(buf) struct buf text = {0};
+	struct gap *gaps;
+	size_t n = cluster_gaps(w->cluster, &w->scratch, &gaps);
+
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&text, "%u %s %s %s\n", (unsigned)gaps[i].fact, gaps[i].kind, gaps[i].namespace, gaps[i].reason);
+	return buf_take(&text);
+}
+
+/* The present audit with what changed folded in, the present one when nothing did; NULL: it has to be made anew. */
+static struct audit *
+update(struct watcher *w, const struct cluster_changes *changes)
+{
+	struct fleet_change *at = ARENA_ARRAY(&w->scratch, struct fleet_change, changes->n);
+	struct fleet_touched touched = {0};
+	struct audit *a;
+	struct fleet *next;
+	AUTO(free) char *gaps = gaps_text(w);
+
+	if (!w->built || changes->too_many || !str_eq(gaps, w->gaps))
+		return NULL;
+	if (!changes->n)
+		return audit_ref(w->built);
+	for (size_t i = 0; i < changes->n; i++)
+		at[i] = (struct fleet_change){changes->at[i].before, changes->at[i].after};
+	next = fleet_update(w->built->fleet, at, changes->n, &touched);
+	if (!next)
+		return NULL;
+	a = audit_update(w->built, next, &touched, &w->cli->config->audit, clock_now());
+	fleet_touched_free(&touched);
+	fleet_unref(next);
+	return a;
+}
+
+static struct audit *
+make(struct watcher *w)
+{
+	struct err e = {0};
+	struct fleet *f = cli_fleet_of(w->cli, w->kube, w->cluster, &e);
+	struct audit *a = f ? audit_new(f, &w->cli->config->audit, clock_now()) : NULL;
+
+	free(w->gaps);
+	w->gaps = gaps_text(w);
+	fleet_unref(f);
+	return a;
+}
+
 /* What there is now, judged. Nothing while the first lists are still coming: half a fleet would look like the whole one. */
 static void
 build(void *ctx)
 {
 	struct watcher *w = ctx;
 	int64_t start = clock_ms();
-	struct fleet *fleet = NULL;
+	struct cluster_changes changes = {0};
 	struct audit *a = NULL;
-	struct err e = {0};
 
 	w->build_due = false;
-	if (cluster_settled(w->cluster))
-		fleet = cli_fleet_of(w->cli, w->kube, w->cluster, &e);
-	if (fleet) {
-		a = audit_new(fleet, &w->cli->config->audit, clock_now());
-		fleet_unref(fleet);
+	if (cluster_settled(w->cluster)) {
+		cluster_take_changes(w->cluster, &changes);
+		a = update(w, &changes);
+		if (!a)
+			a = make(w);
+		if (changes.n || changes.too_many) {
+			w->build_took_ms = clock_ms() - start;
+			log_debug("%zu changes judged in %lld ms", changes.n, (long long)w->build_took_ms);
+		}
+		cluster_changes_free(&changes);
+		arena_reset(&w->scratch);
+	}
+	if (a && a != w->built) {
 		audit_unref(w->built);
-		w->built = a;
-		w->build_took_ms = clock_ms() - start;
-		log_debug("fleet built in %lld ms", (long long)w->build_took_ms);
+		w->built = audit_ref(a);
 	}
 	update_status(w);
 	hand_over(w, a);
+	audit_unref(a);
 }
 
 static void
@@ -420,6 +480,8 @@ release(struct watcher *w)
 	operations_free(w->operations);
 	kube_free(w->kube);
 	loop_free(w->loop);
+	arena_free(&w->scratch);
+	free(w->gaps);
 	audit_unref(w->built);
 	audit_unref(w->fresh);
 	audit_unref(w->shown);
