@@ -61,6 +61,7 @@ struct kube_call {
 	unsigned serial; /* of the credential that was sent */
 	unsigned tries, redirects;
 	bool renewed; /* a 401 was answered with a fresh credential once */
+	bool paused;
 	bool handed_on; /* body bytes went to data() */
 	bool ending;
 	int status;
@@ -586,6 +587,7 @@ send_with(struct kube_call *c, const struct credential_state *s)
 	k->counts.requests++;
 	log_debug("%s %s", a->method, c->path);
 	c->http = http_start(k->http, &h);
+	http_pause(c->http, c->paused); /* it may have been paused before it was repeated */
 }
 
 static void
@@ -656,6 +658,7 @@ kube_cancel(struct kube_call *c)
 void
 kube_pause(struct kube_call *c, bool pause)
 {
+	c->paused = pause;
 	if (c->http)
 		http_pause(c->http, pause);
 }

@@ -54,7 +54,7 @@ enum kube_flag {
 struct kube_answer {
 	bool ok; /* 2xx, and the whole body came */
 	int status; /* 0: no answer */
-	struct err err; /* ERR_SOURCE, ERR_DENIED (401, 403), ...; its code is the HTTP status */
+	struct err err; /* ERR_SOURCE, ERR_DENIED (401, 403), ...; its code is the HTTP status, else http.h's errno */
 	const char *reason; /* of the Status body: "Expired", "Forbidden", "NotFound"; "" */
 	bool rv_too_large; /* 504 with cause ResourceVersionTooLarge */
 	const char *continue_token; /* of a 410's Status: goes on inconsistently; NULL */

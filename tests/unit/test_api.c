@@ -464,6 +464,26 @@ retries(void **state)
 }
 
 static void
+pausing(void **state)
+{
+	struct test *t = *state;
+	struct call c = {0};
+
+	use(t, "[{'times': 1, 'status': 503, 'headers': {'Retry-After': '0'}}, {'fill': 100000}]");
+	start(t, &c, (struct kube_call_args){.path = "/", .flags = KUBE_RETRY, .data = on_data});
+	kube_pause(c.kube, true);
+	while (!c.started)
+		turn(t, 100);
+	let_run(t, 50);
+	assert_int_equal(kube_counts(t->kube).retries, 1);
+	assert_int_equal(c.data.len, 0); /* the one that was repeated is paused as well */
+	kube_pause(c.kube, false);
+	wait_for(t, &c.done);
+	assert_int_equal(c.data.len, 100000);
+	call_free(&c);
+}
+
+static void
 write_file(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");
@@ -776,19 +796,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(what_is_sent),
-		test(impersonation),
-		cmocka_unit_test(error_words),
-		test(what_an_answer_says),
-		test(retries),
-		test(fresh_credential),
-		test(no_credential),
-		test(limits),
-		test(cancelling),
-		test(freeing),
-		test(redirects),
-		test(secrets_stay_secret),
-		test(upgrades),
+		test(what_is_sent),	   test(impersonation), cmocka_unit_test(error_words),
+		test(what_an_answer_says), test(retries),	test(pausing),
+		test(fresh_credential),	   test(no_credential), test(limits),
+		test(cancelling),	   test(freeing),	test(redirects),
+		test(secrets_stay_secret), test(upgrades),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
