@@ -187,29 +187,32 @@ table_total(const struct table *t)
 	return t->total;
 }
 
+/* A text of printable ASCII, as most are, is safe and as wide as it is long. */
 static bool
-is_clean(const char *s)
+is_clean(const char *s, size_t *len)
 {
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
+	const char *at = s;
 
-		if (c < 0x20 || c >= 0x7f) /* what is not ASCII is looked at by text_safe */
-			return false;
-	}
-	return true;
+	while (*at >= 0x20 && *at < 0x7f)
+		at++;
+	*len = (size_t)(at - s);
+	return !*at;
 }
 
-static const char *
-make_safe(const char *s, struct arena *a)
+/* Makes it safe to show; returns how many columns it takes. */
+static int
+make_safe(struct cell *cell, struct arena *a)
 {
 	AUTO(buf) struct buf safe = {0};
+	size_t len;
 
-	if (!s)
-		return "";
-	if (is_clean(s))
-		return s;
-	text_safe(&safe, s, strlen(s));
-	return arena_strndup(a, buf_str(&safe), safe.len);
+	if (!cell->text)
+		cell->text = "";
+	if (is_clean(cell->text, &len))
+		return (int)len;
+	text_safe(&safe, cell->text, strlen(cell->text));
+	cell->text = arena_strndup(a, buf_str(&safe), safe.len);
+	return (int)text_width(cell->text);
 }
 
 /* The one way from a view to the screen: whatever the text is, it is safe behind this. */
@@ -218,10 +221,8 @@ fill_row(struct table *t, size_t row, struct cell *cells, struct arena *a)
 {
 	t->view->fill(&t->data, row, cells, a);
 	for (size_t i = 0; i < t->view->n_columns; i++) {
-		int width;
+		int width = make_safe(&cells[i], a);
 
-		cells[i].text = make_safe(cells[i].text, a);
-		width = (int)text_width(cells[i].text);
 		if (width > t->widths[i])
 			t->widths[i] = width;
 	}
@@ -296,26 +297,25 @@ compare_down(const void *x, const void *y)
 static const char *
 natural_key(const char *s, struct arena *a)
 {
-	AUTO(buf) struct buf key = {0};
-	char *made;
+	char *made = arena_alloc(a, 3 * strlen(s) + 1), *at = made; /* a digit alone takes three bytes */
 
 	while (*s) {
 		size_t digits = strspn(s, "0123456789"), zeros;
 
 		if (!digits) {
-			buf_addc(&key, *s++);
+			*at++ = *s++;
 			continue;
 		}
 		zeros = strspn(s, "0");
 		zeros = zeros < digits ? zeros : digits - 1;
 		s += zeros;
 		digits -= zeros;
-		buf_addc(&key, '0');
-		buf_addc(&key, (char)(digits < 250 ? digits : 250));
-		buf_add(&key, s, digits);
+		*at++ = '0';
+		*at++ = (char)(digits < 250 ? digits : 250);
+		memcpy(at, s, digits);
+		at += digits;
 		s += digits;
 	}
-	made = arena_strndup(a, buf_str(&key), key.len);
 	filter_fold(made);
 	return made;
 }
