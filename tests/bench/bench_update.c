@@ -223,7 +223,7 @@ main(int argc, char **argv)
 	start = cpu_ms();
 	build(&w);
 	built = cpu_ms() - start;
-	for (size_t i = 0; i < 1000; i++)
+	for (size_t i = 0; i < 2 * w.n_pods; i++) /* until most pods are others than those it was built with */
 		change_one(&w);
 	begin = resident_mb();
 	w.updated = w.built = 0;
