@@ -485,9 +485,9 @@ same_draft(const struct draft *d, const struct draft *e)
 	const struct finding *f = &d->finding, *g = &e->finding;
 
 	return d->print == e->print && d->order == e->order && f->severity == g->severity && f->agent == g->agent &&
-	       f->workload == g->workload && f->suppressed == g->suppressed && f->location.line == g->location.line &&
-	       str_cmp(f->message, g->message) == 0 && str_cmp(f->evidence, g->evidence) == 0 &&
-	       str_cmp(f->fix, g->fix) == 0;
+	       f->workload == g->workload && f->suppressed == g->suppressed &&
+	       f->location.line == g->location.line && str_cmp(f->message, g->message) == 0 &&
+	       str_cmp(f->evidence, g->evidence) == 0 && str_cmp(f->fix, g->fix) == 0;
 }
 
 static bool
@@ -542,7 +542,8 @@ judgment_drop(struct shared_item *item)
 }
 
 void
-run_open(struct audit_run *run, const struct fleet *f, const struct audit_settings *s, const struct audit_frame *frame)
+run_open(struct audit_run *run, const struct fleet *f, const struct audit_settings *s,
+	 const struct audit_frame *frame)
 {
 	*run = (struct audit_run){.fleet = f, .settings = s, .frame = frame};
 	run->marks = mem_array(n_rules, sizeof(*run->marks));

@@ -84,7 +84,8 @@ struct audit_run {
 	VEC(struct u32_pair) lookers;
 };
 
-void run_open(struct audit_run *run, const struct fleet *f, const struct audit_settings *s, const struct audit_frame *frame);
+void run_open(struct audit_run *run, const struct fleet *f, const struct audit_settings *s,
+	      const struct audit_frame *frame);
 void run_close(struct audit_run *run);
 
 /* Which rules can be judged, of the facts that the fleet has. In the arena. */
@@ -95,7 +96,8 @@ struct judgment *judgment_of(struct audit_run *run, const struct workload *w, st
 /* Of the rules for the fleet, and what was not read of it. */
 struct judgment *judgment_of_fleet(struct audit_run *run, struct arena *a);
 /* Of the exemptions that are of no use. `judged` says of each rule whether it was judged everywhere. */
-struct judgment *judgment_of_exemptions(struct audit_run *run, struct arena *a, const uint32_t *uses, const bool *judged);
+struct judgment *judgment_of_exemptions(struct audit_run *run, struct arena *a, const uint32_t *uses,
+					const bool *judged);
 bool judgment_same(const struct judgment *a, const struct judgment *b);
 void judgment_drop(struct shared_item *item); /* what a shared array calls */
 

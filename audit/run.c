@@ -21,7 +21,8 @@ agent_chosen(const struct audit_settings *s, const struct workload *w)
 
 /* A companion is judged with its agents, wherever they are, and for itself like an agent. */
 static bool
-companion_chosen(const struct fleet *f, const struct audit_settings *s, const bool *in_scope, const struct workload *w)
+companion_chosen(const struct fleet *f, const struct audit_settings *s, const bool *in_scope,
+		 const struct workload *w)
 {
 	for (size_t i = 0; i < w->n_agents; i++)
 		if (in_scope[w->agents[i] - f->workloads])
@@ -39,7 +40,8 @@ choose(struct audit *a, struct audit_frame *frame, const struct audit_settings *
 
 	*n_out = 0;
 	for (size_t i = 0; i < n; i++) {
-		bool chosen = companions ? companion_chosen(f, s, frame->in_scope, from[i]) : agent_chosen(s, from[i]);
+		bool chosen =
+			companions ? companion_chosen(f, s, frame->in_scope, from[i]) : agent_chosen(s, from[i]);
 
 		frame->in_scope[from[i] - f->workloads] = chosen;
 		if (chosen)
@@ -256,8 +258,8 @@ update(struct audit *a, const struct fleet_touched *touched, const struct audit_
 }
 
 struct audit *
-audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *touched, const struct audit_settings *s,
-	     int64_t started_at)
+audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *touched,
+	     const struct audit_settings *s, int64_t started_at)
 {
 	const struct fleet *built = old->fleet->base ? old->fleet->base : old->fleet;
 	int64_t start = clock_ms();

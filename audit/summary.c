@@ -201,7 +201,8 @@ static void
 note_inapplicable(struct summary *s, const struct judgment *j)
 {
 	if (j->n_inapplicable)
-		memcpy(s->inapplicable + s->n_inapplicable, j->inapplicable, j->n_inapplicable * sizeof(*j->inapplicable));
+		memcpy(s->inapplicable + s->n_inapplicable, j->inapplicable,
+		       j->n_inapplicable * sizeof(*j->inapplicable));
 	s->n_inapplicable += j->n_inapplicable;
 }
 
@@ -282,7 +283,8 @@ take_drafts(struct drafts *all, const struct judgment *j)
 /* Calls fn with each judgment: the fleet's, then those of workloads. */
 static void
 each_judgment(struct summary *s, const struct audit_run *run, const struct shared_array *judgments,
-	      void (*fn)(struct summary *s, const struct audit_run *run, struct judgment *j, uint32_t place, void *ctx),
+	      void (*fn)(struct summary *s, const struct audit_run *run, struct judgment *j, uint32_t place,
+			 void *ctx),
 	      void *ctx)
 {
 	fn(s, run, run->frame->fleet, PLACE_FLEET, ctx);
@@ -295,7 +297,8 @@ each_judgment(struct summary *s, const struct audit_run *run, const struct share
 }
 
 static void
-measure(struct summary *s, const struct audit_run *run UNUSED, struct judgment *j, uint32_t place UNUSED, void *ctx UNUSED)
+measure(struct summary *s, const struct audit_run *run UNUSED, struct judgment *j, uint32_t place UNUSED,
+	void *ctx UNUSED)
 {
 	s->n_noted += j->n_gaps;
 	s->n_inapplicable += j->n_inapplicable;
@@ -608,7 +611,9 @@ next_inapplicable(struct change *c, size_t n)
 		more += c->at[k].after->n_inapplicable;
 	s->inapplicable = ARENA_ARRAY(&s->arena, struct inapplicable, old->n_inapplicable + more);
 	for (size_t k = 0; k <= n; k++) { /* places come in order */
-		for (; i < old->n_inapplicable && (k == n || old->inapplicable[i].workload < &workloads[c->at[k].place]); i++)
+		for (; i < old->n_inapplicable &&
+		       (k == n || old->inapplicable[i].workload < &workloads[c->at[k].place]);
+		     i++)
 			s->inapplicable[s->n_inapplicable++] = old->inapplicable[i];
 		if (k == n)
 			break;
@@ -651,7 +656,8 @@ next_inert(struct change *c, struct replaced *at, size_t n)
 }
 
 struct summary *
-summary_next(const struct summary *old, struct audit_run *run, const struct replaced *at, size_t n, const uint32_t *uses)
+summary_next(const struct summary *old, struct audit_run *run, const struct replaced *at, size_t n,
+	     const uint32_t *uses)
 {
 	struct change c = {.old = old, .run = run, .s = begin(run), .n = n};
 	struct replaced *all = ARENA_ARRAY(&c.scratch, struct replaced, n + 1);

@@ -156,7 +156,8 @@ is_static(const struct object *pod)
 static bool
 is_followed(const struct followed *row, const struct owner *owner)
 {
-	return (!row->owner || strcmp(row->owner, owner->kind) == 0) && (!row->group || in_group(owner, row->group));
+	return (!row->owner || strcmp(row->owner, owner->kind) == 0) &&
+	       (!row->group || in_group(owner, row->group));
 }
 
 const struct owner *
@@ -197,7 +198,8 @@ static const struct maker {
 
 /* The Deployment or CronJob that would have made a controller of that name; NULL when there is none. */
 static const struct object *
-find_maker(const struct owners *os, const char *namespace, const char *kind, const char *made, const struct maker **by)
+find_maker(const struct owners *os, const char *namespace, const char *kind, const char *made,
+	   const struct maker **by)
 {
 	const char *dash = strrchr(made, '-');
 	char name[254];
@@ -277,11 +279,12 @@ owners_workload(const struct owners *os, const struct object *object)
 		const struct object *parent = parent_of(os, o, owner);
 
 		if (!parent)
-			return (struct membership){
-				object->namespace, owner->name, owner->kind, .foreign = owners_is_foreign(owner)};
+			return (struct membership){object->namespace, owner->name, owner->kind,
+						   .foreign = owners_is_foreign(owner)};
 		o = parent;
 		owner = owners_parent(o);
 	}
 	/* the same name twice: both are it */
-	return (struct membership){object->namespace, o->name, o->kind, .itself = o == object || object_cmp(o, object) == 0};
+	return (struct membership){object->namespace, o->name, o->kind,
+				   .itself = o == object || object_cmp(o, object) == 0};
 }

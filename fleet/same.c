@@ -60,10 +60,12 @@ texts_same(const char *const *a, size_t n_a, const char *const *b, size_t n_b)
 }
 
 /* Are the n elements of two lists the same, one by one? */
-#define LIST_SAME(a, b, list, count, same) list_same((a)->list, (a)->count, (b)->list, (b)->count, sizeof((a)->list[0]), same)
+#define LIST_SAME(a, b, list, count, same) \
+	list_same((a)->list, (a)->count, (b)->list, (b)->count, sizeof((a)->list[0]), same)
 
 static bool
-list_same(const void *a, size_t n_a, const void *b, size_t n_b, size_t size, bool (*same)(const void *a, const void *b))
+list_same(const void *a, size_t n_a, const void *b, size_t n_b, size_t size,
+	  bool (*same)(const void *a, const void *b))
 {
 	if (n_a != n_b)
 		return false;
@@ -102,8 +104,9 @@ mount_same(const void *x, const void *y)
 {
 	const struct volume_mount *a = x, *b = y;
 
-	return text_same(a->volume, b->volume) && text_same(a->path, b->path) && text_same(a->sub_path, b->sub_path) &&
-	       text_same(a->sub_path_expr, b->sub_path_expr) && a->read_only == b->read_only;
+	return text_same(a->volume, b->volume) && text_same(a->path, b->path) &&
+	       text_same(a->sub_path, b->sub_path) && text_same(a->sub_path_expr, b->sub_path_expr) &&
+	       a->read_only == b->read_only;
 }
 
 static bool
@@ -130,8 +133,9 @@ container_same(const void *x, const void *y)
 	return text_same(a->name, b->name) && text_same(a->image, b->image) && a->class == b->class &&
 	       texts_same(a->command, a->n_command, b->command, b->n_command) &&
 	       texts_same(a->args, a->n_args, b->args, b->n_args) && LIST_SAME(a, b, env, n_env, env_same) &&
-	       LIST_SAME(a, b, env_from, n_env_from, env_from_same) && LIST_SAME(a, b, mounts, n_mounts, mount_same) &&
-	       LIST_SAME(a, b, ports, n_ports, port_same) && security_same(&a->security, &b->security);
+	       LIST_SAME(a, b, env_from, n_env_from, env_from_same) &&
+	       LIST_SAME(a, b, mounts, n_mounts, mount_same) && LIST_SAME(a, b, ports, n_ports, port_same) &&
+	       security_same(&a->security, &b->security);
 }
 
 static bool
@@ -163,11 +167,13 @@ volume_same(const void *x, const void *y)
 static bool
 spec_same(const struct pod_spec *a, const struct pod_spec *b)
 {
-	return LIST_SAME(a, b, containers, n_containers, container_same) && LIST_SAME(a, b, volumes, n_volumes, volume_same) &&
-	       a->host_network == b->host_network && a->host_pid == b->host_pid && security_same(&a->security, &b->security) &&
+	return LIST_SAME(a, b, containers, n_containers, container_same) &&
+	       LIST_SAME(a, b, volumes, n_volumes, volume_same) && a->host_network == b->host_network &&
+	       a->host_pid == b->host_pid && security_same(&a->security, &b->security) &&
 	       a->fs_group == b->fs_group && a->n_supplemental_groups == b->n_supplemental_groups &&
-	       (!a->n_supplemental_groups || memcmp(a->supplemental_groups, b->supplemental_groups,
-						    a->n_supplemental_groups * sizeof(a->supplemental_groups[0])) == 0);
+	       (!a->n_supplemental_groups ||
+		memcmp(a->supplemental_groups, b->supplemental_groups,
+		       a->n_supplemental_groups * sizeof(a->supplemental_groups[0])) == 0);
 }
 
 static bool
@@ -182,7 +188,8 @@ requirement_same(const void *x, const void *y)
 {
 	const struct requirement *a = x, *b = y;
 
-	return text_same(a->key, b->key) && a->op == b->op && texts_same(a->values, a->n_values, b->values, b->n_values);
+	return text_same(a->key, b->key) && a->op == b->op &&
+	       texts_same(a->values, a->n_values, b->values, b->n_values);
 }
 
 static bool
@@ -255,21 +262,22 @@ namespace_same(const struct object *x UNUSED, const struct object *y UNUSED)
 bool
 owner_same(const struct owner *a, const struct owner *b)
 {
-	return text_same(a->api_version, b->api_version) && text_same(a->kind, b->kind) && text_same(a->name, b->name);
+	return text_same(a->api_version, b->api_version) && text_same(a->kind, b->kind) &&
+	       text_same(a->name, b->name);
 }
 
 bool
 object_same(const struct object *a, const struct object *b)
 {
 	static bool (*const same[OBJECT_KINDS])(const struct object *a, const struct object *b) = {
-		[OBJECT_NAMESPACE] = namespace_same,   [OBJECT_CONTROLLER] = controller_same,
-		[OBJECT_POD] = pod_same,	       [OBJECT_SERVICE] = service_same,
-		[OBJECT_CONFIG_MAP] = config_map_same, [OBJECT_POLICY] = NULL,
+		[OBJECT_NAMESPACE] = namespace_same, [OBJECT_CONTROLLER] = controller_same, [OBJECT_POD] = pod_same,
+		[OBJECT_SERVICE] = service_same,     [OBJECT_CONFIG_MAP] = config_map_same, [OBJECT_POLICY] = NULL,
 	};
 
 	if (a == b)
 		return true;
 	return a->type == b->type && same[a->type] && text_same(a->kind, b->kind) && object_cmp(a, b) == 0 &&
-	       text_same(a->uid, b->uid) && a->created_at == b->created_at && labels_equal(&a->labels, &b->labels) &&
-	       annotations_same(&a->annotations, &b->annotations) && owner_same(&a->owner, &b->owner) && same[a->type](a, b);
+	       text_same(a->uid, b->uid) && a->created_at == b->created_at &&
+	       labels_equal(&a->labels, &b->labels) && annotations_same(&a->annotations, &b->annotations) &&
+	       owner_same(&a->owner, &b->owner) && same[a->type](a, b);
 }

@@ -366,7 +366,8 @@ is_let_go(const struct update *u, const struct object *o)
 	const struct live *l = fleet_live(u->next, find_workload(u->old, &m));
 
 	for (size_t i = 0; i < l->n_pods; i++)
-		if (str_eq(l->pods[i]->object.owner.name, o->name) && str_eq(l->pods[i]->object.owner.kind, o->kind))
+		if (str_eq(l->pods[i]->object.owner.name, o->name) &&
+		    str_eq(l->pods[i]->object.owner.kind, o->kind))
 			return false;
 	return !owners_has_child(u->next->owners, o);
 }

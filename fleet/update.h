@@ -18,7 +18,8 @@ struct fleet_change {
 /* Places in fleet->workloads, in ascending order. */
 struct fleet_touched {
 	struct u32_list places; /* whose pods or numbers are others now */
-	struct u32_list moved; /* of these, those whose pods' addresses blocks of policies may tell from those before */
+	struct u32_list
+		moved; /* of these, those whose pods' addresses blocks of policies may tell from those before */
 };
 
 /*

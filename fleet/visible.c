@@ -21,7 +21,8 @@ struct bound {
 struct visible {
 	const char **keys; /* of labels, sorted, each once */
 	size_t n_keys;
-	struct bound *bounds; /* sorted, each once: no block tells addresses apart that stand between the same two */
+	struct bound
+		*bounds; /* sorted, each once: no block tells addresses apart that stand between the same two */
 	size_t n_bounds;
 };
 

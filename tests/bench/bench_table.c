@@ -90,8 +90,8 @@ measure(const struct view *view, const char *what, struct audit *first, char sor
 		audit_unref(now);
 		now = next;
 	}
-	printf("%-8s %-28s %6zu rows: opened in %5.1f ms, each new audit %5.1f ms, the slowest %5.1f ms\n", view->name, what,
-	       table_total(t), opened, sum / (rounds ? rounds : 1), worst);
+	printf("%-8s %-28s %6zu rows: opened in %5.1f ms, each new audit %5.1f ms, the slowest %5.1f ms\n",
+	       view->name, what, table_total(t), opened, sum / (rounds ? rounds : 1), worst);
 	table_free(t);
 	audit_unref(now);
 }

@@ -132,10 +132,12 @@ next_pod(struct world *w, const struct pod *from)
 		p->ready = !p->ready;
 		return p;
 	}
-	p->object.name = arena_printf(&p->object.memory, "%.200s-%08x", from->object.owner.name ? from->object.owner.name : "pod",
-				      random_below(w, 1u << 24));
+	p->object.name =
+		arena_printf(&p->object.memory, "%.200s-%08x",
+			     from->object.owner.name ? from->object.owner.name : "pod", random_below(w, 1u << 24));
 	ips = ARENA_ARRAY(&p->object.memory, const char *, 1);
-	ips[0] = arena_printf(&p->object.memory, "10.%u.%u.%u", random_below(w, 200), random_below(w, 250), random_below(w, 250));
+	ips[0] = arena_printf(&p->object.memory, "10.%u.%u.%u", random_below(w, 200), random_below(w, 250),
+			      random_below(w, 250));
 	p->ips = ips;
 	p->n_ips = 1;
 	return p;
@@ -231,10 +233,11 @@ main(int argc, char **argv)
 	start = cpu_ms();
 	for (size_t i = 0; i < changes && w.n_pods; i++)
 		change_one(&w);
-	printf("%zu objects, %zu pods, %zu findings; built in %.0f ms; %zu changes: %.3f ms each, slowest update %.1f ms, "
+	printf("%zu objects, %zu pods, %zu findings; built in %.0f ms; %zu changes: %.3f ms each, slowest update "
+	       "%.1f ms, "
 	       "%zu folded in, %zu built anew; resident %.1f MB, then %.1f MB\n",
-	       w.n, w.n_pods, w.audit->n_findings, built, changes, (cpu_ms() - start) / (double)changes, w.slowest, w.updated,
-	       w.built, begin, resident_mb());
+	       w.n, w.n_pods, w.audit->n_findings, built, changes, (cpu_ms() - start) / (double)changes, w.slowest,
+	       w.updated, w.built, begin, resident_mb());
 	audit_unref(w.audit);
 	fleet_unref(w.fleet);
 	for (size_t i = 0; i < w.n; i++)

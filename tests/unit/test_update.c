@@ -350,8 +350,8 @@ config_map(struct world *w)
 }
 
 static void (*const acts[])(struct world *w) = {
-	pod_status,   pod_status,	   pod_ends, containers_restart, containers_restart, pod_recreated,
-	pod_gone,     pod_more,		   pod_odd,  controller_numbers, controller_numbers, rollout,
+	pod_status,    pod_status,	 pod_ends, containers_restart, containers_restart, pod_recreated,
+	pod_gone,      pod_more,	 pod_odd,  controller_numbers, controller_numbers, rollout,
 	pod_recreated, replica_set_gone, declared, config_map,
 };
 
@@ -483,13 +483,17 @@ walk(const char *path, unsigned seed, unsigned steps, const struct audit_setting
 }
 
 static const struct exemption_setting exemptions[] = {
-	{.rule = "companion-not-ready", .match = {.namespace = "research"}, .reason = "being moved", .expires_at = NOW + 9},
+	{.rule = "companion-not-ready",
+	 .match = {.namespace = "research"},
+	 .reason = "being moved",
+	 .expires_at = NOW + 9},
 	{.rule = "config-stale", .reason = "accepted", .owner = "sre", .expires_at = INT64_MIN},
 	{.rule = "sidecar-in-pod", .match = {.kind = "StatefulSet"}, .reason = "later", .expires_at = INT64_MIN},
 };
 static const struct baseline nothing = {.name = "before.json"};
-static const struct audit_settings plain = {0}, exempting = {
-	.exemptions = exemptions, .n_exemptions = COUNT_OF(exemptions), .baseline = &nothing};
+static const struct audit_settings plain = {0}, exempting = {.exemptions = exemptions,
+							     .n_exemptions = COUNT_OF(exemptions),
+							     .baseline = &nothing};
 
 static const char *
 source_path(char *out, size_t size, const char *name)
@@ -515,25 +519,30 @@ the_demo(void **state)
  * One case at a time
  */
 
-#define CONTROLLER(name, labels, more)                                                                                   \
-	"---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: " name ", namespace: a, uid: u-" name                   \
-	"}, spec: {replicas: 1, selector: {matchLabels: {app: " name "}}, template: {metadata: {labels: {app: " name labels   \
-	"}}, spec: {containers: [" more "]}}}}\n"
-#define POD(name, hash, ip, more)                                                                                        \
-	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name "-" hash "-x, namespace: a, labels: {app: " name             \
-	", pod-template-hash: '" hash "'}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: " name "-" hash     \
-	", uid: r, controller: true}]}, spec: {containers: [" more "]}, status: {phase: Running, podIP: " ip ", podIPs: "      \
+#define CONTROLLER(name, labels, more)                                                                       \
+	"---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: " name ", namespace: a, uid: u-" name \
+	"}, spec: {replicas: 1, selector: {matchLabels: {app: " name                                         \
+	"}}, template: {metadata: {labels: {app: " name labels "}}, spec: {containers: [" more "]}}}}\n"
+#define POD(name, hash, ip, more)                                                                                  \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name "-" hash "-x, namespace: a, labels: {app: " name \
+	", pod-template-hash: '" hash "'}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: " name  \
+	"-" hash ", uid: r, controller: true}]}, spec: {containers: [" more                                        \
+	"]}, status: {phase: Running, podIP: " ip ", podIPs: "                                                     \
 	"[{ip: " ip "}], conditions: [{type: Ready, status: 'True'}]}}\n"
 #define AGENT "{name: main, image: agent, env: [{name: HTTPS_PROXY, value: 'http://pipelock:8888'}]}"
 #define PIPELOCK "{name: pipelock, image: pipelock, ports: [{name: proxy, containerPort: 8888}]}"
 
 /* An agent that is let out to its companion by a block of addresses alone. */
 static const char small[] = CONTROLLER("scout", ", app.kubernetes.io/component: agent", AGENT)
-	CONTROLLER("pipelock", "", PIPELOCK) POD("scout", "1a", "10.1.0.7", AGENT) POD("pipelock", "2b", "10.1.0.8", PIPELOCK)
-	"---\n{apiVersion: v1, kind: Service, metadata: {name: pipelock, namespace: a}, spec: {clusterIP: 10.96.0.9, selector: "
-	"{app: pipelock}, ports: [{port: 8888}]}}\n"
-	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: out, namespace: a}, spec: {podSelector: "
-	"{matchLabels: {app: scout}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.1.0.0/24}}]}]}}\n";
+	CONTROLLER("pipelock", "", PIPELOCK) POD("scout", "1a", "10.1.0.7", AGENT)
+		POD("pipelock", "2b", "10.1.0.8",
+		    PIPELOCK) "---\n{apiVersion: v1, kind: Service, metadata: {name: pipelock, namespace: a}, "
+			      "spec: {clusterIP: 10.96.0.9, selector: "
+			      "{app: pipelock}, ports: [{port: 8888}]}}\n"
+			      "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: out, "
+			      "namespace: a}, spec: {podSelector: "
+			      "{matchLabels: {app: scout}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: "
+			      "10.1.0.0/24}}]}]}}\n";
 
 static void
 begin_small(struct world *w)
@@ -706,7 +715,8 @@ what_is_live(void **state)
 	c->replicas = 7;
 	note(&w, s, &c->object);
 	assert_true(fold(&w, 2));
-	assert_int_equal(fleet_live(w.fleet, fleet_workload(w.fleet, "a", "Deployment", s->object->name))->desired, 7);
+	assert_int_equal(fleet_live(w.fleet, fleet_workload(w.fleet, "a", "Deployment", s->object->name))->desired,
+			 7);
 	c = (struct controller *)next_version(&w, s->object);
 	c->object.kind = "ReplicaSet";
 	c->object.name = "scout-9f";
@@ -724,7 +734,8 @@ a_hundred_agents(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(folder));
 	source_path(generator, sizeof(generator), "tests/fleet/genfleet.py");
-	snprintf(command, sizeof(command), "python3 '%s' -n 100 --managed-fields --only json --out %s >%s/log 2>&1", generator, folder, folder);
+	snprintf(command, sizeof(command), "python3 '%s' -n 100 --managed-fields --only json --out %s >%s/log 2>&1",
+		 generator, folder, folder);
 	assert_int_equal(system(command), 0);
 	snprintf(path, sizeof(path), "%s/snapshot.json", folder);
 	walk(path, 3, 150, &plain);
