@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQLite, for the files of this folder: statements that end themselves, and its errors as ours. */
+#ifndef STORE_SQL_H
+#define STORE_SQL_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "store/db.h"
+
+/* How long another process is waited for. */
+#define SQL_BUSY_MS 10000
+
+struct db {
+	char *path;
+	sqlite3 *handle;
+	struct db_options opt;
+	bool damaged; /* an answer of SQLite said so */
+};
+
+/* What SQLite said last, as an error: always false. */
+bool sql_failed(struct db *d, struct err *e);
+/* One or more statements without parameters. */
+bool sql_exec(struct db *d, const char *text, struct err *e);
+/* The integer that a statement answers with; 0 without a row. */
+bool sql_number(struct db *d, const char *text, int64_t *out, struct err *e);
+/* NULL and an error; else sqlite3_finalize it. */
+sqlite3_stmt *sql_prepare(struct db *d, const char *text, struct err *e);
+/* The next row: false at the end, and on a failure, when *ok becomes false. */
+bool sql_row(struct db *d, sqlite3_stmt *s, bool *ok, struct err *e);
+/* Runs a statement that answers nothing, and makes it ready for the next values. */
+bool sql_run(struct db *d, sqlite3_stmt *s, struct err *e);
+/* By position from 1; the text is borrowed until the statement has run. NULL is SQL's. */
+void sql_text(sqlite3_stmt *s, int at, const char *text);
+void sql_int(sqlite3_stmt *s, int at, int64_t value);
+
+/* BEGIN IMMEDIATE; what begins has to end in one of the others. */
+bool sql_begin(struct db *d, struct err *e);
+bool sql_commit(struct db *d, struct err *e); /* rolls back when it cannot */
+void sql_rollback(struct db *d);
+
+static inline void
+auto_stmt(sqlite3_stmt **s)
+{
+	sqlite3_finalize(*s);
+}
+
+/* schema.c: makes the tables, or brings those of an older file up to date. */
+#define SCHEMA_APPLICATION 0x6d6f6174 /* "moat": PRAGMA application_id of our files */
+extern const int schema_version; /* PRAGMA user_version of a file that is up to date */
+bool schema_migrate(struct db *d, struct err *e);
+
+/* damage.c: moves file, -wal and -shm aside; *moved_to, the file's new path, is the caller's. */
+bool damage_set_aside(const char *path, char **moved_to, struct err *e);
+
+#endif
