@@ -312,6 +312,9 @@ call_done(struct http_call *c, CURLcode code)
 {
 	struct err e = c->err;
 
+	if (code == CURLE_OK &&
+	    !c->started) /* curl takes an answer that breaks off in its headers for a whole one */
+		code = CURLE_GOT_NOTHING;
 	if (!c->failed && code == CURLE_OK) {
 		call_end(c, NULL);
 		return;

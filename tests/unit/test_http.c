@@ -368,6 +368,40 @@ broken_answers(void **state)
 	expect_ok(t, "/ok", "ok");
 }
 
+/* Wherever an answer breaks off, that is an error, never a shorter answer. */
+static void
+cut_everywhere(void **state)
+{
+	static const char answer[] =
+		"HTTP/1.1 200 OK\\r\\nContent-Type: text/plain\\r\\nTransfer-Encoding: chunked\\r\\n"
+		"\\r\\n5\\r\\nhello\\r\\n6\\r\\n there\\r\\n0\\r\\n\\r\\n";
+	struct test *t = *state;
+	AUTO(buf) struct buf script = {0};
+	size_t len = strlen(answer);
+
+	buf_addc(&script, '[');
+	for (size_t i = 0; i <= len; i++) {
+		if (i == 0 || answer[i - 1] != '\\') /* not in the middle of an escape */
+			buf_addf(&script, "{'path': '/%zu', 'raw': '%.*s'},", i, (int)i, answer);
+	}
+	buf_adds(&script, "{}]");
+	t->server = http_server_start(script.data);
+	for (size_t i = 0; i <= len; i++) {
+		AUTO(free) char *path = mem_printf("/%zu", i);
+		struct call c;
+
+		if (i && answer[i - 1] == '\\')
+			continue;
+		c = get(t, path);
+		/* All is there when no more than the last newline is missing. */
+		if (c.failed != (i < len - strlen("\\n")) ||
+		    (!c.failed && strcmp(buf_str(&c.body), "hello there") != 0))
+			fail_msg("cut after %zu of %zu: %s, body '%s'", i, len, c.failed ? c.err.msg : "no error",
+				 buf_str(&c.body));
+		buf_free(&c.body);
+	}
+}
+
 static void
 limits(void **state)
 {
@@ -833,6 +867,7 @@ main(void)
 		test(header_in_header),
 		test(compression),
 		test(broken_answers),
+		test(cut_everywhere),
 		test(limits),
 		test(pausing_inside),
 		test(cancelling),
