@@ -26,7 +26,9 @@
 #define ERROR_MOST_MS 15000 /* between two tries while the server does not answer */
 #define STALL_MS 3000 /* without progress, after which the pods are asked why */
 #define TROUBLE_MS 5000 /* between two such questions */
-#define CREATE_TRIES 5
+#define WRITE_TRIES 8
+#define WRITE_FIRST_MS 1000 /* before the second try, and so much more before each of the next */
+#define TEMPLATE_ANNOTATIONS "spec.template.metadata.annotations"
 
 /* What is known of a step beside what is shown. */
 struct work {
@@ -60,7 +62,7 @@ struct restart {
 	/* Of the step that runs. */
 	char stamp[24]; /* what the annotation was set to */
 	char *manifest; /* of the pod that is created again */
-	unsigned creates; /* POSTs sent */
+	unsigned writes; /* PATCHes or POSTs sent */
 	bool seen; /* the controller has taken the patch up: counts are about it */
 	bool overruled; /* somebody took the annotation away */
 	int64_t best_updated, best_available, least_old;
@@ -167,7 +169,8 @@ parse(const struct kube_answer *a, struct arena *scratch, const struct node **ou
 	if (!json_parse(scratch, "the server's answer", a->body, a->body_len, 1, NULL, &root, e))
 		return false;
 	*out = root;
-	return node_path(root, "metadata.uid") || err_set(e, ERR_SOURCE, 0, "the server's answer is no object");
+	return node_str(node_path(root, "metadata.uid")) ||
+	       err_set(e, ERR_SOURCE, 0, "the server's answer is no object");
 }
 
 /* The server gave no answer that means anything: no verdict on the workload. */
@@ -485,9 +488,13 @@ same_object(struct restart *r, const struct node *object)
 static void
 look_for_annotation(struct restart *r, const struct node *object)
 {
-	const struct node *annotations = node_path(object, "spec.template.metadata.annotations");
+	const char *value = node_get_str(node_path(object, TEMPLATE_ANNOTATIONS), ROLLOUT_ANNOTATION);
+	int64_t ours, now;
 
-	r->overruled = !step(r)->recreate && !node_get(annotations, ROLLOUT_ANNOTATION);
+	if (step(r)->recreate)
+		return;
+	/* A later time is somebody's restart behind ours. */
+	r->overruled = !value || (clock_parse(value, &now) && clock_parse(r->stamp, &ours) && now < ours);
 }
 
 static bool
@@ -658,24 +665,62 @@ start_waiting(struct restart *r)
 
 /* ---- a rollout */
 
+static void send_patch(struct restart *r);
+
+/* An answer that is not the object with its new annotation proves nothing, whatever its status. */
+static bool
+is_patched(struct restart *r, const struct kube_answer *a, struct err *e)
+{
+	AUTO(arena) struct arena scratch = {0};
+	const struct node *object;
+
+	if (!parse(a, &scratch, &object, e))
+		return false;
+	return str_eq(node_get_str(node_path(object, TEMPLATE_ANNOTATIONS), ROLLOUT_ANNOTATION), r->stamp) ||
+	       err_set(e, ERR_SOURCE, 0, "the server's answer has not the annotation that it was to set");
+}
+
+/* Writes are done again by us, who know that the same twice is one: kube_start gives up where an answer has begun. */
+static bool
+write_again(struct restart *r, const char *what, const struct kube_answer *a, const struct err *e,
+	    void (*fn)(struct restart *r))
+{
+	int64_t ms = (int64_t)WRITE_FIRST_MS * r->writes;
+
+	if (r->writes >= WRITE_TRIES || a->status == 401 || !(a->ok || is_source_error(a)))
+		return false;
+	if (a->retry_after_ms > ms)
+		ms = a->retry_after_ms < ERROR_MOST_MS ? a->retry_after_ms : ERROR_MOST_MS;
+	set_reason(r, r->at, "%s: no answer, trying again: %s", what, e->msg);
+	after(r, ms, fn);
+	changed(r);
+	return true;
+}
+
 static void
 patched(struct restart *r, const struct kube_answer *a)
 {
-	if (!a->ok) {
-		fail_answer(r, "patch", a);
-		return;
+	struct err e = a->err;
+
+	if (a->ok && is_patched(r, a, &e)) {
+		set_reason(r, r->at, "patched");
+		start_waiting(r);
+		changed(r);
+	} else if (!write_again(r, "patch", a, &e, send_patch)) {
+		bool unknown = a->ok || is_source_error(a);
+
+		if (unknown)
+			r->error = e;
+		set_reason(r, r->at, "patch%s: %s", unknown ? ", which may have been done" : "", e.msg);
+		fail_step(r);
 	}
-	set_reason(r, r->at, "patched");
-	start_waiting(r);
-	changed(r);
 }
 
 /* A time that the template does not have yet: the same again would change nothing. */
 static void
 set_stamp(struct restart *r, const struct node *object)
 {
-	const struct node *annotations = node_path(object, "spec.template.metadata.annotations");
-	const char *before = node_get_str(annotations, ROLLOUT_ANNOTATION);
+	const char *before = node_get_str(node_path(object, TEMPLATE_ANNOTATIONS), ROLLOUT_ANNOTATION);
 	int64_t now = clock_now();
 
 	clock_format(now, r->stamp);
@@ -683,13 +728,12 @@ set_stamp(struct restart *r, const struct node *object)
 		clock_format(now + 1, r->stamp);
 }
 
-/* The same patch twice is one restart, so a lost answer may be asked for again. */
 static void
-patch_object(struct restart *r, const struct node *object)
+send_patch(struct restart *r)
 {
 	AUTO(buf) struct buf path = {0}, body = {0};
 
-	set_stamp(r, object);
+	r->writes++;
 	step(r)->written = true;
 	object_path(r, &path);
 	resource_query(&path, "fieldManager", r->args.field_manager);
@@ -702,9 +746,16 @@ patch_object(struct restart *r, const struct node *object)
 		      .content_type = "application/strategic-merge-patch+json",
 		      .body = body.data,
 		      .body_len = body.len,
-		      .flags = KUBE_RETRY,
 	      },
 	      patched);
+}
+
+static void
+patch_object(struct restart *r, const struct node *object)
+{
+	r->writes = 0;
+	set_stamp(r, object);
+	send_patch(r);
 }
 
 /* ---- a bare pod */
@@ -730,7 +781,7 @@ look_for_created(struct restart *r, const struct kube_answer *a)
 	if (a->ok && parse(a, &scratch, &object, &e)) {
 		work(r)->uid = arena_strdup(&r->arena, node_str(node_path(object, "metadata.uid")));
 		start_waiting(r);
-	} else if (r->creates < CREATE_TRIES) {
+	} else if (r->writes < WRITE_TRIES) {
 		create_pod(r);
 	} else {
 		if (a->status != 404)
@@ -757,9 +808,9 @@ created(struct restart *r, const struct kube_answer *a)
 		set_reason(r, r->at, "created");
 		start_waiting(r);
 		changed(r);
-	} else if (is_source_error(a) || a->ok || (a->status == 409 && r->creates > 1)) {
+	} else if (is_source_error(a) || a->ok || (a->status == 409 && r->writes > 1)) {
 		set_reason(r, r->at, "create: no answer, trying again: %s", e.msg);
-		after(r, (int64_t)POLL_MOST_MS * r->creates, look_again);
+		after(r, (int64_t)POLL_MOST_MS * r->writes, look_again);
 		changed(r);
 	} else {
 		fail_created(r, e.msg);
@@ -771,7 +822,7 @@ create_pod(struct restart *r)
 {
 	AUTO(buf) struct buf path = {0};
 
-	r->creates++;
+	r->writes++;
 	resource_path(&path, work(r)->resource, step(r)->target.namespace, NULL, NULL);
 	resource_query(&path, "fieldManager", r->args.field_manager);
 	start(r,
@@ -784,21 +835,44 @@ create_pod(struct restart *r)
 	      created);
 }
 
+static void delete_pod(struct restart *r);
 static void look_for_end(struct restart *r);
+
+static void
+wait_for_end(struct restart *r)
+{
+	if (out_of_time(r)) {
+		set_reason(r, r->at, "it has not ended within %" PRId64 " s; its manifest is %s",
+			   limit_ms(r) / 1000, step(r)->saved);
+		fail_step(r);
+		return;
+	}
+	after(r, POLL_MOST_MS / 2, look_for_end);
+}
 
 static void
 end_read(struct restart *r, const struct kube_answer *a)
 {
+	AUTO(arena) struct arena scratch = {0};
+	const struct node *object;
+	struct err e;
+
 	if (a->status == 404) {
 		set_reason(r, r->at, "deleted, its manifest is %s", step(r)->saved);
+		r->writes = 0;
 		changed(r);
 		create_pod(r);
-	} else if (out_of_time(r)) {
-		set_reason(r, r->at, "it has not ended within %" PRId64 " s; its manifest is %s",
-			   limit_ms(r) / 1000, step(r)->saved);
+	} else if (!a->ok || !parse(a, &scratch, &object, &e)) {
+		wait_for_end(r);
+	} else if (!same_object(r, object)) {
+		set_reason(r, r->at,
+			   "it was deleted, and somebody else made another of its name; its manifest is %s",
+			   step(r)->saved);
 		fail_step(r);
+	} else if (!node_path(object, "metadata.deletionTimestamp") && r->writes < WRITE_TRIES) {
+		delete_pod(r); /* it was not heard */
 	} else {
-		after(r, POLL_MOST_MS / 2, look_for_end);
+		wait_for_end(r);
 	}
 }
 
@@ -811,14 +885,15 @@ look_for_end(struct restart *r)
 static void
 deleted(struct restart *r, const struct kube_answer *a)
 {
-	if (!a->ok && a->status != 404) {
+	struct err e = a->err;
+
+	if (a->ok || a->status == 404) {
+		set_reason(r, r->at, "waiting for it to end; its manifest is %s", step(r)->saved);
+		changed(r);
+		look_for_end(r);
+	} else if (!write_again(r, "delete", a, &e, look_for_end)) {
 		fail_answer(r, "delete", a);
-		return;
 	}
-	set_reason(r, r->at, "waiting for it to end; its manifest is %s", step(r)->saved);
-	r->progress_ms = clock_ms();
-	changed(r);
-	look_for_end(r);
 }
 
 /* By uid: another pod that took its name meanwhile is left alone. */
@@ -835,6 +910,7 @@ delete_pod(struct restart *r)
 		fail_with(r, "its uid is not text");
 		return;
 	}
+	r->writes++;
 	step(r)->written = true;
 	object_path(r, &path);
 	start(r,
@@ -843,7 +919,6 @@ delete_pod(struct restart *r)
 		      .path = buf_str(&path),
 		      .body = body,
 		      .body_len = strlen(body),
-		      .flags = KUBE_RETRY,
 	      },
 	      deleted);
 }
@@ -856,7 +931,8 @@ recreate(struct restart *r, const struct kube_answer *a)
 	AUTO(free) char *saved = NULL;
 	struct err e;
 
-	r->creates = 0;
+	r->writes = 0;
+	r->progress_ms = clock_ms();
 	r->manifest = recreate_manifest(a->body, a->body_len, &e);
 	if (r->manifest)
 		saved = recreate_save(r->args.save_folder, t->namespace, t->name, r->manifest, &e);

@@ -14,6 +14,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(here, ".."), os.path.join(here, "..", "screens")]
 import tap
 from console import ConsoleTest
+from proxy import Proxy
 
 MOAT = os.environ["MOAT"]
 NS = "restart"
@@ -115,7 +116,7 @@ class Restart(ConsoleTest):
         self.assertEqual(annotation("deployment/scout"), before)
 
     def test_a_no_and_a_yes_on_a_terminal(self):
-        env = {"KUBECONFIG": os.environ["KUBECONFIG"]}
+        env = {"KUBECONFIG": os.environ["KUBECONFIG"], "MOAT_NOW": ""}
         before = annotation("deployment/scout")
         for answer in "\n", "n\n", "yep\n", "Y\n":
             c = self.run_on_terminal([MOAT, "restart", f"{NS}/scout"], **env).wait("Restart it? [y/N]").send(answer)
@@ -202,7 +203,7 @@ class Restart(ConsoleTest):
 
     def test_from_the_console(self):
         before = annotation("deployment/pipelock"), annotation("deployment/scout")
-        c = self.run_on_terminal([MOAT, "-n", NS], KUBECONFIG=os.environ["KUBECONFIG"]).wait("scout").send("r")
+        c = self.run_on_terminal([MOAT, "-n", NS], KUBECONFIG=os.environ["KUBECONFIG"], MOAT_NOW="").wait("scout").send("r")
         c.wait("[ Cancel ]  [ companion, then agent ]").send("y\r").wait("What is to be restarted", gone=True)
         self.assertEqual((annotation("deployment/pipelock"), annotation("deployment/scout")), before)
         c.send("r").wait("[ companion, then agent ]").send("\t\r").wait("[ Restart ]").wait("planned  restart/pipelock")
@@ -213,10 +214,104 @@ class Restart(ConsoleTest):
         self.assertNotEqual(after[0], before[0])
         self.assertLessEqual(after[0], after[1])
 
+    def test_a_console_that_is_left(self):
+        kubectl("patch", "deployment/pipelock", "-p", '{"spec":{"minReadySeconds":5}}')
+        c = self.run_on_terminal([MOAT, "-n", NS], KUBECONFIG=os.environ["KUBECONFIG"], MOAT_NOW="").wait("scout").send("r")
+        c.wait("[ companion, then agent ]").send("\t\r").wait("[ Restart ]").send("\t\r").wait("running  restart/pipelock")
+        c.send("\x1b").wait("restart of restart/pipelock running").send("\x03")
+        c.wait("moat: Deployment restart/pipelock: its rollout goes on").wait("moat: Deployment restart/scout was not restarted")
+        self.given_back(c, 0)
+        kubectl("patch", "deployment/pipelock", "-p", '{"spec":{"minReadySeconds":0}}')
+        kubectl("rollout", "status", "deployment/pipelock", "--timeout=60s")
+
     def test_from_a_console_that_only_reads(self):
-        c = self.run_on_terminal([MOAT, "-n", NS, "--read-only"], KUBECONFIG=os.environ["KUBECONFIG"]).wait("scout").send("r")
+        c = self.run_on_terminal([MOAT, "-n", NS, "--read-only"], KUBECONFIG=os.environ["KUBECONFIG"], MOAT_NOW="").wait("scout").send("r")
         c.wait("read-only: will not restart").send(":q\r")
         self.given_back(c, 0)
+
+
+# Where a restart talks to the server: pattern, method, how many of these requests go by before. The object is read for the
+# plan and before the patch; after that it is waited for.
+PLACES = {
+    "plan": (r"/deployments/frail", "GET", 0),
+    "permission": (r"/selfsubjectaccessreviews", "POST", 0),
+    "second look": (r"/deployments/frail", "GET", 1),
+    "patch": (r"/deployments/frail", "PATCH", 0),
+    "waiting": (r"/deployments/frail", "GET", 2),
+}
+FAULTS = {
+    "dropped": {"drop": True},
+    "no HTTP": {"raw": b"\x00\x01 what?\r\n\r\n"},
+    "429": {"status": 429, "headers": {"Retry-After": "1"}},
+    "500": {"status": 500},
+    "503": {"status": 503},
+    "504": {"status": 504},
+    "401": {"status": 401},
+    "403": {"status": 403},
+    "410": {"status": 410},
+    "garbage": {"body": b"<html>hello</html>"},
+    "another object": {"body": b'{"kind":"Deployment","metadata":{"uid":7}}'},
+    "truncated": {"truncate": 100},
+    "cut": {"cut": 100},
+    "stalled": {"stall": 100},
+    "silent": {"stall": -1},
+}
+AGAIN = {"dropped", "429", "500", "503", "504", "cut"}  # what is asked again
+
+
+class Faults(unittest.TestCase):
+    """Through a proxy that breaks one answer at a time: done once or not at all, and never said to be what it is not."""
+
+    @classmethod
+    def setUpClass(cls):
+        kubectl("create", "namespace", NS + "-faults")
+        kubectl("apply", "-f", "-", ns=NS + "-faults", stdin=workload("frail").replace("namespace: " + NS, f"namespace: {NS}-faults"))
+        kubectl("rollout", "status", "deployment/frail", "--timeout=60s", ns=NS + "-faults")
+
+    def generation(self):
+        return int(kubectl("get", "deployment/frail", "-o", "jsonpath={.metadata.generation}", ns=NS + "-faults"))
+
+    def restart(self, proxy, *args):
+        run = subprocess.run([MOAT, "restart", "-y", f"{NS}-faults/Deployment/frail", "--request-timeout", "1s", *args,
+                              "--kubeconfig", proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])],
+                             capture_output=True, text=True, timeout=60)
+        return run.returncode, run.stdout, run.stderr
+
+    def test_one_broken_answer(self):
+        for place, (path, method, skip) in PLACES.items():
+            for name, fault in FAULTS.items():
+                with Proxy() as proxy:
+                    before = self.generation()
+                    broken = proxy.fault(path, method=method, skip=skip, times=1, **fault)
+                    status, out, err = self.restart(proxy)
+                    what = f"{name} at {place}: {status}\n{out}{err}"
+                    self.assertEqual(broken.hits, 1, what)
+                    self.assertIn(status, (0, 1, 2, 3), what)
+                    self.assertEqual(self.generation() - before, 1 if status == 0 else 0, what)
+                    if name in AGAIN or place == "waiting" or place == "patch" and name not in ("401", "403", "410"):
+                        self.assertEqual(status, 0, what)
+
+    def test_a_server_that_goes_away_and_comes_back(self):
+        with Proxy() as proxy:
+            gone = threading.Timer(0, lambda: None)
+
+            def report(request):
+                nonlocal gone
+                if request.method == "PATCH":
+                    proxy.stop()
+                    gone = threading.Timer(3, proxy.start)
+                    gone.start()
+            proxy.report = report
+            status, out, err = self.restart(proxy)
+            gone.join()
+            self.assertEqual(status, 0, out + err)
+
+    def test_a_server_that_stays_away(self):
+        with Proxy() as proxy:
+            proxy.fault(r"/deployments/frail", method="GET", skip=2, drop=True)
+            status, out, err = self.restart(proxy, "--timeout", "3s")
+            self.assertEqual(status, 3, out + err)
+            self.assertIn("how it went is not known", out)
 
 
 class Doctor(unittest.TestCase):

@@ -418,6 +418,30 @@ test_the_first_failure_ends_it(void **state)
 }
 
 static void
+test_a_patch_that_was_not_done(void **state)
+{
+	static const char *const answers[] = {"<html>", IDLE, "{\"metadata\":{}}"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(answers); i++) {
+		struct run run = {0};
+
+		fake.n_rules = 0;
+		buf_clear(&fake.log);
+		allow();
+		get(OF("deployments", "x"), IDLE, 2);
+		get(OF("deployments", "x"), WHOLE, 0);
+		fake_rule((struct fake_rule){"PATCH", OF("deployments", "x"), 200, answers[i], NULL, 1});
+		patch(OF("deployments", "x"), UNSEEN);
+		plan_one(&run, "Deployment");
+		go(&run);
+		assert_int_equal(step(&run, 0)->state, RESTART_DONE);
+		assert_int_equal(requests("PATCH"), 2); /* the same twice is one restart */
+		restart_free(run.r);
+	}
+}
+
+static void
 test_changed_after_the_plan(void **state)
 {
 	struct run run = {0};
@@ -478,6 +502,7 @@ rollout(const char *kind, const char *path, const char *object, enum restart_ste
 
 	fake.n_rules = 0;
 	allow();
+	get(path, "{\"metadata\":{\"uid\":\"u1\"},\"spec\":{}}", 2); /* for the plan, and before the patch */
 	get(path, object, 0);
 	patch(path, object);
 	plan_one(&run, kind);
@@ -541,6 +566,7 @@ test_daemon_sets(void **state)
 	"\"env\":[{\"name\":\"E\",\"value\":\"v\"}]}]},\"status\":{\"phase\":\"Running\",\"conditions\":[{"        \
 	"\"type\":"                                                                                                \
 	"\"Ready\",\"status\":\"True\"}]}}"
+#define ENDING_POD "{\"metadata\":{\"uid\":\"u1\",\"deletionTimestamp\":\"2026-01-02T03:04:05Z\"}}"
 #define NEW_POD(status) \
 	"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\",\"uid\":\"u2\"},\"spec\":{},\"status\":{" status "}}"
 #define READY "\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]"
@@ -553,7 +579,7 @@ plan_pod(struct run *run)
 	allow();
 	fake_rule((struct fake_rule){"DELETE", POD, 200, "{}", "\"preconditions\":{\"uid\":\"u1\"}", 0});
 	plan_with(run,
-		  (struct restart_args){.targets = &target, .n_targets = 1, .recreate = true, .limit_ms = 5000});
+		  (struct restart_args){.targets = &target, .n_targets = 1, .recreate = true, .limit_ms = 9000});
 	assert_true(step(run, 0)->recreate);
 }
 
@@ -583,7 +609,8 @@ test_a_pod_is_created_again(void **state)
 	struct run run = {0};
 
 	(void)state;
-	get(POD, LIVE_POD, 3); /* for the plan, before, and while it ends */
+	get(POD, LIVE_POD, 2); /* for the plan, and before */
+	get(POD, ENDING_POD, 1);
 	fake_rule((struct fake_rule){"GET", POD, 404, "gone", NULL, 1});
 	get(POD, NEW_POD("\"phase\":\"Pending\""), 1);
 	get(POD, NEW_POD(READY), 0);
@@ -614,6 +641,45 @@ test_a_lost_answer_makes_no_second_pod(void **state)
 	go(&run);
 	assert_int_equal(step(&run, 0)->state, RESTART_DONE);
 	assert_int_equal(requests("POST " PODS), 1);
+	unlink(step(&run, 0)->saved);
+	restart_free(run.r);
+}
+
+static void
+test_a_deletion_whose_answer_was_lost(void **state)
+{
+	struct run run = {0};
+
+	(void)state;
+	fake_rule((struct fake_rule){"DELETE", POD, 0, NULL, NULL,
+				     1}); /* not heard: it is still there, and not ending */
+	fake_rule((struct fake_rule){"DELETE", POD, 503, "busy", NULL, 1}); /* heard, whatever it says */
+	get(POD, LIVE_POD, 3);
+	get(POD, ENDING_POD, 1);
+	fake_rule((struct fake_rule){"GET", POD, 404, "gone", NULL, 1});
+	get(POD, NEW_POD(READY), 0);
+	fake_rule((struct fake_rule){"POST", PODS, 201, NEW_POD(""), "\"l\"", 0});
+	plan_pod(&run);
+	go(&run);
+	assert_int_equal(step(&run, 0)->state, RESTART_DONE);
+	assert_int_equal(requests("DELETE " POD), 2);
+	unlink(step(&run, 0)->saved);
+	restart_free(run.r);
+}
+
+static void
+test_another_pod_of_that_name_is_left_alone(void **state)
+{
+	struct run run = {0};
+
+	(void)state;
+	get(POD, LIVE_POD, 2);
+	get(POD, NEW_POD(READY), 0);
+	plan_pod(&run);
+	go(&run);
+	assert_int_equal(step(&run, 0)->state, RESTART_FAILED);
+	assert_has(step(&run, 0)->reason, "somebody else");
+	assert_int_equal(requests("POST " PODS), 0);
 	unlink(step(&run, 0)->saved);
 	restart_free(run.r);
 }
@@ -669,12 +735,15 @@ main(void)
 		TEST(test_lost_answers_are_waited_through),
 		TEST(test_what_fails),
 		TEST(test_the_first_failure_ends_it),
+		TEST(test_a_patch_that_was_not_done),
 		TEST(test_changed_after_the_plan),
 		TEST(test_freed_at_any_time),
 		TEST(test_stateful_sets),
 		TEST(test_daemon_sets),
 		TEST(test_a_pod_is_created_again),
 		TEST(test_a_lost_answer_makes_no_second_pod),
+		TEST(test_a_deletion_whose_answer_was_lost),
+		TEST(test_another_pod_of_that_name_is_left_alone),
 		TEST(test_a_pod_that_cannot_come_back),
 		TEST(test_nothing_is_deleted_that_was_not_saved),
 	};
