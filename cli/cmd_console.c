@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The console: on files with -f, on the built-in fleet, else on the cluster. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/watcher.h"
 #include "cli/worker.h"
@@ -25,20 +27,43 @@ no_color(void)
 	return set && *set;
 }
 
+/* Who leaves in the middle of a restart is told what becomes of it. */
+static void
+say_what_goes_on(const struct app_data_source *source)
+{
+	struct operation o = source->operations ? source->operations->look(source->ctx) : (struct operation){0};
+
+	for (size_t i = 0; o.phase == OPERATION_RUNNING && i < o.n; i++) {
+		const struct operation_step *s = &o.steps[i];
+		AUTO(buf) struct buf name = {0};
+		AUTO(buf) struct buf safe = {0};
+
+		if (s->state != OPERATION_STEP_RUNNING && s->state != OPERATION_STEP_PLANNED)
+			continue;
+		buf_addf(&name, "%s %s/%s", s->target.kind, s->target.namespace, s->target.name);
+		text_safe(&safe, name.data, name.len);
+		fprintf(stderr, "moat: %s%s\n", buf_str(&safe),
+			s->state == OPERATION_STEP_RUNNING ? ": its rollout goes on in the cluster"
+							   : " was not restarted");
+	}
+}
+
 static int
 run(struct cli *cli, struct loop *loop, const struct theme *theme, struct err *e)
 {
 	bool colors = cli->color == COLOR_ALWAYS || (cli->color == COLOR_AUTO && !no_color());
 	struct worker *worker = cli_is_live(cli) ? NULL : worker_new(cli, loop, e);
 	struct watcher *watcher = cli_is_live(cli) ? watcher_new(cli, loop, e) : NULL;
+	struct app_data_source source;
 	struct app *app;
 	int signo = 0;
 	bool ok;
 
 	if (!worker && !watcher)
 		return cli_fail(e);
+	source = watcher ? watcher_source(watcher) : worker_source(worker);
 	app = app_new(&(struct app_options){
-		.source = watcher ? watcher_source(watcher) : worker_source(worker),
+		.source = source,
 		.views = views,
 		.start = "fleet",
 	});
@@ -51,6 +76,7 @@ run(struct cli *cli, struct loop *loop, const struct theme *theme, struct err *e
 		watcher_on_change(watcher, NULL, NULL);
 	else
 		worker_on_change(worker, NULL, NULL);
+	say_what_goes_on(&source);
 	app_free(app);
 	watcher_free(watcher);
 	worker_free(worker);
