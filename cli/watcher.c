@@ -17,8 +17,8 @@
 #include "tui/agent_cells.h"
 
 #define GATHER_MS 200 /* changes of one moment are one fleet */
-#define LONGEST_GATHER_MS 5000
-#define SHARE 5 /* building takes at most a fifth of the thread's time while everything changes */
+#define SHARE 5
+#define LONGEST_REST_MS 5000
 #define STATUS_MS 1000 /* how often the age of what is shown is looked at */
 
 /* What both threads read: copied under the lock. */
@@ -55,7 +55,8 @@ struct watcher {
 	struct cluster *cluster;
 	struct loop_timer *build, *tick;
 	bool build_due;
-	int64_t build_took_ms; /* the last time */
+	bool outdated; /* what changed cannot be folded in: a fleet has to be made */
+	int64_t made_ms, make_took_ms; /* clock_ms when the last one was, and how long it took */
 	void (*granted)(void *arg); /* what waits for the terminal; NULL: nothing does */
 	void *granted_arg;
 	struct credential_terminal terminal;
@@ -166,28 +167,55 @@ make(struct watcher *w)
 	return a;
 }
 
+/* A fleet that is made anew again and again takes at most one part in SHARE of the time: how long to wait, at most 5 s. */
+static int64_t
+rest_ms(const struct watcher *w)
+{
+	int64_t rest = w->make_took_ms * SHARE, past = clock_ms() - w->made_ms;
+
+	rest = rest > LONGEST_REST_MS ? LONGEST_REST_MS : rest;
+	return !w->built || past >= rest ? 0 : rest - past;
+}
+
+/* The next audit; NULL: there is none yet, or it has to wait for its turn. */
+static struct audit *
+next_audit(struct watcher *w)
+{
+	struct cluster_changes changes = {0};
+	int64_t start = clock_ms(), rest;
+	struct audit *a = NULL;
+
+	cluster_take_changes(w->cluster, &changes);
+	if (!w->outdated)
+		a = update(w, &changes);
+	w->outdated = !a;
+	rest = a ? 0 : rest_ms(w);
+	if (rest) {
+		loop_timer_set(w->build, rest);
+		w->build_due = true;
+	} else if (!a) {
+		a = make(w);
+		w->outdated = false;
+		w->made_ms = clock_ms();
+		w->make_took_ms = w->made_ms - start;
+	}
+	if (changes.n || changes.too_many)
+		log_debug("%zu changes, %s in %lld ms", changes.n, rest ? "put off" : "judged",
+			  (long long)(clock_ms() - start));
+	cluster_changes_free(&changes);
+	arena_reset(&w->scratch);
+	return a;
+}
+
 /* What there is now, judged. Nothing while the first lists are still coming: half a fleet would look like the whole one. */
 static void
 build(void *ctx)
 {
 	struct watcher *w = ctx;
-	int64_t start = clock_ms();
-	struct cluster_changes changes = {0};
-	struct audit *a = NULL;
+	struct audit *a;
 
 	w->build_due = false;
-	if (cluster_settled(w->cluster)) {
-		cluster_take_changes(w->cluster, &changes);
-		a = update(w, &changes);
-		if (!a)
-			a = make(w);
-		if (changes.n || changes.too_many) {
-			w->build_took_ms = clock_ms() - start;
-			log_debug("%zu changes judged in %lld ms", changes.n, (long long)w->build_took_ms);
-		}
-		cluster_changes_free(&changes);
-		arena_reset(&w->scratch);
-	}
+	a = cluster_settled(w->cluster) ? next_audit(w) : NULL;
 	if (a && a != w->built) {
 		audit_unref(w->built);
 		w->built = audit_ref(a);
@@ -201,12 +229,11 @@ static void
 on_cluster(void *ctx)
 {
 	struct watcher *w = ctx;
-	int64_t wait = w->build_took_ms * SHARE;
 
 	if (w->build_due)
 		return;
 	w->build_due = true;
-	loop_timer_set(w->build, wait < GATHER_MS ? GATHER_MS : wait > LONGEST_GATHER_MS ? LONGEST_GATHER_MS : wait);
+	loop_timer_set(w->build, GATHER_MS);
 }
 
 static void
