@@ -18,9 +18,11 @@
 #include "audit/audit.h"
 #include "audit/baseline.h"
 #include "audit/report.h"
+#include "audit/summary.h"
 #include "base/attr.h"
 #include "base/str.h"
 #include "decode/files.h"
+#include "fleet/egress.h"
 #include "fleet/update.h"
 
 #define NOW INT64_C(1790000000)
@@ -519,38 +521,69 @@ the_demo(void **state)
  * One case at a time
  */
 
-#define CONTROLLER(name, labels, more)                                                                       \
-	"---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: " name ", namespace: a, uid: u-" name \
-	"}, spec: {replicas: 1, selector: {matchLabels: {app: " name                                         \
-	"}}, template: {metadata: {labels: {app: " name labels "}}, spec: {containers: [" more "]}}}}\n"
-#define POD(name, hash, ip, more)                                                                                  \
-	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name "-" hash "-x, namespace: a, labels: {app: " name \
-	", pod-template-hash: '" hash "'}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: " name  \
-	"-" hash ", uid: r, controller: true}]}, spec: {containers: [" more                                        \
-	"]}, status: {phase: Running, podIP: " ip ", podIPs: "                                                     \
-	"[{ip: " ip "}], conditions: [{type: Ready, status: 'True'}]}}\n"
-#define AGENT "{name: main, image: agent, env: [{name: HTTPS_PROXY, value: 'http://pipelock:8888'}]}"
+/* clang-format off */
+#define CONTROLLER(name, labels, containers, volumes) \
+	"---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: " name ", namespace: a, uid: u-" name "}, " \
+	"spec: {replicas: 1, selector: {matchLabels: {app: " name "}}, template: {metadata: {labels: {app: " name labels "}}, " \
+	"spec: {containers: [" containers "]" volumes "}}}}\n"
+#define POD(name, hash, ip, containers) \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name "-" hash "-x, namespace: a, " \
+	"labels: {app: " name ", pod-template-hash: '" hash "'}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, " \
+	"name: " name "-" hash ", uid: r, controller: true}]}, spec: {containers: [" containers "]}, " \
+	"status: {phase: Running, podIP: " ip ", podIPs: [{ip: " ip "}], conditions: [{type: Ready, status: 'True'}]}}\n"
+#define SERVICE(name, ip) \
+	"---\n{apiVersion: v1, kind: Service, metadata: {name: " name ", namespace: a}, spec: {clusterIP: " ip ", " \
+	"selector: {app: " name "}, ports: [{port: 8888}]}}\n"
+#define AGENT(proxy) "{name: main, image: agent, env: [{name: HTTPS_PROXY, value: 'http://" proxy ":8888'}]}"
+#define IS_AGENT ", app.kubernetes.io/component: agent"
 #define PIPELOCK "{name: pipelock, image: pipelock, ports: [{name: proxy, containerPort: 8888}]}"
+#define CONFIGURED \
+	"{name: pipelock, image: pipelock, args: [run, --config, /etc/pipelock/pipelock.yaml], " \
+	"ports: [{name: proxy, containerPort: 8888}], volumeMounts: [{name: config, mountPath: /etc/pipelock}]}"
+#define CONFIG_VOLUME ", volumes: [{name: config, configMap: {name: cfg}}]"
 
 /* An agent that is let out to its companion by a block of addresses alone. */
-static const char small[] = CONTROLLER("scout", ", app.kubernetes.io/component: agent", AGENT)
-	CONTROLLER("pipelock", "", PIPELOCK) POD("scout", "1a", "10.1.0.7", AGENT)
-		POD("pipelock", "2b", "10.1.0.8",
-		    PIPELOCK) "---\n{apiVersion: v1, kind: Service, metadata: {name: pipelock, namespace: a}, "
-			      "spec: {clusterIP: 10.96.0.9, selector: "
-			      "{app: pipelock}, ports: [{port: 8888}]}}\n"
-			      "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: out, "
-			      "namespace: a}, spec: {podSelector: "
-			      "{matchLabels: {app: scout}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: "
-			      "10.1.0.0/24}}]}]}}\n";
+static const char small[] =
+	CONTROLLER("scout", IS_AGENT, AGENT("pipelock"), "") POD("scout", "1a", "10.1.0.7", AGENT("pipelock"))
+	CONTROLLER("pipelock", "", PIPELOCK, "") POD("pipelock", "2b", "10.1.0.8", PIPELOCK) SERVICE("pipelock", "10.96.0.9")
+	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: out, namespace: a}, spec: {podSelector: "
+	"{matchLabels: {app: scout}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.1.0.0/24}}]}]}}\n";
 
+/* DNS pods that the agent is let out to, and that let in a block of addresses alone. */
+static const char dns[] =
+	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: dns, namespace: a}, spec: {podSelector: "
+	"{matchLabels: {app: scout}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.3.0.0/24}}]}]}}\n"
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: dns, namespace: kube-system, labels: {k8s-app: kube-dns}}, spec: "
+	"{containers: [{name: dns, image: dns}]}, status: {phase: Running, podIP: 10.3.0.1, podIPs: [{ip: 10.3.0.1}]}}\n"
+	"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: in, namespace: kube-system}, spec: "
+	"{podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{ipBlock: {cidr: 10.1.0.0/24}}]}]}}\n";
+
+/* Two agents of one companion, told apart by their addresses. */
+static const char profiles[] =
+	CONTROLLER("one", IS_AGENT, AGENT("pipelock"), "") POD("one", "1a", "10.40.7.9", AGENT("pipelock"))
+	CONTROLLER("two", IS_AGENT, AGENT("pipelock"), "") POD("two", "2b", "10.41.0.5", AGENT("pipelock"))
+	CONTROLLER("pipelock", "", CONFIGURED, CONFIG_VOLUME) SERVICE("pipelock", "10.96.0.9")
+	"---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: cfg, namespace: a}, data: {pipelock.yaml: "
+	"'{mode: balanced, agents: {one: {source_cidrs: [10.40.7.0/24]}}}'}}\n";
+
+/* Two companions with one ConfigMap, in which something is wrong. */
+static const char shared[] =
+	CONTROLLER("one", IS_AGENT, AGENT("left"), "") CONTROLLER("two", IS_AGENT, AGENT("right"), "")
+	CONTROLLER("left", "", CONFIGURED, CONFIG_VOLUME) POD("left", "1a", "10.1.0.7", CONFIGURED) SERVICE("left", "10.96.0.8")
+	CONTROLLER("right", "", CONFIGURED, CONFIG_VOLUME) POD("right", "2b", "10.1.0.8", CONFIGURED) SERVICE("right", "10.96.0.9")
+	"---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: cfg, namespace: a}, data: {pipelock.yaml: '{enforce: false}'}}\n";
+/* clang-format on */
+
+/* Two texts, of which the second may be empty. */
 static void
-begin_small(struct world *w)
+begin_with(struct world *w, const char *text, const char *more)
 {
+	AUTO(buf) struct buf yaml = {0};
 	struct object_set set = {0};
 	struct err e;
 
-	if (!files_read_memory("small.yaml", small, strlen(small), "a", &set, &e))
+	buf_addf(&yaml, "%s%s", text, more);
+	if (!files_read_memory("small.yaml", yaml.data, yaml.len, "a", &set, &e))
 		fail_msg("%s", e.msg);
 	begin(w, &set);
 }
@@ -594,7 +627,7 @@ addresses_that_blocks_tell_apart(void **state)
 	struct world w = {0};
 
 	(void)state;
-	begin_small(&w);
+	begin_with(&w, small, "");
 	assert_int_equal(count_rule(&w, "agent-companion-blocked"), 0);
 	move_pod(&w, "pipelock", &outside);
 	assert_true(fold(&w, 1));
@@ -602,6 +635,43 @@ addresses_that_blocks_tell_apart(void **state)
 	move_pod(&w, "pipelock", &other);
 	assert_true(fold(&w, 2));
 	assert_int_equal(count_rule(&w, "agent-companion-blocked"), 0);
+	end(&w);
+}
+
+/* Whether DNS lets an agent in stands in its way out, which is not made anew. */
+static void
+addresses_that_dns_tells_apart(void **state)
+{
+	static const char *const outside = "10.1.9.9", *const other = "10.1.0.99";
+	struct world w = {0};
+
+	(void)state;
+	begin_with(&w, small, dns);
+	assert_true(w.fleet->agents[0]->egress->dns.ingress);
+	move_pod(&w, "scout", &other);
+	assert_true(fold(&w, 1));
+	move_pod(&w, "scout", &outside);
+	assert_false(fold(&w, 2));
+	assert_false(w.fleet->agents[0]->egress->dns.ingress);
+	move_pod(&w, "dns", &outside); /* whom all ways out look at */
+	assert_false(fold(&w, 3));
+	end(&w);
+}
+
+static void
+addresses_that_profiles_tell_apart(void **state)
+{
+	static const char *const same = "10.40.7.77", *const colliding = "10.41.0.6";
+	struct world w = {0};
+
+	(void)state;
+	begin_with(&w, profiles, "");
+	assert_true(w.fleet->companions[0]->told_apart);
+	move_pod(&w, "one", &same);
+	assert_true(fold(&w, 1));
+	move_pod(&w, "one", &colliding);
+	assert_false(fold(&w, 2));
+	assert_false(w.fleet->companions[0]->told_apart);
 	end(&w);
 }
 
@@ -615,6 +685,27 @@ set_ready(struct world *w, const char *prefix, bool ready)
 	note(w, s, &p->object);
 }
 
+/* What two came upon stays while one of them is judged again. */
+static void
+findings_of_several(void **state)
+{
+	struct world w = {0};
+	size_t n;
+
+	(void)state;
+	begin_with(&w, shared, "");
+	n = w.audit->summary->n_shared;
+	assert_true(n >= 2);
+	for (unsigned i = 0; i < 6; i++) {
+		set_ready(&w, i < 2 ? "left" : "right", i % 2);
+		assert_true(fold(&w, i));
+		assert_int_equal(w.audit->summary->n_shared, n);
+		assert_int_equal(count_rule(&w, "companion-not-ready"), i % 2 == 0);
+		assert_int_equal(count_rule(&w, "companion-not-enforcing"), 1);
+	}
+	end(&w);
+}
+
 /* One of use is so only as long as what it covers is there. */
 static void
 exemptions_in_use(void **state)
@@ -624,7 +715,7 @@ exemptions_in_use(void **state)
 	struct world w = {.settings = {.exemptions = &one, .n_exemptions = 1}};
 
 	(void)state;
-	begin_small(&w);
+	begin_with(&w, small, "");
 	for (unsigned i = 0; i < 6; i++) {
 		assert_int_equal(count_rule(&w, "suppression-inert"), i % 2 == 0);
 		assert_int_equal(w.audit->suppressed, i % 2);
@@ -646,7 +737,7 @@ exemptions_that_end(void **state)
 	struct audit *a;
 
 	(void)state;
-	begin_small(&w);
+	begin_with(&w, small, "");
 	set_ready(&w, "pipelock", false);
 	next = fleet_update(w.fleet, w.changes.at, w.changes.n, &touched);
 	assert_non_null(next);
@@ -668,7 +759,7 @@ what_is_declared(void **state)
 	struct pod *p;
 
 	(void)state;
-	begin_small(&w);
+	begin_with(&w, small, "");
 	for (size_t i = 0; i < w.slots.n; i++) {
 		struct object *o = w.slots.at[i].object;
 
@@ -701,7 +792,7 @@ what_is_live(void **state)
 	struct pod *p;
 
 	(void)state;
-	begin_small(&w);
+	begin_with(&w, small, "");
 	s = pod_of(&w, "scout");
 	p = next_pod(&w, s->object);
 	p->object.name = "scout-9f-y";
@@ -749,6 +840,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_that_blocks_tell_apart),
+		cmocka_unit_test(addresses_that_dns_tells_apart),
+		cmocka_unit_test(addresses_that_profiles_tell_apart),
+		cmocka_unit_test(findings_of_several),
 		cmocka_unit_test(exemptions_in_use),
 		cmocka_unit_test(exemptions_that_end),
 		cmocka_unit_test(what_is_declared),
