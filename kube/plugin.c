@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -68,9 +67,9 @@ struct plugin {
 	int status; /* of waitpid; -1: unknown */
 	struct err failure; /* why it was not started, or was ended; kind ERR_NONE otherwise */
 	struct loan *loan;
-	pid_t foreground; /* the terminal's group before; 0: it was left alone */
-	struct termios modes;
-	bool has_modes;
+	pid_t foreground; /* the terminal's group before, which is ours; 0: it was left alone */
+	struct termios modes; /* these three as they were before */
+	struct sigaction old_ttou, old_ttin;
 };
 
 /* ---- notes and errors */
@@ -141,45 +140,43 @@ complete(const struct plugin *p, struct err *e)
 
 /* ---- the terminal */
 
-/* From the background, these calls would stop moat itself. */
-static void
-block_ttou(int how)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTTOU);
-	pthread_sigmask(how, &set, NULL);
-}
-
-/* Its group has to be the foreground one, or reading would stop it; it may have been stopped by now. */
+/*
+ * The plugin's group has to be the foreground one, or reading would stop it; it may have been stopped by now. Ours is in the
+ * background then, and whoever of it touches the terminal (the pager in `moat audit | less`) has the whole group stopped:
+ * moat does not take part in that. ctrl-z is off meanwhile: the shell knows nothing of the plugin's group, and would not
+ * come back.
+ */
 static void
 lend_terminal(struct plugin *p)
 {
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	pid_t before = tcgetpgrp(STDIN_FILENO);
+	struct termios modes;
 
-	p->has_modes = tcgetattr(STDIN_FILENO, &p->modes) == 0;
-	if (before != getpgrp())
+	if (before != getpgrp() || tcgetattr(STDIN_FILENO, &p->modes) < 0)
 		return;
-	block_ttou(SIG_BLOCK);
-	if (tcsetpgrp(STDIN_FILENO, p->pid) == 0)
-		p->foreground = before;
-	block_ttou(SIG_UNBLOCK);
+	p->foreground = before;
+	sigaction(SIGTTOU, &ignore, &p->old_ttou);
+	sigaction(SIGTTIN, &ignore, &p->old_ttin);
+	modes = p->modes;
+	modes.c_cc[VSUSP] = _POSIX_VDISABLE;
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
+	tcsetpgrp(STDIN_FILENO, p->pid);
 	kill(-p->pid, SIGCONT);
 }
 
-/* A plugin that was ended at a password prompt leaves the echo off. */
+/* A plugin that was ended at a password prompt leaves the echo off. Those of our group that were stopped go on. */
 static void
 take_terminal_back(struct plugin *p)
 {
-	block_ttou(SIG_BLOCK);
-	if (p->foreground)
-		tcsetpgrp(STDIN_FILENO, p->foreground);
-	if (p->has_modes)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &p->modes);
-	block_ttou(SIG_UNBLOCK);
+	if (!p->foreground)
+		return;
+	tcsetpgrp(STDIN_FILENO, p->foreground);
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &p->modes);
+	sigaction(SIGTTOU, &p->old_ttou, NULL);
+	sigaction(SIGTTIN, &p->old_ttin, NULL);
+	kill(-p->foreground, SIGCONT);
 	p->foreground = 0;
-	p->has_modes = false;
 }
 
 static void

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -956,9 +957,26 @@ without_a_terminal(void **state)
 			_exit(n); \
 	} while (0)
 
+/* Another of our group, such as a pager: it touches the terminal while the plugin has it, which stops it. */
+static pid_t
+start_neighbour(void)
+{
+	pid_t pid = fork();
+	struct termios modes;
+
+	if (pid)
+		return pid;
+	alarm(ENOUGH_MS / 1000);
+	while (tcgetpgrp(STDIN_FILENO) == getpgrp())
+		usleep(1000);
+	_exit(tcgetattr(STDIN_FILENO, &modes) || tcsetattr(STDIN_FILENO, TCSADRAIN, &modes));
+}
+
 static void
 on_terminal(struct test *t)
 {
+	pid_t neighbour = start_neighbour();
+	int status = -1;
 	struct terminal m = {.timer = loop_add_timer(t->loop, grant, &m)};
 	const struct credential_terminal terminal = {&m, borrow, give_back};
 	struct err e = {0};
@@ -972,6 +990,7 @@ on_terminal(struct test *t)
 	CHECK(1, str_eq(t->authorization, "Bearer typed"));
 	CHECK(2, m.lent == 1 && m.given_back == 1);
 	CHECK(3, tcgetpgrp(STDIN_FILENO) == getpgrp());
+	CHECK(7, waitpid(neighbour, &status, 0) == neighbour && status == 0);
 	/* The renewal is tried without it; this plugin fails then, and gets it. */
 	credential_refused(t->credential, t->serial);
 	credential_get(t->credential, on_answer, t);
@@ -991,6 +1010,27 @@ on_terminal(struct test *t)
 	_exit(0);
 }
 
+/* Runs it in the foreground, in a group of its own. */
+static void
+as_a_shell(struct test *t)
+{
+	pid_t job = fork();
+	int status = -1;
+
+	if (job == 0) {
+		alarm(ENOUGH_MS / 1000);
+		setpgid(0, 0);
+		while (tcgetpgrp(STDIN_FILENO) != getpgrp())
+			usleep(1000);
+		on_terminal(t);
+	}
+	setpgid(job, job);
+	tcsetpgrp(STDIN_FILENO, job);
+	if (waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status))
+		kill(-job, SIGKILL);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+}
+
 static void
 with_a_terminal(void **state)
 {
@@ -1006,7 +1046,7 @@ with_a_terminal(void **state)
 
 	(void)state;
 	if (pid == 0)
-		on_terminal(t);
+		as_a_shell(t);
 	assert_true(pid > 0);
 	assert_int_equal(write(master, "typed\nagain\n", 12), 12);
 	while (read(master, echo, sizeof(echo)) > 0)
