@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/u32_list.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 static int
@@ -11,10 +12,19 @@ u32_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static bool
+is_sorted(const struct u32_list *l)
+{
+	for (size_t i = 1; i < l->n; i++)
+		if (l->at[i - 1] > l->at[i])
+			return false;
+	return true;
+}
+
 void
 u32_list_sort(struct u32_list *l)
 {
-	if (l->n > 1)
+	if (!is_sorted(l)) /* most are: what comes out of an index, or out of one other list */
 		qsort(l->at, l->n, sizeof(*l->at), u32_cmp);
 }
 

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "fleet/label_table.h"
 
 const char *
 labels_get(const struct labels *l, const char *key)
@@ -325,116 +326,161 @@ selector_format(struct buf *out, const struct selector *s)
 }
 
 /*
- * One label of one set. Sorted by the label's hash, then position: a label's sets stand together, in order. The texts
- * themselves lie all over memory, and comparing them was half of what the index cost; two labels with one hash share
- * a list, of which the look-up takes what matches.
+ * The numbers of each set's labels, and each label's sets. Texts are compared once, when a label is given its number, and
+ * for requirements that are no key=value.
  */
-struct posting {
-	uint64_t label;
-	size_t pos;
-};
-
 struct labels_index {
 	const struct labels *const *sets;
 	size_t n;
-	struct posting *postings;
-	size_t n_postings;
+	const struct label_table *table;
+	const uint32_t *first; /* by set: its labels are labels[first[i]] to labels[first[i + 1] - 1] */
+	const uint32_t *labels;
+	uint32_t *first_set; /* by label: its sets are where[first_set[l]] to where[first_set[l + 1] - 1], in order */
+	uint32_t *where;
+	size_t n_labels;
 };
 
-static uint64_t
-label_hash(const char *key, const char *value)
+struct labels_index *
+labels_index_numbered(struct arena *a, const struct labels_numbered *sets)
 {
-	return str_hash(key, strlen(key)) * 31 + str_hash(value, strlen(value));
-}
+	struct labels_index *ix = ARENA_NEW(a, struct labels_index);
+	size_t total = sets->first[sets->n];
 
-static int
-posting_cmp(const void *a, const void *b)
-{
-	const struct posting *x = a, *y = b;
-	int order = (x->label > y->label) - (x->label < y->label);
-
-	return order ? order : (x->pos > y->pos) - (x->pos < y->pos);
+	*ix = (struct labels_index){.sets = sets->sets, .n = sets->n, .table = sets->table, .first = sets->first,
+				    .labels = sets->labels, .n_labels = label_table_size(sets->table)};
+	ix->first_set = ARENA_ARRAY(a, uint32_t, ix->n_labels + 2);
+	ix->where = ARENA_ARRAY(a, uint32_t, total);
+	/* counted one place further on, so that filling in moves each start to where it belongs */
+	for (size_t i = 0; i < total; i++)
+		ix->first_set[ix->labels[i] + 2]++;
+	for (size_t i = 0; i < ix->n_labels; i++)
+		ix->first_set[i + 2] += ix->first_set[i + 1];
+	for (size_t i = 0; i < ix->n; i++)
+		for (size_t k = ix->first[i]; k < ix->first[i + 1]; k++)
+			ix->where[ix->first_set[ix->labels[k] + 1]++] = (uint32_t)i;
+	return ix;
 }
 
 struct labels_index *
 labels_index_new(struct arena *a, const struct labels *const *sets, size_t n)
 {
-	struct labels_index *ix = ARENA_NEW(a, struct labels_index);
+	struct labels_numbered numbered = {.sets = arena_copy(a, sets, n * sizeof(sets[0])), .n = n};
+	uint32_t *first = ARENA_ARRAY(a, uint32_t, n + 1), *labels, next = 0;
+	struct label_table *table;
 	size_t total = 0;
 
 	for (size_t i = 0; i < n; i++)
 		total += sets[i]->n;
-	ix->sets = arena_copy(a, sets, n * sizeof(sets[0]));
-	ix->n = n;
-	ix->postings = ARENA_ARRAY(a, struct posting, total);
-	for (size_t i = 0; i < n; i++)
+	labels = ARENA_ARRAY(a, uint32_t, total);
+	table = label_table_new(a, total);
+	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < sets[i]->n; k++)
-			ix->postings[ix->n_postings++] =
-				(struct posting){label_hash(sets[i]->at[k].key, sets[i]->at[k].value), i};
-	qsort(ix->postings, total, sizeof(ix->postings[0]), posting_cmp);
-	return ix;
-}
-
-/* The first posting that does not stand before (label, pos). */
-static size_t
-lower_bound(const struct labels_index *ix, const struct posting *key)
-{
-	size_t low = 0, high = ix->n_postings;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (posting_cmp(&ix->postings[mid], key) < 0)
-			low = mid + 1;
-		else
-			high = mid;
+			labels[next++] = label_table_add(table, sets[i]->at[k].key, sets[i]->at[k].value);
+		first[i + 1] = next;
 	}
-	return low;
+	numbered.table = table;
+	numbered.first = first;
+	numbered.labels = labels;
+	return labels_index_numbered(a, &numbered);
 }
 
-struct span {
-	size_t first, end;
+#define MOST_LABELS 8 /* of a selector: more are compared as texts */
+
+/* What a selector asks for by key=value. */
+struct wanted {
+	uint32_t labels[MOST_LABELS + 1]; /* the rarest first */
+	size_t n;
+	bool more; /* besides: texts have to be looked at */
 };
 
-static struct span
-find_postings(const struct labels_index *ix, const struct requirement *r)
+/* false: no set has the label. */
+static bool
+add_wanted(const struct labels_index *ix, struct wanted *w, uint32_t label)
 {
-	uint64_t label = label_hash(r->key, r->values[0]);
-	struct posting from = {label, 0}, to = {label, SIZE_MAX};
+	const uint32_t *first = ix->first_set;
 
-	return (struct span){lower_bound(ix, &from), lower_bound(ix, &to)};
+	if (label == LABEL_NONE || label >= ix->n_labels)
+		return false;
+	w->labels[w->n++] = label;
+	if (first[label + 1] - first[label] < first[w->labels[0] + 1] - first[w->labels[0]]) {
+		w->labels[w->n - 1] = w->labels[0];
+		w->labels[0] = label;
+	}
+	return true;
 }
 
-/* The shortest list of sets that a match has to be on; false when no requirement gives one. */
+/* Is it the next of those that are compared by number? */
 static bool
-rarest(const struct labels_index *ix, const struct selector *s, struct span *out)
+is_numbered(const struct requirement *r, size_t *n)
 {
-	bool found = false;
+	return r->op == OP_IN && r->n_values == 1 && (*n)++ < MOST_LABELS;
+}
+
+/* false: there is a label that no set has. */
+static bool
+find_wanted(const struct labels_index *ix, const struct selector *s, struct wanted *w)
+{
+	size_t n = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
-		struct span span;
+		const struct requirement *r = &s->at[i];
 
-		if (s->at[i].op != OP_IN || s->at[i].n_values != 1)
-			continue;
-		span = find_postings(ix, &s->at[i]);
-		if (!found || span.end - span.first < out->end - out->first)
-			*out = span;
-		found = true;
+		if (!is_numbered(r, &n))
+			w->more = true;
+		else if (!add_wanted(ix, w, label_table_find(ix->table, r->key, r->values[0])))
+			return false;
 	}
-	return found;
+	return true;
+}
+
+static bool
+has_label(const struct labels_index *ix, size_t set, uint32_t label)
+{
+	for (size_t i = ix->first[set]; i < ix->first[set + 1]; i++)
+		if (ix->labels[i] == label)
+			return true;
+	return false;
+}
+
+/* For a set that has the rarest label. */
+static bool
+is_match(const struct labels_index *ix, const struct selector *s, const struct wanted *w, size_t set)
+{
+	size_t n = 0;
+
+	for (size_t i = 1; i < w->n; i++)
+		if (!has_label(ix, set, w->labels[i]))
+			return false;
+	for (size_t i = 0; w->more && i < s->n; i++)
+		if (!is_numbered(&s->at[i], &n) && !requirement_holds(&s->at[i], ix->sets[set]))
+			return false;
+	return true;
+}
+
+void
+labels_index_select_with(const struct labels_index *ix, uint32_t label, const struct selector *s,
+			 bool (*fn)(void *ctx, size_t pos), void *ctx)
+{
+	struct wanted w = {.n = 0};
+	size_t first = 0, end = ix->n;
+
+	if ((label != LABEL_NONE && !add_wanted(ix, &w, label)) || !find_wanted(ix, s, &w))
+		return;
+	if (w.n) {
+		first = ix->first_set[w.labels[0]];
+		end = ix->first_set[w.labels[0] + 1];
+	}
+	for (size_t i = first; i < end; i++) {
+		size_t pos = w.n ? ix->where[i] : i;
+
+		if (is_match(ix, s, &w, pos) && !fn(ctx, pos))
+			return;
+	}
 }
 
 void
 labels_index_select(const struct labels_index *ix, const struct selector *s, bool (*fn)(void *ctx, size_t pos),
 		    void *ctx)
 {
-	struct span span = {0, ix->n};
-	bool listed = rarest(ix, s, &span);
-
-	for (size_t i = span.first; i < span.end; i++) {
-		size_t pos = listed ? ix->postings[i].pos : i;
-
-		if (selector_matches(s, ix->sets[pos]) && !fn(ctx, pos))
-			return;
-	}
+	labels_index_select_with(ix, LABEL_NONE, s, fn, ctx);
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -57,9 +58,23 @@ void selector_format(struct buf *out, const struct selector *s);
  * caller's. Selectors without an OP_IN of one value look at all. Everything lives in the arena.
  */
 struct labels_index;
+struct label_table;
 struct labels_index *labels_index_new(struct arena *a, const struct labels *const *sets, size_t n);
+
+/* Label sets whose labels have numbers, and maybe others beside. All of it is borrowed, and the table may go on growing. */
+struct labels_numbered {
+	const struct labels *const *sets;
+	size_t n;
+	const struct label_table *table;
+	const uint32_t *first; /* n + 1; the labels of set i are labels[first[i]] to labels[first[i + 1] - 1] */
+	const uint32_t *labels;
+};
+struct labels_index *labels_index_numbered(struct arena *a, const struct labels_numbered *sets);
 /* Calls fn for each match in ascending order of position; stops when fn answers false. */
 void labels_index_select(const struct labels_index *ix, const struct selector *s, bool (*fn)(void *ctx, size_t pos),
 			 void *ctx);
+/* The same among the sets that have one more label, by its number; LABEL_NONE: among all. */
+void labels_index_select_with(const struct labels_index *ix, uint32_t label, const struct selector *s,
+			      bool (*fn)(void *ctx, size_t pos), void *ctx);
 
 #endif

@@ -280,7 +280,8 @@ proxy_wrong_target(const struct fleet *f, const struct workload *w, const struct
 	s = fleet_resolve_host(f, w->namespace, url->host);
 	if (!s)
 		return arena_printf(a, "no Service has the name %s", url->host);
-	fleet_selected(f, s, note_companion, &companion);
+	if (s != w->service)
+		fleet_selected(f, s, note_companion, &companion);
 	if (!companion && s != w->service)
 		return arena_printf(a, "Service %s/%s selects no companion", s->object.namespace, s->object.name);
 	if (!has_port(s, url->port))

@@ -2,16 +2,17 @@
 /* Compiling a fleet's policies: classes of pods, sets of peers, and which policy selects whom. */
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "fleet/key_table.h"
+#include "fleet/label_table.h"
 #include "fleet/reach_index.h"
 #include "fleet/visible.h"
 
 #define LARGE_SET 64
-#define NAMESPACE_KEY "\001namespace" /* no label can have this key: the class's namespace, for the index */
+#define NAMESPACE_KEY "\001namespace" /* no label can have this key: a pod's namespace, among its labels' numbers */
 #define NAMESPACE_NAME "kubernetes.io/metadata.name"
 
 struct named_namespace {
@@ -19,25 +20,26 @@ struct named_namespace {
 	struct labels labels;
 };
 
-/* A table from key bytes to a position or pointer. */
-struct entry {
-	UT_hash_handle hh;
-	size_t position;
-	void *value;
-	size_t len;
-	char key[];
-};
-
 struct build {
 	struct fleet *fleet;
 	struct reach *r;
 	struct arena *a; /* the fleet's */
 	struct arena scratch;
-	struct named_namespace *namespaces; /* sorted by name */
+	VEC(struct named_namespace) listed; /* becomes namespaces */
+	struct named_namespace *namespaces; /* sorted by name, in the fleet's arena */
 	size_t n_namespaces;
+	struct {
+		const char *name; /* NULL: none yet */
+		const struct labels *labels;
+		uint32_t label; /* its number */
+	} own; /* the namespace of the workload that is looked at */
 	struct labels_index *namespace_index, *class_index;
-	struct entry *classes, *sets; /* hash heads */
-	struct buf key;
+	struct label_table *labels; /* numbers of pods' labels, and of all that makes a key */
+	VEC(signed char) visible; /* by label: -1 not asked yet, 0, 1: some selector names its key */
+	struct u32_list declared, shown; /* labels of a workload, and of pods of it */
+	struct u32_list key; /* of a class, or of a set */
+	struct key_table class_keys, set_keys; /* the places are those of `all` and `all_sets` */
+	struct u32_list first_label, class_labels; /* as class_index has them */
 	VEC(struct pod_class) all;
 	VEC(uint32_t) members; /* class of each (workload, class) pair, by workload */
 	VEC(const struct class_set *) all_sets;
@@ -45,46 +47,27 @@ struct build {
 	VEC(struct rule_range) pieces; /* scratch of one rule */
 };
 
-static struct entry *
-find_entry(struct entry *head, const struct buf *key)
-{
-	struct entry *found;
+/* ---- keys: lists with their lengths, so that no two of them make the same key */
 
-	HASH_FIND(hh, head, key->data, key->len, found);
-	return found;
-}
-
-static struct entry *
-add_entry(struct build *b, struct entry **head, const struct buf *key)
-{
-	struct entry *e = arena_alloc(&b->scratch, sizeof(*e) + key->len);
-
-	e->len = key->len;
-	memcpy(e->key, key->data, key->len);
-	HASH_ADD_KEYPTR(hh, *head, e->key, e->len, e);
-	return e;
-}
-
-/* Strings with their lengths, so that no two lists of strings make the same key. */
 static void
-key_add(struct buf *key, const char *s)
+key_add(struct build *b, size_t n)
 {
-	size_t len = strlen(s);
-
-	buf_add(key, &len, sizeof(len));
-	buf_add(key, s, len);
+	vec_push(&b->key, (uint32_t)n);
 }
 
 static void
-key_add_selector(struct buf *key, const struct selector *s)
+key_add_selector(struct build *b, const struct selector *s)
 {
-	buf_add(key, &s->n, sizeof(s->n));
+	key_add(b, s->n);
 	for (size_t i = 0; i < s->n; i++) {
-		key_add(key, s->at[i].key);
-		buf_addc(key, (char)s->at[i].op);
-		buf_add(key, &s->at[i].n_values, sizeof(s->at[i].n_values));
-		for (size_t k = 0; k < s->at[i].n_values; k++)
-			key_add(key, s->at[i].values[k]);
+		const struct requirement *r = &s->at[i];
+
+		key_add(b, r->op);
+		key_add(b, r->n_values);
+		if (!r->n_values)
+			key_add(b, label_table_add(b->labels, r->key, ""));
+		for (size_t k = 0; k < r->n_values; k++)
+			key_add(b, label_table_add(b->labels, r->key, r->values[k]));
 	}
 }
 
@@ -146,6 +129,7 @@ has_dns(const struct build *b, const char *namespace, const struct selector *s)
 
 /* ---- namespaces: those that are objects, and those that only appear as the namespace of something */
 
+/* By name; of two that are called the same the one with more labels first. */
 static int
 namespace_cmp(const void *a, const void *b)
 {
@@ -160,13 +144,43 @@ static struct labels
 with_name_label(struct arena *a, const struct labels *l, const char *name)
 {
 	struct label *at = ARENA_ARRAY(a, struct label, l->n + 1);
-	size_t n = l->n;
+	size_t k = 0, rest;
 
-	if (n)
-		memcpy(at, l->at, n * sizeof(*at));
-	at[n++] = (struct label){NAMESPACE_NAME, name};
-	labels_sort(at, &n);
-	return (struct labels){at, n};
+	while (k < l->n && strcmp(l->at[k].key, NAMESPACE_NAME) < 0)
+		k++;
+	rest = k < l->n && strcmp(l->at[k].key, NAMESPACE_NAME) == 0 ? k + 1 : k;
+	if (k)
+		memcpy(at, l->at, k * sizeof(*at));
+	at[k] = (struct label){NAMESPACE_NAME, name};
+	if (rest < l->n)
+		memcpy(at + k + 1, l->at + rest, (l->n - rest) * sizeof(*at));
+	return (struct labels){at, k + 1 + l->n - rest};
+}
+
+static void
+add_namespace(struct build *b, const char *name, const struct labels *l)
+{
+	if (!b->listed.n || !str_eq(b->listed.at[b->listed.n - 1].name, name))
+		vec_push(&b->listed, (struct named_namespace){name, with_name_label(b->a, l, name)});
+}
+
+/* Two lists in order make one: namespaces that are objects, with that of DNS, and those of workloads. */
+static void
+merge_namespaces(struct build *b, const struct named_namespace *objects, size_t n)
+{
+	const struct fleet *f = b->fleet;
+	static const struct labels none;
+	size_t i = 0;
+
+	for (size_t k = 0; k < f->n_workloads; k++) {
+		const char *name = f->workloads[k].namespace;
+
+		for (; i < n && strcmp(objects[i].name, name) <= 0; i++)
+			add_namespace(b, objects[i].name, &objects[i].labels);
+		add_namespace(b, name, &none);
+	}
+	for (; i < n; i++)
+		add_namespace(b, objects[i].name, &objects[i].labels);
 }
 
 static void
@@ -174,27 +188,20 @@ collect_namespaces(struct build *b)
 {
 	const struct fleet *f = b->fleet;
 	static const struct labels none;
+	struct named_namespace *objects = ARENA_ARRAY(&b->scratch, struct named_namespace, f->n_namespaces + 1);
 	const struct labels **sets;
 	size_t n = 0;
 
-	b->namespaces = ARENA_ARRAY(b->a, struct named_namespace, f->n_namespaces + f->n_workloads + 1);
-	b->namespaces[n++] = (struct named_namespace){dns_namespace(f->settings), none};
+	objects[n++] = (struct named_namespace){dns_namespace(f->settings), none};
 	for (size_t i = 0; i < f->n_namespaces; i++)
-		b->namespaces[n++] = (struct named_namespace){f->namespaces[i]->name, f->namespaces[i]->labels};
-	for (size_t i = 0; i < f->n_workloads; i++)
-		if (!i || !str_eq(f->workloads[i].namespace, f->workloads[i - 1].namespace))
-			b->namespaces[n++] = (struct named_namespace){f->workloads[i].namespace, none};
-	qsort(b->namespaces, n, sizeof(b->namespaces[0]), namespace_cmp);
-	for (size_t i = 0; i < n; i++)
-		if (!b->n_namespaces || !str_eq(b->namespaces[i].name, b->namespaces[b->n_namespaces - 1].name))
-			b->namespaces[b->n_namespaces++] = b->namespaces[i];
-	sets = ARENA_ARRAY(&b->scratch, const struct labels *, b->n_namespaces + 1);
-	for (size_t i = 0; i < b->n_namespaces; i++) {
-		struct named_namespace *ns = &b->namespaces[i];
-
-		ns->labels = with_name_label(b->a, &ns->labels, ns->name);
-		sets[i] = &ns->labels;
-	}
+		objects[n++] = (struct named_namespace){f->namespaces[i]->name, f->namespaces[i]->labels};
+	qsort(objects, n, sizeof(objects[0]), namespace_cmp);
+	merge_namespaces(b, objects, n);
+	b->n_namespaces = b->listed.n;
+	b->namespaces = arena_copy(b->a, b->listed.at, b->listed.n * sizeof(b->listed.at[0]));
+	sets = ARENA_ARRAY(&b->scratch, const struct labels *, b->n_namespaces);
+	for (size_t i = 0; i < b->n_namespaces; i++)
+		sets[i] = &b->namespaces[i].labels;
 	b->namespace_index = labels_index_new(&b->scratch, sets, b->n_namespaces);
 }
 
@@ -204,53 +211,103 @@ namespace_find_cmp(const void *key, const void *member)
 	return strcmp(key, ((const struct named_namespace *)member)->name);
 }
 
-static const struct labels *
-namespace_labels(const struct build *b, const char *name)
+/* Workloads come by namespace: mostly it is the one of the last. */
+static void
+enter_namespace(struct build *b, const char *name)
 {
-	const struct named_namespace *ns =
-		bsearch(name, b->namespaces, b->n_namespaces, sizeof(*ns), namespace_find_cmp);
+	const struct named_namespace *ns;
 
-	return &ns->labels;
+	if (str_eq(b->own.name, name))
+		return;
+	ns = bsearch(name, b->namespaces, b->n_namespaces, sizeof(*ns), namespace_find_cmp);
+	b->own.name = name;
+	b->own.labels = &ns->labels;
+	b->own.label = label_table_add(b->labels, NAMESPACE_KEY, name);
 }
 
 /* ---- classes */
 
 static void
-key_add_labels(struct buf *key, const struct labels *l)
+number_labels(struct build *b, const struct labels *l, struct u32_list *out)
 {
-	buf_add(key, &l->n, sizeof(l->n));
-	for (size_t i = 0; i < l->n; i++) {
-		key_add(key, l->at[i].key);
-		key_add(key, l->at[i].value);
+	out->n = 0;
+	for (size_t i = 0; i < l->n; i++)
+		vec_push(out, label_table_add(b->labels, l->at[i].key, l->at[i].value));
+}
+
+static bool
+is_visible(struct build *b, uint32_t label, const char *key)
+{
+	while (b->visible.n <= label)
+		vec_push(&b->visible, -1);
+	if (b->visible.at[label] < 0)
+		b->visible.at[label] = visible_label(b->fleet->visible, key);
+	return b->visible.at[label];
+}
+
+/* Named ports of the containers: policies can mean them. */
+static void
+key_add_ports(struct build *b, const struct pod_spec *s)
+{
+	for (size_t i = 0; i < s->n_containers; i++) {
+		for (size_t k = 0; k < s->containers[i].n_ports; k++) {
+			const struct container_port *p = &s->containers[i].ports[k];
+
+			if (!p->name)
+				continue;
+			key_add(b, label_table_add(b->labels, p->name, p->protocol));
+			key_add(b, (uint32_t)p->port);
+		}
 	}
+}
+
+/* What visible_key says of the pods, in numbers: their labels are b->shown. */
+static void
+key_add_visible(struct build *b, const struct pod_template *t)
+{
+	size_t at = b->key.n;
+
+	key_add(b, 0);
+	for (size_t i = 0; i < t->labels.n; i++)
+		if (is_visible(b, b->shown.at[i], t->labels.at[i].key))
+			key_add(b, b->shown.at[i]);
+	b->key.at[at] = (uint32_t)(b->key.n - at);
+	key_add(b, t->spec.host_network);
+	key_add_ports(b, &t->spec);
 }
 
 /*
  * Pods are alike when policies cannot tell them apart and their workloads declare the same labels: those of one workload
- * that differ in a hash or a number only, and those of two that are called the same.
+ * that differ in a hash or a number only, and those of two that are called the same. Their namespace is b->own, their
+ * labels are b->declared and b->shown.
  */
 static uint32_t
-class_of(struct build *b, const char *namespace, const struct labels *declared, const struct pod_template *t)
+class_of(struct build *b, const struct pod_template *t)
 {
-	struct entry *found;
+	uint32_t class;
+	bool added;
 
-	buf_clear(&b->key);
-	key_add(&b->key, namespace);
-	key_add_labels(&b->key, declared);
-	visible_key(b->fleet->visible, &b->key, t);
-	found = find_entry(b->classes, &b->key);
-	if (found)
-		return (uint32_t)found->position;
-	found = add_entry(b, &b->classes, &b->key);
-	found->position = b->all.n;
+	b->key.n = 0;
+	key_add(b, b->own.label);
+	key_add(b, b->declared.n);
+	for (size_t i = 0; i < b->declared.n; i++)
+		key_add(b, b->declared.at[i]);
+	key_add_visible(b, t);
+	class = key_table_add(&b->class_keys, &b->key, &added);
+	if (!added)
+		return class;
 	vec_push(&b->all, (struct pod_class){
-				  .namespace = namespace,
+				  .namespace = b->own.name,
 				  .labels = &t->labels,
-				  .namespace_labels = namespace_labels(b, namespace),
+				  .namespace_labels = b->own.labels,
 				  .spec = &t->spec,
 				  .host_network = t->spec.host_network,
 			  });
-	return (uint32_t)found->position;
+	vec_push(&b->first_label, (uint32_t)b->class_labels.n);
+	vec_push(&b->class_labels, b->own.label);
+	for (size_t i = 0; i < b->shown.n; i++)
+		vec_push(&b->class_labels, b->shown.at[i]);
+	return class;
 }
 
 /* Appends the class to the workload's, which start at `first`, unless it is there. */
@@ -264,23 +321,45 @@ add_member(struct build *b, size_t first, uint32_t class)
 }
 
 static void
+collect_members(struct build *b, const struct workload *w)
+{
+	size_t first = b->members.n;
+
+	enter_namespace(b, w->namespace);
+	number_labels(b, &w->template->labels, &b->declared);
+	for (size_t k = 0; k < w->n_shown; k++) {
+		number_labels(b, &w->shown[k]->labels, &b->shown);
+		add_member(b, first, class_of(b, w->shown[k]));
+	}
+}
+
+static void
+collect_assumed_dns(struct build *b)
+{
+	const struct pod_template *t = assumed_dns(b, reach_dns_selector(b->fleet->settings));
+
+	enter_namespace(b, dns_namespace(b->fleet->settings));
+	b->declared.n = 0;
+	number_labels(b, &t->labels, &b->shown);
+	class_of(b, t);
+}
+
+static void
 collect_classes(struct build *b)
 {
 	const struct fleet *f = b->fleet;
 	struct reach *r = b->r;
-	static const struct labels no_labels;
 
+	b->labels = label_table_new(&b->scratch, f->n_workloads * 4);
 	r->first_class = ARENA_ARRAY(b->a, uint32_t, f->n_workloads + 1);
 	for (size_t i = 0; i < f->n_workloads; i++) {
-		const struct workload *w = &f->workloads[i];
-
 		r->first_class[i] = (uint32_t)b->members.n;
-		for (size_t k = 0; k < w->n_shown; k++)
-			add_member(b, r->first_class[i], class_of(b, w->namespace, &w->template->labels, w->shown[k]));
+		collect_members(b, &f->workloads[i]);
 	}
 	r->first_class[f->n_workloads] = (uint32_t)b->members.n;
 	if (!has_dns(b, dns_namespace(f->settings), reach_dns_selector(f->settings)))
-		class_of(b, dns_namespace(f->settings), &no_labels, assumed_dns(b, reach_dns_selector(f->settings)));
+		collect_assumed_dns(b);
+	vec_push(&b->first_label, (uint32_t)b->class_labels.n);
 	r->workload_classes = arena_copy(b->a, b->members.at, b->members.n * sizeof(uint32_t));
 	r->classes = arena_copy(b->a, b->all.at, b->all.n * sizeof(struct pod_class));
 	r->n_classes = b->all.n;
@@ -311,25 +390,20 @@ list_class_workloads(struct build *b)
 	}
 }
 
-/* Pod labels, and before them the namespace under a key that no selector of a user can name. */
 static void
 index_classes(struct build *b)
 {
-	struct reach *r = b->r;
-	struct labels *sets = ARENA_ARRAY(&b->scratch, struct labels, r->n_classes + 1);
-	const struct labels **pointers = ARENA_ARRAY(&b->scratch, const struct labels *, r->n_classes + 1);
+	const struct labels **sets = ARENA_ARRAY(&b->scratch, const struct labels *, b->r->n_classes);
 
-	for (size_t i = 0; i < r->n_classes; i++) {
-		const struct pod_class *c = &r->classes[i];
-		struct label *at = ARENA_ARRAY(&b->scratch, struct label, c->labels->n + 1);
-
-		at[0] = (struct label){NAMESPACE_KEY, c->namespace};
-		if (c->labels->n)
-			memcpy(at + 1, c->labels->at, c->labels->n * sizeof(*at));
-		sets[i] = (struct labels){at, c->labels->n + 1};
-		pointers[i] = &sets[i];
-	}
-	b->class_index = labels_index_new(&b->scratch, pointers, r->n_classes);
+	for (size_t i = 0; i < b->r->n_classes; i++)
+		sets[i] = b->r->classes[i].labels;
+	b->class_index = labels_index_numbered(&b->scratch, &(struct labels_numbered){
+		.sets = sets,
+		.n = b->r->n_classes,
+		.table = b->labels,
+		.first = b->first_label.at,
+		.labels = b->class_labels.at,
+	});
 }
 
 static bool
@@ -346,20 +420,14 @@ found_class(void *ctx, size_t pos)
 static void
 select_classes(struct build *b, const char *namespace, const struct selector *pods)
 {
-	struct requirement *at;
-	const char **value;
+	uint32_t label = LABEL_NONE;
 
-	if (!namespace) {
-		labels_index_select(b->class_index, pods, found_class, b);
-		return;
+	if (namespace) {
+		label = label_table_find(b->labels, NAMESPACE_KEY, namespace);
+		if (label == LABEL_NONE)
+			return; /* it has no pods */
 	}
-	at = ARENA_ARRAY(&b->scratch, struct requirement, pods->n + 1);
-	value = ARENA_NEW(&b->scratch, const char *);
-	*value = namespace;
-	at[0] = (struct requirement){.key = NAMESPACE_KEY, .op = OP_IN, .values = value, .n_values = 1};
-	if (pods->n)
-		memcpy(at + 1, pods->at, pods->n * sizeof(*at));
-	labels_index_select(b->class_index, &(struct selector){true, at, pods->n + 1}, found_class, b);
+	labels_index_select_with(b->class_index, label, pods, found_class, b);
 }
 
 struct namespace_walk {
@@ -418,18 +486,17 @@ range_cmp(const void *a, const void *b)
 static const struct class_set *
 set_of(struct build *b, const char *own, const struct policy_peer *peer)
 {
-	struct entry *e;
 	struct class_set *set;
+	uint32_t id;
+	bool added;
 
-	buf_clear(&b->key);
-	key_add(&b->key, peer->namespaces.present ? "" : own);
-	buf_addc(&b->key, peer->namespaces.present);
-	key_add_selector(&b->key, &peer->namespaces);
-	key_add_selector(&b->key, &peer->pods);
-	e = find_entry(b->sets, &b->key);
-	if (e)
-		return e->value;
-	e = add_entry(b, &b->sets, &b->key);
+	b->key.n = 0;
+	key_add(b, peer->namespaces.present ? LABEL_NONE : label_table_add(b->labels, NAMESPACE_KEY, own));
+	key_add_selector(b, &peer->namespaces);
+	key_add_selector(b, &peer->pods);
+	id = key_table_add(&b->set_keys, &b->key, &added);
+	if (!added)
+		return b->all_sets.at[id];
 	set = ARENA_NEW(b->a, struct class_set);
 	set->all = peer->namespaces.present && !peer->namespaces.n && !peer->pods.n;
 	if (!set->all) {
@@ -437,9 +504,8 @@ set_of(struct build *b, const char *own, const struct policy_peer *peer)
 		set->n = b->found.n;
 		set->at = arena_copy(b->a, b->found.at, b->found.n * sizeof(uint32_t));
 	}
-	set->id = b->all_sets.n;
+	set->id = id;
 	vec_push(&b->all_sets, set);
-	e->value = set;
 	return set;
 }
 
@@ -550,6 +616,16 @@ policy_order(const void *a, const void *b)
 	return object_cmp(&x->object, &y->object);
 }
 
+/* They are by name already, which is the order when all are NetworkPolicies. */
+static bool
+in_order(const struct policy *const *at, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (policy_order(&at[i - 1], &at[i]) > 0)
+			return false;
+	return true;
+}
+
 static void
 compile_policies(struct build *b)
 {
@@ -558,7 +634,8 @@ compile_policies(struct build *b)
 
 	r->n_policies = b->fleet->n_policies;
 	order = arena_copy(&b->scratch, b->fleet->policies, r->n_policies * sizeof(*order));
-	qsort(order, r->n_policies, sizeof(*order), policy_order);
+	if (!in_order(order, r->n_policies))
+		qsort(order, r->n_policies, sizeof(*order), policy_order);
 	r->policies = ARENA_ARRAY(b->a, struct compiled_policy, r->n_policies);
 	for (size_t i = 0; i < r->n_policies; i++) {
 		r->policies[i].policy = order[i];
@@ -623,9 +700,15 @@ reach_new(struct fleet *f)
 	b.r->n_sets = b.all_sets.n;
 	b.r->sets = arena_copy(b.a, b.all_sets.at, b.all_sets.n * sizeof(b.all_sets.at[0]));
 	vec_free(&b.all_sets);
-	HASH_CLEAR(hh, b.classes);
-	HASH_CLEAR(hh, b.sets);
-	buf_free(&b.key);
+	key_table_free(&b.class_keys);
+	key_table_free(&b.set_keys);
+	vec_free(&b.key);
+	vec_free(&b.declared);
+	vec_free(&b.shown);
+	vec_free(&b.visible);
+	vec_free(&b.first_label);
+	vec_free(&b.class_labels);
+	vec_free(&b.listed);
 	vec_free(&b.all);
 	vec_free(&b.members);
 	vec_free(&b.found);

@@ -218,6 +218,12 @@ visible_key(const struct visible *v, struct buf *key, const struct pod_template 
 		add_ports(key, &t->spec.containers[i]);
 }
 
+bool
+visible_label(const struct visible *v, const char *key)
+{
+	return v->n_keys && bsearch(&key, v->keys, v->n_keys, sizeof(*v->keys), string_cmp);
+}
+
 static bool
 is_among(const struct visible *v, const struct pod_template *t, const struct pod_template *const *at, size_t n,
 	 struct buf *key, struct buf *other)

@@ -18,6 +18,8 @@ struct visible;
 struct visible *visible_new(struct fleet *f);
 /* Adds what is visible of such a pod: of two that are alike the same bytes, of others different ones. */
 void visible_key(const struct visible *v, struct buf *key, const struct pod_template *t);
+/* Is a label of that key among them? */
+bool visible_label(const struct visible *v, const char *key);
 /* Of the pods that have not ended the first of each kind, in their order. `out` has room for all; returns how many. */
 size_t visible_kinds(const struct visible *v, const struct live *l, const struct pod_template **out);
 

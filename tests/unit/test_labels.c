@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "fleet/label_table.h"
 #include "fleet/labels.h"
 #include "fleet/settings.h"
 #include "fleet/workload.h"
@@ -230,6 +231,73 @@ selecting_through_the_index(void **state)
 	check_select(labels_index_new(&a, NULL, 0), "", 0, 0, NULL);
 }
 
+/* More key=value than are looked for by number: the rest is compared as text. */
+static void
+long_selectors(void **state)
+{
+	struct label at[12], other[12];
+	struct labels set = {at, 12}, almost = {other, 12};
+	const struct labels *const sets[] = {&almost, &set};
+	AUTO(arena) struct arena a = {0};
+	struct buf text = {0};
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		at[i] = other[i] = (struct label){arena_printf(&a, "key%c", 'a' + i), "yes"};
+		buf_addf(&text, "%skey%c=yes", i ? "," : "", 'a' + i);
+	}
+	other[11].value = "no";
+	check_select(labels_index_new(&a, sets, 2), buf_str(&text), 0, 1, (size_t[]){1});
+	buf_adds(&text, ",keyz!=yes,!keyy");
+	check_select(labels_index_new(&a, sets, 2), buf_str(&text), 0, 1, (size_t[]){1});
+	buf_adds(&text, ",keyx");
+	check_select(labels_index_new(&a, sets, 2), buf_str(&text), 0, 0, NULL);
+	buf_free(&text);
+}
+
+static void
+check_with(const struct labels_index *ix, uint32_t label, const struct selector *s, size_t n, const size_t *want)
+{
+	struct found found = {.n = 0};
+
+	labels_index_select_with(ix, label, s, remember, &found);
+	assert_int_equal(found.n, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(found.at[i], want[i]);
+}
+
+/* Sets with a number more than labels: the label 0 is in two of them, 3 came after the index. */
+static void
+selecting_by_number(void **state)
+{
+	static const struct label builder_labels[] = {{"app", "builder"}};
+	static const struct labels builder = {builder_labels, 1};
+	const struct labels *const sets[] = {&builder, &no_labels, &builder};
+	static const uint32_t first[] = {0, 2, 3, 4}, labels[] = {0, 1, 0, 1};
+	const struct selector all = {.present = true};
+	AUTO(arena) struct arena a = {0};
+	struct label_table *t = label_table_new(&a, 8);
+	struct labels_index *ix;
+	struct selector s;
+
+	(void)state;
+	label_table_add(t, "", "research");
+	label_table_add(t, "app", "builder");
+	label_table_add(t, "app", "scout");
+	ix = labels_index_numbered(&a, &(struct labels_numbered){sets, 3, t, first, labels});
+	label_table_add(t, "app", "late");
+	assert_true(selector_parse(&a, "app=builder", &s, NULL));
+	check_with(ix, 0, &s, 1, (size_t[]){0});
+	check_with(ix, 0, &all, 2, (size_t[]){0, 1});
+	check_with(ix, LABEL_NONE, &s, 2, (size_t[]){0, 2});
+	check_with(ix, 2, &all, 0, NULL);
+	check_with(ix, 3, &all, 0, NULL);
+	assert_true(selector_parse(&a, "app=late", &s, NULL));
+	check_with(ix, LABEL_NONE, &s, 0, NULL);
+	assert_true(selector_parse(&a, "app!=builder", &s, NULL));
+	check_with(ix, 0, &s, 1, (size_t[]){1});
+}
+
 static void
 entries_of_the_config_file(void **state)
 {
@@ -290,6 +358,8 @@ main(void)
 		cmocka_unit_test(refusing),
 		cmocka_unit_test(formatting),
 		cmocka_unit_test(selecting_through_the_index),
+		cmocka_unit_test(long_selectors),
+		cmocka_unit_test(selecting_by_number),
 		cmocka_unit_test(entries_of_the_config_file),
 		cmocka_unit_test(parts_by_name),
 	};
