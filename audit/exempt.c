@@ -142,18 +142,18 @@ static void
 collect_ignore(struct collector *c, const struct object *o, const struct workload *w,
 	       const struct labels *annotations)
 {
-	const char *value = labels_get(annotations, IGNORE);
-	const char *reason = reason_of(labels_get(annotations, REASON));
+	const char *value = labels_get(annotations, IGNORE), *reason;
 	struct tag t = {
 		.key = annotations,
 		.object = o,
 		.workload = w,
 		.value = value,
-		.suppression = {.reason = reason, .from = "annotation", .expires_at = CLOCK_UNKNOWN},
+		.suppression = {.from = "annotation", .expires_at = CLOCK_UNKNOWN},
 	};
 
 	if (!value)
 		return;
+	reason = t.suppression.reason = reason_of(labels_get(annotations, REASON));
 	list(c, o, w, IGNORE, value, reason);
 	if (!c->x->trusted)
 		return;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Is the firewall itself fit: its config, its pod, its image. */
-#include <stdlib.h>
-
 #include "audit/rules/common.h"
 #include "base/str.h"
 #include "fleet/env.h"
 #include "fleet/image.h"
+#include "fleet/label_table.h"
 
 /*
  * Is a field that Pipelock's config has, or leaves at its default, to be judged? Of a config that is not valid
@@ -481,11 +480,12 @@ const struct rule rule_companion_image_unpinned = {
  */
 
 struct version {
-	const char *text; /* NULL: not judged, pinned by digest alone or not at all */
+	const char *text;
 	const struct workload *workload;
+	uint32_t number; /* the same for the same text */
 };
 
-/* The tag, less a leading v: v2.3.0 and 2.3.0 are one release. */
+/* The tag, less a leading v: v2.3.0 and 2.3.0 are one release. NULL: not judged, pinned by digest alone or not at all. */
 static const char *
 version_of(struct audit_run *run, const struct workload *w)
 {
@@ -501,31 +501,28 @@ version_of(struct audit_run *run, const struct workload *w)
 	return arena_strndup(audit_scratch(run), ref.tag, ref.tag_len);
 }
 
-static int
-by_version(const void *a, const void *b)
-{
-	return str_cmp(((const struct version *)a)->text, ((const struct version *)b)->text);
-}
-
 /* The version that more companions have than any other; NULL on a tie, when no side is the odd one. */
-static const char *
-most_common(const struct version *sorted, size_t n, size_t *count)
+static const struct version *
+most_common(struct audit_run *run, const struct version *versions, size_t n, size_t *count)
 {
-	const char *best = NULL;
+	size_t *counts = ARENA_ARRAY(audit_scratch(run), size_t, n); /* by number */
+	const struct version *best = NULL;
+	bool tie = false;
 
 	*count = 0;
-	for (size_t i = 0, run = 0; i < n; i++) {
-		run = i && str_eq(sorted[i].text, sorted[i - 1].text) ? run + 1 : 1;
-		if (i + 1 < n && str_eq(sorted[i].text, sorted[i + 1].text))
+	for (size_t i = 0; i < n; i++)
+		counts[versions[i].number]++;
+	for (size_t i = 0; i < n; i++) {
+		size_t same = counts[versions[i].number];
+
+		if (same < *count || (best && best->number == versions[i].number))
 			continue;
-		if (run == *count)
-			best = NULL;
-		if (run > *count) {
-			*count = run;
-			best = sorted[i].text;
-		}
+		tie = same == *count;
+		if (!tie)
+			best = &versions[i];
+		*count = same;
 	}
-	return best;
+	return tie ? NULL : best;
 }
 
 static void
@@ -553,21 +550,20 @@ companion_version_skew(struct audit_run *run, UNUSED const struct workload *none
 {
 	const struct fleet *f = audit_fleet(run);
 	struct version *versions = ARENA_ARRAY(audit_scratch(run), struct version, f->n_companions);
-	const char *common;
+	struct label_table *texts = label_table_new(audit_scratch(run), 0);
+	const struct version *common;
 	size_t n = 0, count;
 
 	for (size_t i = 0; i < f->n_companions; i++) {
 		const char *text = version_of(run, f->companions[i]);
 
 		if (text)
-			versions[n++] = (struct version){text, f->companions[i]};
+			versions[n++] = (struct version){text, f->companions[i], label_table_add(texts, "", text)};
 	}
-	if (n)
-		qsort(versions, n, sizeof(*versions), by_version);
-	common = most_common(versions, n, &count);
+	common = most_common(run, versions, n, &count);
 	for (size_t i = 0; common && i < n; i++) {
-		if (!str_eq(versions[i].text, common))
-			report_skew(run, &versions[i], common, count, n);
+		if (versions[i].number != common->number)
+			report_skew(run, &versions[i], common->text, count, n);
 	}
 }
 

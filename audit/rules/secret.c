@@ -293,14 +293,13 @@ struct ca_key {
 	const struct workload *owner;
 };
 
+/* Of one namespace. */
 static int
 by_secret(const void *a, const void *b)
 {
 	const struct ca_key *p = a, *q = b;
-	int order = strcmp(p->namespace, q->namespace);
+	int order = strcmp(p->secret, q->secret);
 
-	if (!order)
-		order = strcmp(p->secret, q->secret);
 	if (!order)
 		order = strcmp(p->key, q->key);
 	if (!order) /* a companion is named before an agent's own sidecar */
@@ -318,29 +317,41 @@ count_keys(const struct fleet *f)
 	return n;
 }
 
-/* All of the fleet, sorted, each once. */
+/* Sorts those of one namespace, each once; returns how many are left. */
+static size_t
+sort_keys(struct ca_key *keys, size_t all)
+{
+	size_t n = 0;
+
+	if (all > 1)
+		qsort(keys, all, sizeof(*keys), by_secret);
+	for (size_t i = 0; i < all; i++)
+		if (!n || strcmp(keys[n - 1].secret, keys[i].secret) != 0 || strcmp(keys[n - 1].key, keys[i].key) != 0)
+			keys[n++] = keys[i];
+	return n;
+}
+
+/* All of the fleet, by namespace as workloads are, then sorted, each once. */
 static struct ca_key *
 collect_keys(struct audit_run *run, size_t *n)
 {
 	const struct fleet *f = audit_fleet(run);
 	struct ca_key *keys = ARENA_ARRAY(audit_scratch(run), struct ca_key, count_keys(f));
-	size_t all = 0;
+	size_t first = 0, all = 0; /* of the namespace that is being collected */
 
 	for (size_t i = 0; i < f->n_workloads; i++) {
 		const struct workload *w = &f->workloads[i];
 
-		for (size_t j = 0; w->pipelock && j < w->pipelock->n_secrets; j++)
+		if (!w->pipelock || !w->pipelock->n_secrets)
+			continue;
+		if (first < all && strcmp(keys[first].namespace, w->namespace) != 0)
+			first = all = first + sort_keys(keys + first, all - first);
+		for (size_t j = 0; j < w->pipelock->n_secrets; j++)
 			if (w->pipelock->secrets[j].secret && w->pipelock->secrets[j].key)
 				keys[all++] = (struct ca_key){w->namespace, w->pipelock->secrets[j].secret,
 							      w->pipelock->secrets[j].key, w};
 	}
-	if (all)
-		qsort(keys, all, sizeof(*keys), by_secret);
-	*n = 0;
-	for (size_t i = 0; i < all; i++)
-		if (!*n || strcmp(keys[*n - 1].namespace, keys[i].namespace) != 0 ||
-		    strcmp(keys[*n - 1].secret, keys[i].secret) != 0 || strcmp(keys[*n - 1].key, keys[i].key) != 0)
-			keys[(*n)++] = keys[i];
+	*n = first + sort_keys(keys + first, all - first);
 	return keys;
 }
 
@@ -367,16 +378,24 @@ struct exposure {
 	struct audit_run *run;
 	const struct workload *agent;
 	const struct container *container;
-	const struct ca_key *keys; /* sorted */
+	const struct ca_key *keys; /* those of the agent's namespace, sorted */
 	size_t n_keys;
 };
 
-static int
-cmp_key(const struct ca_key *key, const char *namespace, const char *secret)
+/* Goes on to the keys of the next agent's namespace: agents are sorted by it, as all keys are. */
+static void
+enter_namespace(struct exposure *x, const struct ca_key *end)
 {
-	int order = strcmp(key->namespace, namespace);
+	const char *namespace = x->agent->namespace;
 
-	return order ? order : strcmp(key->secret, secret);
+	if (x->n_keys && strcmp(x->keys[0].namespace, namespace) == 0)
+		return;
+	x->keys += x->n_keys;
+	while (x->keys < end && strcmp(x->keys[0].namespace, namespace) < 0)
+		x->keys++;
+	for (x->n_keys = 0; x->keys + x->n_keys < end; x->n_keys++)
+		if (strcmp(x->keys[x->n_keys].namespace, namespace) != 0)
+			break;
 }
 
 /* The first key that Pipelock has in this Secret of the agent's namespace; NULL: none. */
@@ -390,12 +409,12 @@ first_key(const struct exposure *x, const char *secret)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (cmp_key(&x->keys[middle], x->agent->namespace, secret) < 0)
+		if (strcmp(x->keys[middle].secret, secret) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < x->n_keys && cmp_key(&x->keys[low], x->agent->namespace, secret) == 0 ? &x->keys[low] : NULL;
+	return low < x->n_keys && strcmp(x->keys[low].secret, secret) == 0 ? &x->keys[low] : NULL;
 }
 
 /* The next one in the same Secret; NULL. */
@@ -404,7 +423,7 @@ next_key(const struct exposure *x, const struct ca_key *key)
 {
 	const struct ca_key *next = key + 1;
 
-	return next < x->keys + x->n_keys && cmp_key(next, key->namespace, key->secret) == 0 ? next : NULL;
+	return next < x->keys + x->n_keys && strcmp(next->secret, key->secret) == 0 ? next : NULL;
 }
 
 static void
@@ -504,14 +523,18 @@ ca_key_in_agent(struct audit_run *run, const struct workload *none)
 {
 	const struct fleet *f = audit_fleet(run);
 	struct exposure x = {.run = run};
+	const struct ca_key *end;
+	size_t n;
 
 	(void)none;
-	x.keys = collect_keys(run, &x.n_keys);
+	x.keys = collect_keys(run, &n);
+	end = x.keys + n;
 	for (size_t i = 0; i < f->n_agents; i++) {
 		const struct pod_spec *s = &f->agents[i]->template->spec;
 
 		x.agent = f->agents[i];
-		for (size_t j = 0; j < s->n_containers; j++) {
+		enter_namespace(&x, end);
+		for (size_t j = 0; x.n_keys && j < s->n_containers; j++) {
 			x.container = &s->containers[j];
 			if (container_is_pipelock(x.container))
 				continue;
