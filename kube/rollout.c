@@ -36,6 +36,15 @@ count(const struct node *object, const char *path)
 	return node_int(node_path(object, path), 0);
 }
 
+/* A number of pods: the API has 32 bits for it, so that sums cannot overflow. */
+static int64_t
+pods(const struct node *object, const char *path, int64_t absent)
+{
+	int64_t n = node_int(node_path(object, path), absent);
+
+	return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : n;
+}
+
 /* ---- may it be restarted? */
 
 static const char *
@@ -69,8 +78,8 @@ refused_strategy(const struct node *object, struct buf *reason)
 static bool
 refused_stateful_set(const struct node *object, struct buf *reason)
 {
-	int64_t partition = count(object, "spec.updateStrategy.rollingUpdate.partition");
-	int64_t replicas = node_int(node_path(object, "spec.replicas"), 1);
+	int64_t partition = pods(object, "spec.updateStrategy.rollingUpdate.partition", 0);
+	int64_t replicas = pods(object, "spec.replicas", 1);
 
 	if (refused_strategy(object, reason))
 		return true;
@@ -101,11 +110,11 @@ read_deployment(const struct node *object, struct rollout *r, struct buf *text)
 {
 	const struct node *progress = condition(object, "Progressing"),
 			  *failure = condition(object, "ReplicaFailure");
-	int64_t replicas = count(object, "status.replicas");
+	int64_t replicas = pods(object, "status.replicas", 0);
 
-	r->desired = node_int(node_path(object, "spec.replicas"), 1);
-	r->updated = count(object, "status.updatedReplicas");
-	r->available = count(object, "status.availableReplicas");
+	r->desired = pods(object, "spec.replicas", 1);
+	r->updated = pods(object, "status.updatedReplicas", 0);
+	r->available = pods(object, "status.availableReplicas", 0);
 	r->old = replicas > r->updated ? replicas - r->updated : 0;
 	if (!observed(object, text))
 		return;
@@ -135,14 +144,14 @@ read_deployment(const struct node *object, struct rollout *r, struct buf *text)
 static void
 read_stateful_set(const struct node *object, struct rollout *r, struct buf *text)
 {
-	int64_t partition = count(object, "spec.updateStrategy.rollingUpdate.partition");
-	int64_t ready = count(object, "status.readyReplicas"), wanted;
+	int64_t partition = pods(object, "spec.updateStrategy.rollingUpdate.partition", 0);
+	int64_t ready = pods(object, "status.readyReplicas", 0), wanted;
 	const char *update = node_str(node_path(object, "status.updateRevision"));
 	const char *current = node_str(node_path(object, "status.currentRevision"));
 
-	r->desired = node_int(node_path(object, "spec.replicas"), 1);
-	r->updated = count(object, "status.updatedReplicas");
-	r->available = node_int(node_path(object, "status.availableReplicas"), ready);
+	r->desired = pods(object, "spec.replicas", 1);
+	r->updated = pods(object, "status.updatedReplicas", 0);
+	r->available = pods(object, "status.availableReplicas", ready);
 	wanted = r->desired > partition ? r->desired - partition : 0;
 	r->old = r->desired > r->updated ? r->desired - r->updated : 0;
 	if (!observed(object, text))
@@ -165,9 +174,9 @@ read_stateful_set(const struct node *object, struct rollout *r, struct buf *text
 static void
 read_daemon_set(const struct node *object, struct rollout *r, struct buf *text)
 {
-	r->desired = count(object, "status.desiredNumberScheduled");
-	r->updated = count(object, "status.updatedNumberScheduled");
-	r->available = count(object, "status.numberAvailable");
+	r->desired = pods(object, "status.desiredNumberScheduled", 0);
+	r->updated = pods(object, "status.updatedNumberScheduled", 0);
+	r->available = pods(object, "status.numberAvailable", 0);
 	r->old = r->desired > r->updated ? r->desired - r->updated : 0;
 	if (!observed(object, text))
 		return;
