@@ -142,15 +142,19 @@ struct discovery {
 	const struct resource *resource;
 };
 
+/* A server that would not say may have it. */
 static bool
-lists_resource(const struct kube_answer *a, const char *plural)
+may_have(const struct kube_answer *a, const char *plural)
 {
 	AUTO(arena) struct arena scratch = {0};
 	struct node *root;
 	struct err e;
 
-	if (!a->ok || !json_parse(&scratch, "the answer", a->body, a->body_len, 1, NULL, &root, &e))
+	if (a->status == 404)
 		return false;
+	if (!a->ok || !json_parse(&scratch, "the answer", a->body, a->body_len, 1, NULL, &root, &e) ||
+	    !node_get(root, "resources"))
+		return true;
 	node_each(r, node_get(root, "resources"))
 		if (str_eq(node_get_str(r, "name"), plural))
 			return true;
@@ -182,7 +186,7 @@ got_resources(void *ctx, const struct kube_answer *a)
 	struct discovery *v = ctx;
 
 	v->d->waiting--;
-	if (lists_resource(a, v->resource->plural))
+	if (may_have(a, v->resource->plural))
 		add_policy_needs(v->d, v->resource);
 }
 

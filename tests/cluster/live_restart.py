@@ -314,6 +314,43 @@ class Faults(unittest.TestCase):
             self.assertIn("how it went is not known", out)
 
 
+# What a pod that is created again meets: every answer once broken where it would hurt.
+POD_FAULTS = {
+    "deletion not heard": ("DELETE", {"drop": True}),
+    "deletion refused for a moment": ("DELETE", {"status": 503}),
+    "deletion heard, answer cut": ("DELETE", {"cut": 50}),
+    "deletion heard, answer stalled": ("DELETE", {"stall": 50}),
+    "garbage for a deletion": ("DELETE", {"body": b"{}"}),
+    "creation not heard": ("POST", {"drop": True}),
+    "creation throttled": ("POST", {"status": 429, "headers": {"Retry-After": "1"}}),
+    "creation heard, answer cut": ("POST", {"cut": 50}),
+    "creation heard, answer stalled": ("POST", {"stall": 50}),
+    "garbage for a creation": ("POST", {"body": b"<html>"}),
+}
+
+
+class PodFaults(unittest.TestCase):
+    """A bare pod is there once at the end, and a new one, whatever answer was lost."""
+    ns = NS + "-pods"
+
+    def test_one_broken_answer(self):
+        kubectl("create", "namespace", self.ns)
+        kubectl("run", "bare", "--image=i:1", "--overrides", '{"spec":{"terminationGracePeriodSeconds":0}}', ns=self.ns)
+        kubectl("wait", "--for=condition=Ready", "pod/bare", "--timeout=60s", ns=self.ns)
+        for name, (method, fault) in POD_FAULTS.items():
+            uid = kubectl("get", "pod/bare", "-o", "jsonpath={.metadata.uid}", ns=self.ns)
+            with Proxy() as proxy:
+                broken = proxy.fault(r"/namespaces/%s/pods" % self.ns, method=method, times=1, **fault)
+                run = subprocess.run([MOAT, "restart", "-y", f"{self.ns}/Pod/bare", "--recreate", "--request-timeout", "1s",
+                                      "--kubeconfig", proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])],
+                                     capture_output=True, text=True, timeout=60)
+                what = f"{name}: {run.returncode}\n{run.stdout}{run.stderr}"
+                self.assertEqual((broken.hits, run.returncode), (1, 0), what)
+                new = kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.uid}", ns=self.ns).split()
+                self.assertEqual(len(new), 1, what)
+                self.assertNotEqual(new[0], uid, what)
+
+
 class Doctor(unittest.TestCase):
     """The Role that doctor prints for a user without rights is all that this user needs."""
     ns = "doctor"
@@ -374,6 +411,29 @@ class Doctor(unittest.TestCase):
         self.assertEqual((status, allowed["patch", "deployments", None]), (4, "no"))
         self.assertEqual(value["credential"], "token")
         kubectl("delete", "clusterrole/moat", "clusterrolebinding/moat")
+
+    def through(self, *faults):
+        with Proxy() as proxy:
+            for path, fault in faults:
+                proxy.fault(path, **fault)
+            run = subprocess.run([MOAT, "doctor", "-o", "json", "--request-timeout", "1s", "--kubeconfig",
+                                  proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])], capture_output=True, text=True, timeout=60)
+            return run.returncode, json.loads(run.stdout or "null"), run.stderr
+
+    def test_an_answer_that_is_none_is_unknown(self):
+        status, value, err = self.through((r"/selfsubjectaccessreviews", {"body": b"{\"status\":{}}", "times": 3}))
+        self.assertEqual((status, value["missing"]), (4, 3), err)
+        self.assertEqual([p["allowed"] for p in value["permissions"]].count("unknown"), 3)
+        status, value, err = self.through((r"/selfsubjectaccessreviews", {"status": 503, "times": 3}))
+        self.assertEqual((status, value["missing"]), (0, 0), err)  # asked again
+        status, value, err = self.through((r"/selfsubjectreviews", {"status": 404}), (r"/version", {"body": b"<html>"}))
+        self.assertEqual((status, value["missing"], value["version"]), (0, 0, "unknown"), err)
+        status, value, err = self.through((r"/apis/cilium.io", {"body": b"[[["}), (r"/apis/k8s.ovn.org", {"stall": -1}))
+        self.assertEqual((status, value["missing"]), (0, 0), err)
+        asked = {p["group"] for p in value["permissions"]}  # what may be there is asked for; what is not there is not
+        self.assertTrue({"cilium.io", "k8s.ovn.org"} <= asked and "crd.antrea.io" not in asked, asked)
+        status, value, err = self.through((r"/version", {"status": 401}))
+        self.assertEqual((status, value), (3, None), err)
 
     def test_a_server_that_is_not_there(self):
         path = os.path.join(os.environ["WORK"], "dead.kubeconfig")
