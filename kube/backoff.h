@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long to wait before the next try: twice as long each time, with jitter, so that clients do not come in step. */
+/* How long to wait before the next try: twice as long each time, with jitter: clients must not come in step. */
 #ifndef KUBE_BACKOFF_H
 #define KUBE_BACKOFF_H
 

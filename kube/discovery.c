@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* The first minor version of Kubernetes whose streaming lists are trusted: before it they were revised, and often off. */
+/* The first minor version of Kubernetes whose streaming lists are trusted: before it they were often off. */
 #define STREAM_MINOR 34
 
 #define ACCEPT                                                                  \

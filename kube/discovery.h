@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of the kinds that moat reads a server has, and in which version: one request, so that none is asked for in vain. */
+/* Which of the kinds that moat reads a server has, and in which version: none is then asked for in vain. */
 #ifndef KUBE_DISCOVERY_H
 #define KUBE_DISCOVERY_H
 

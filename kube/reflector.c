@@ -408,7 +408,7 @@ watch_broken(struct reflector *r, const struct watch_end *end, int64_t lived)
 		retry(r, &end->err, end->retry_after_ms, start_watch);
 }
 
-/* What was listed a moment ago may not be watched: it is listed now and then. Else a list will tell what has become of it. */
+/* What was listed a moment ago may not be watched: it is listed now and then. Else a list tells what became of it. */
 static void
 watch_refused(struct reflector *r, const struct watch_end *end)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Single objects read once more, a few at a time: those that were kept in brief and have lost what spoke for them. */
+/* Objects read once more, one by one: those that were kept in brief and have lost what spoke for them. */
 #ifndef KUBE_REREAD_H
 #define KUBE_REREAD_H
 

@@ -10,7 +10,7 @@
 #include "kube/backoff.h"
 #include "kube/list.h"
 
-/* The server ends a watch by itself after so many seconds, a random number, so that clients do not come back together. */
+/* The server ends a watch after so many seconds, a random number: clients must not come back together. */
 #define SECONDS_MIN 300
 #define SECONDS_MAX 600
 /* A bookmark comes about every minute: what is silent for longer is dead. */

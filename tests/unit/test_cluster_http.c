@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cluster read from a server over HTTP that is not well: what is asked, how often, and what is known in the end. */
+/* A cluster read from a server that is not well: what is asked, how often, and what is known in the end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
