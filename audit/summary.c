@@ -427,17 +427,19 @@ list_prints(struct change *c)
 			c->prints[c->n_prints++] = c->prints[i];
 }
 
-/* Is it of a judgment that is replaced? */
-static bool
-goes(const struct change *c, const struct draft *d)
+static int
+place_cmp(const void *a, const void *b)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		const struct judgment *j = c->at[i].before;
+	uint32_t x = *(const uint32_t *)a, y = ((const struct replaced *)b)->place;
 
-		if (d >= j->drafts && d < j->drafts + j->n_drafts)
-			return true;
-	}
-	return false;
+	return (x > y) - (x < y);
+}
+
+/* Is the judgment of that place replaced? */
+static bool
+goes(const struct change *c, uint32_t place)
+{
+	return c->n && bsearch(&place, c->at, c->n, sizeof(c->at[0]), place_cmp);
 }
 
 /* Drafts of other judgments about the same thing: found beside the findings, or among those of several. */
@@ -478,12 +480,12 @@ find_in(struct change *c)
 	for (size_t i = 0; i < c->n; i++)
 		take_drafts(&c->in, c->at[i].after);
 	for (size_t i = 0; i < c->old->n_shared; i++)
-		if (has_print(c, c->old->shared[i]->print) && !goes(c, c->old->shared[i]))
+		if (has_print(c, c->old->shared[i]->print) && !goes(c, c->old->shared[i]->place))
 			vec_push(&c->in, c->old->shared[i]);
 	for (size_t i = 0; i < c->out.n; i++) {
 		const struct draft *d = c->old->drafts[c->out.at[i]];
 
-		if (!is_shared(c->old, d->print) && !goes(c, d))
+		if (!is_shared(c->old, d->print) && !goes(c, d->place))
 			vec_push(&c->in, d);
 	}
 }
@@ -563,15 +565,6 @@ next_findings(struct change *c)
 	vec_free(&c->out);
 }
 
-static const struct judgment *
-replacing(const struct change *c, uint32_t place, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (c->at[i].place == place)
-			return c->at[i].after;
-	return NULL;
-}
-
 static void
 next_gaps(struct change *c, size_t n)
 {
@@ -592,7 +585,7 @@ next_gaps(struct change *c, size_t n)
 	}
 	s->noted = ARENA_ARRAY(&s->arena, struct noted_gap, c->old->n_noted + more);
 	for (size_t i = 0; i < c->old->n_noted; i++)
-		if (!replacing(c, c->old->noted[i].place, n))
+		if (!goes(c, c->old->noted[i].place))
 			s->noted[s->n_noted++] = c->old->noted[i];
 	for (size_t i = 0; i < n; i++)
 		note_gaps(s, c->at[i].after, c->at[i].place);

@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "decode/files.h"
 
 struct world {
@@ -24,6 +25,7 @@ struct world {
 	unsigned seed;
 	struct fleet *fleet;
 	struct audit *audit;
+	VEC(struct fleet_change) changes; /* not yet folded in */
 	size_t updated, built;
 	double slowest; /* ms of an update */
 };
@@ -157,41 +159,56 @@ build(struct world *w)
 	w->audit = audit_new(w->fleet, NULL, w->fleet->read_at);
 }
 
-/* Another name is one pod gone and another come. */
-static void
-fold(struct world *w, const struct object *before, const struct object *after)
+/* What changed since the last fleet, into the next. */
+static double
+fold(struct world *w)
 {
-	bool renamed = !str_eq(before->name, after->name);
-	const struct fleet_change one[] = {{before, after}}, two[] = {{before, NULL}, {NULL, after}};
 	struct fleet_touched touched;
-	double start = cpu_ms(), took;
-	struct fleet *f = fleet_update(w->fleet, renamed ? two : one, renamed ? 2 : 1, &touched);
+	double start = cpu_ms();
+	struct fleet *f = fleet_update(w->fleet, w->changes.at, w->changes.n, &touched);
 	struct audit *a = f ? audit_update(w->audit, f, &touched, NULL, f->read_at) : NULL;
 
-	if (!a) {
+	if (a) {
+		fleet_touched_free(&touched);
+		audit_unref(w->audit);
+		fleet_unref(w->fleet);
+		w->fleet = f;
+		w->audit = a;
+		w->updated++;
+	} else {
 		fleet_unref(f);
 		build(w);
 		w->built++;
-		return;
 	}
-	fleet_touched_free(&touched);
-	audit_unref(w->audit);
-	fleet_unref(w->fleet);
-	w->fleet = f;
-	w->audit = a;
-	w->updated++;
-	took = cpu_ms() - start;
-	w->slowest = took > w->slowest ? took : w->slowest;
+	for (size_t i = 0; i < w->changes.n; i++)
+		object_unref((struct object *)w->changes.at[i].before);
+	w->changes.n = 0;
+	return cpu_ms() - start;
+}
+
+/* Another name is one pod gone and another come. */
+static void
+change(struct world *w, size_t pod)
+{
+	struct object **at = &w->at[w->pods[pod]], *before = *at;
+
+	*at = &next_pod(w, object_pod(before))->object;
+	if (str_eq(before->name, (*at)->name)) {
+		vec_push(&w->changes, (struct fleet_change){before, *at});
+	} else {
+		vec_push(&w->changes, (struct fleet_change){before, NULL});
+		vec_push(&w->changes, (struct fleet_change){NULL, *at});
+	}
 }
 
 static void
 change_one(struct world *w)
 {
-	struct object **at = &w->at[w->pods[random_below(w, w->n_pods)]], *before = *at;
+	double took;
 
-	*at = &next_pod(w, object_pod(before))->object;
-	fold(w, before, *at);
-	object_unref(before);
+	change(w, random_below(w, w->n_pods));
+	took = fold(w);
+	w->slowest = took > w->slowest ? took : w->slowest;
 }
 
 static void
@@ -238,6 +255,10 @@ main(int argc, char **argv)
 	       "%zu folded in, %zu built anew; resident %.1f MB, then %.1f MB\n",
 	       w.n, w.n_pods, w.audit->n_findings, built, changes, (cpu_ms() - start) / (double)changes, w.slowest,
 	       w.updated, w.built, begin, resident_mb());
+	for (size_t i = 0; i < w.n_pods; i++)
+		change(&w, i);
+	printf("all %zu pods at once: %.0f ms\n", w.n_pods, fold(&w));
+	vec_free(&w.changes);
 	audit_unref(w.audit);
 	fleet_unref(w.fleet);
 	for (size_t i = 0; i < w.n; i++)
