@@ -969,6 +969,7 @@ start_neighbour(void)
 	alarm(ENOUGH_MS / 1000);
 	while (tcgetpgrp(STDIN_FILENO) == getpgrp())
 		usleep(1000);
+	free(put("neighbour", "", 0600)); /* the plugin waits for it */
 	_exit(tcgetattr(STDIN_FILENO, &modes) || tcsetattr(STDIN_FILENO, TCSADRAIN, &modes));
 }
 
@@ -1037,6 +1038,7 @@ with_a_terminal(void **state)
 	struct test *t =
 		with_plugin("[ -t 0 ] && [ -t 2 ] || exit 7\n"
 			    "case $KUBERNETES_EXEC_INFO in *'\"interactive\":true'*) ;; *) exit 8;; esac\n"
+			    "while [ ! -e \"${0%/*}/neighbour\" ]; do sleep 0.01; done\n"
 			    "printf 'code? ' >&2; read -r code || exit 9\n"
 			    "echo \"{\\\"apiVersion\\\":\\\"" V1 "\\\",\\\"kind\\\":\\\"ExecCredential\\\","
 			    "\\\"status\\\":{\\\"token\\\":\\\"$code\\\"}}\"\n");
