@@ -25,9 +25,10 @@ enum command_bit {
 	CMD_REACH = 1 << 6,
 	CMD_RESTART = 1 << 7,
 	CMD_DOCTOR = 1 << 8,
+	CMD_HISTORY = 1 << 9,
 };
 #define CMD_TABLES (CMD_RULES | CMD_FLEET | CMD_SHOW)
-#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH | CMD_RESTART | CMD_DOCTOR)
+#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH | CMD_RESTART | CMD_DOCTOR | CMD_HISTORY)
 
 /* One -o: a format, and where it goes (NULL: standard output). */
 struct output {
@@ -54,6 +55,9 @@ struct cli {
 	bool yes, recreate; /* moat restart, and what follows */
 	const char *field_manager; /* NULL when not given */
 	int64_t timeout_ms; /* 0 when not given */
+	const char *db_path; /* NULL when not given */
+	bool no_store;
+	int64_t keep; /* moat history prune: runs of each source; 0 when not given */
 	enum color_when color;
 	enum severity fail_on;
 	bool demo; /* the built-in fleet is the source */

@@ -4,9 +4,14 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/log.h"
+#include "base/reader.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "kube/kubeconfig.h"
+
+#define LARGEST_CA (16 * 1024 * 1024)
 
 static const char no_source[] =
 	"no cluster is configured and no -f given: name a kubeconfig (--kubeconfig, $KUBECONFIG, ~/.kube/config), or read "
@@ -67,15 +72,33 @@ cli_terminal(void)
 	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO) ? &terminal : NULL;
 }
 
+/* What tells clusters apart whose kube-system cannot be read: where they are, and whom they are trusted by. */
+static void
+hash_address(const struct kube *k, char out[65])
+{
+	const struct kube_cluster *c = kube_context(k)->cluster;
+	AUTO(buf) struct buf all = {0};
+
+	buf_addf(&all, "%s\n", kube_server(k));
+	if (c->ca.data)
+		buf_add(&all, c->ca.data, c->ca.len);
+	else if (c->ca_path)
+		reader_slurp(c->ca_path, LARGEST_CA, &all, NULL); /* one that cannot be read has failed before this */
+	sha256_hex(all.data, all.len, out);
+}
+
 struct source
 cli_cluster_source(const struct cli *cli, const struct kube *k)
 {
-	return (struct source){
+	struct source s = {
 		.type = SOURCE_CLUSTER,
 		.context = kube_context(k)->name,
 		.server = kube_server(k),
 		.namespace = cli->namespace,
 	};
+
+	hash_address(k, s.address);
+	return s;
 }
 
 struct fleet *

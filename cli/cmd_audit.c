@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "cli/cli.h"
+#include "cli/keep.h"
 #include "cli/output.h"
 
 static const struct report_format *
@@ -82,6 +83,7 @@ cmd_audit(struct cli *cli)
 		return cli_fail(&e);
 	cli_warn(a->fleet);
 	failed = cli_report(cli, a);
+	keep_run(cli, a);
 	status = failed ? failed : audit_exit_status(a, cli->fail_on);
 	audit_unref(a);
 	return status;

@@ -131,6 +131,13 @@ set_time(int64_t *out_ms, const char *option, const char *text, struct err *e)
 }
 
 static bool
+set_keep(struct cli *cli, const char *text, struct err *e)
+{
+	return (str_i64(text, &cli->keep) && cli->keep > 0) ||
+	       err_set(e, ERR_USAGE, 0, "--keep %s: a number of runs from 1 on is expected", text);
+}
+
+static bool
 add_output(struct cli *cli, const char *arg, struct err *e)
 {
 	const char *path = strchr(arg, '=');
@@ -194,8 +201,14 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 	case OPT_FAIL_ON_NEW:
 		cli->fail_on_new = true;
 		return true;
-	case OPT_NO_STORE: /* there is no store to keep it from yet */
+	case OPT_DB:
+		cli->db_path = arg;
 		return true;
+	case OPT_NO_STORE:
+		cli->no_store = true;
+		return true;
+	case OPT_KEEP:
+		return set_keep(cli, arg, e);
 	case OPT_FROM:
 		cli->from = arg;
 		return true;

@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "cli/cli.h"
 #include "cli/cluster.h"
+#include "cli/keep.h"
 #include "decode/files.h"
 
 #define LARGEST_BASELINE (512 * 1024 * 1024)
@@ -63,6 +64,13 @@ cli_table_format(const struct cli *cli, enum table_format *out, struct err *e)
 	return table_format_parse(cli->outputs.at[0].format, out, e);
 }
 
+/* A file of that name is "./last". */
+static bool
+wants_last_run(const struct cli *cli)
+{
+	return str_eq(cli->baseline_path, "last");
+}
+
 static bool
 read_baseline(struct cli *cli, struct audit_settings *settings, struct err *e)
 {
@@ -70,9 +78,13 @@ read_baseline(struct cli *cli, struct audit_settings *settings, struct err *e)
 
 	settings->fail_on_new = cli->fail_on_new;
 	if (cli->fail_on_new && !cli->baseline_path)
-		return err_set(e, ERR_USAGE, 0, "--fail-on-new needs --baseline FILE: new since when?");
+		return err_set(e, ERR_USAGE, 0, "--fail-on-new needs --baseline FILE, or --baseline last: new since when?");
 	if (!cli->baseline_path)
 		return true;
+	if (wants_last_run(cli)) {
+		settings->baseline = &cli->baseline; /* read by cli_audit, which knows of which cluster */
+		return true;
+	}
 	if (!reader_slurp(cli->baseline_path, LARGEST_BASELINE, &text, e) ||
 	    !baseline_parse(&cli->arena, cli->baseline_path, buf_str(&text), text.len, &cli->baseline, e))
 		return false;
@@ -156,6 +168,10 @@ cli_audit(struct cli *cli, struct err *e)
 
 	if (!fleet)
 		return NULL;
+	if (wants_last_run(cli) && !keep_last(cli, fleet, e)) {
+		fleet_unref(fleet);
+		return NULL;
+	}
 	a = audit_new(fleet, &cli->config->audit, started_at);
 	fleet_unref(fleet);
 	log_info("judged %zu agents and %zu companions in %lld ms: %zu findings", a->n_agents, a->n_companions,

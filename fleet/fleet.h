@@ -175,6 +175,7 @@ enum source_type { SOURCE_FILES, SOURCE_CLUSTER };
 struct source {
 	enum source_type type;
 	const char *context, *server; /* NULL for files */
+	char address[65]; /* of a cluster: sha256 of its server's URL and CA, hex; "" for files */
 	const char *namespace; /* nothing outside of it was read; NULL: nothing was left out */
 	const char *const *paths; /* files: as given */
 	size_t n_paths;

@@ -109,7 +109,7 @@ make_file(const char *path, struct err *e)
 }
 
 static bool
-is_file(const struct db *d, struct err *e)
+is_file(struct db *d, struct err *e)
 {
 	enum err_kind kind = d->opt.use == DB_WRITE ? ERR_OUTPUT : ERR_INPUT;
 	struct stat st;
@@ -119,6 +119,8 @@ is_file(const struct db *d, struct err *e)
 			return err_set(e, ERR_INPUT, ENOENT, "no history yet: there is no %s; moat audit writes it", d->path);
 		return err_sys(e, kind, errno, "%s", d->path);
 	}
+	d->device = st.st_dev;
+	d->inode = st.st_ino;
 	return S_ISREG(st.st_mode) || err_set(e, kind, 0, "%s is not a file: history cannot be kept there", d->path);
 }
 
@@ -194,8 +196,8 @@ whose(struct db *d, int64_t *version, int64_t *tables, struct err *e)
 {
 	int64_t application;
 
-	if (!sql_number(d, "SELECT count(*) FROM sqlite_master", tables, e) ||
-	    !sql_number(d, "PRAGMA application_id", &application, e) || !sql_number(d, "PRAGMA user_version", version, e))
+	if (!sql_ask(d, tables, e, "SELECT count(*) FROM sqlite_master", "") ||
+	    !sql_ask(d, &application, e, "PRAGMA application_id", "") || !sql_ask(d, version, e, "PRAGMA user_version", ""))
 		return false;
 	if (*tables && application != SCHEMA_APPLICATION)
 		return err_set(e, ERR_INPUT, 0, "%s is a database of another program: it is left as it is", d->path);
@@ -314,7 +316,7 @@ connect_db(struct db *d, bool frozen, struct err *e)
 	if (code != SQLITE_OK) {
 		sql_failed(d, e);
 	} else if (configure(d, e) && (d->opt.use == DB_WRITE ? prepare_write(d, e) : prepare_read(d, e))) {
-		keep_log(d, d->opt.use == DB_READ);
+		keep_log(d, false);
 		return true;
 	}
 	explain_locks(d, e);
@@ -340,20 +342,46 @@ open_read(struct db *d, struct err *e)
 	return connect_db(d, true, e);
 }
 
+/* The damaged file out of the way, unless another process was faster; then a new one. */
+static bool
+begin_anew(struct db *d, struct err *e)
+{
+	AUTO(free) char *aside = NULL;
+	struct stat st;
+
+	if (stat(d->path, &st) == 0 && st.st_dev == d->device && st.st_ino == d->inode) {
+		if (!damage_set_aside(d->path, &aside, e))
+			return false;
+		tell(d, "the history is damaged, and was moved to %s (with -wal and -shm, where they were); a new one begins",
+		     aside);
+	}
+	d->damaged = false;
+	return make_file(d->path, e) && is_file(d, e) && connect_db(d, false, e);
+}
+
 static bool
 open_write(struct db *d, struct err *e)
 {
-	AUTO(free) char *aside = NULL;
-
 	if (!make_file(d->path, e) || !is_file(d, e))
 		return false;
-	if (connect_db(d, false, e))
-		return true;
-	if (!d->damaged || !damage_set_aside(d->path, &aside, e))
+	return connect_db(d, false, e) || (d->damaged && begin_anew(d, e));
+}
+
+bool
+db_renew(struct db *d, struct err *e)
+{
+	bool ok;
+	int lock;
+
+	if (!d->damaged || d->opt.use != DB_WRITE)
 		return false;
-	tell(d, "the history is damaged, and was moved to %s (with -wal and -shm, where they were); a new one begins", aside);
-	d->damaged = false;
-	return make_file(d->path, e) && connect_db(d, false, e);
+	keep_log(d, true);
+	sqlite3_close(take(d->handle));
+	lock = lock_folder(d->path);
+	ok = begin_anew(d, e);
+	if (lock >= 0)
+		close(lock);
+	return ok;
 }
 
 struct db *

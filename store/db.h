@@ -35,6 +35,11 @@ char *db_default_path(void);
  */
 struct db *db_open(const struct db_options *opt, struct err *e);
 void db_close(struct db *d); /* NULL is fine */
+/*
+ * Behind a failure: when the file has shown to be damaged it is moved aside, and d is a new one; what failed can be tried
+ * again. false, and e as it was, when it is not damaged or was opened to read.
+ */
+bool db_renew(struct db *d, struct err *e);
 const char *db_path(const struct db *d); /* absolute */
 
 static inline void

@@ -78,7 +78,7 @@ static const char *const steps[] = {
 	"  evidence TEXT"
 	");"
 	"CREATE INDEX spans_finding ON spans (finding);"
-	"CREATE INDEX spans_source ON spans (source, last_run);",
+	"CREATE INDEX spans_source ON spans (source, last_run, first_run);",
 };
 
 const int schema_version = COUNT_OF(steps);
@@ -91,7 +91,7 @@ run_steps(struct db *d, struct err *e)
 	int64_t version;
 
 	/* Inside the transaction: another process may have been faster. */
-	if (!sql_number(d, "PRAGMA user_version", &version, e))
+	if (!sql_ask(d, &version, e, "PRAGMA user_version", ""))
 		return false;
 	for (size_t i = (size_t)version; i < COUNT_OF(steps); i++)
 		if (!sql_exec(d, steps[i], e))

@@ -82,32 +82,57 @@ sql_run(struct db *d, sqlite3_stmt *s, struct err *e)
 	return ok;
 }
 
+void
+sql_vbind(sqlite3_stmt *s, const char *types, va_list ap)
+{
+	for (int at = 1; types[at - 1]; at++) {
+		if (types[at - 1] == 't')
+			sqlite3_bind_text(s, at, va_arg(ap, const char *), -1, SQLITE_STATIC);
+		else
+			sqlite3_bind_int64(s, at, va_arg(ap, int64_t));
+	}
+}
+
+void
+sql_bind(sqlite3_stmt *s, const char *types, ...)
+{
+	va_list ap;
+
+	va_start(ap, types);
+	sql_vbind(s, types, ap);
+	va_end(ap);
+}
+
+const char *
+sql_column(sqlite3_stmt *s, int at, struct arena *a)
+{
+	return arena_strdup(a, (const char *)sqlite3_column_text(s, at));
+}
+
+const char *
+sql_str(sqlite3_stmt *s, int at)
+{
+	const char *text = (const char *)sqlite3_column_text(s, at);
+
+	return text ? text : "";
+}
+
 bool
-sql_number(struct db *d, const char *text, int64_t *out, struct err *e)
+sql_ask(struct db *d, int64_t *out, struct err *e, const char *text, const char *types, ...)
 {
 	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, text, e);
-	bool ok = false;
+	bool ok = true, row;
+	va_list ap;
 
 	if (!s)
 		return false;
-	if (!sql_row(d, s, &ok, e)) {
-		*out = 0;
-		return ok;
-	}
-	*out = sqlite3_column_int64(s, 0);
-	return true;
-}
-
-void
-sql_text(sqlite3_stmt *s, int at, const char *text)
-{
-	sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
-}
-
-void
-sql_int(sqlite3_stmt *s, int at, int64_t value)
-{
-	sqlite3_bind_int64(s, at, value);
+	va_start(ap, types);
+	sql_vbind(s, types, ap);
+	va_end(ap);
+	row = sql_row(d, s, &ok, e);
+	if (ok && out)
+		*out = row ? sqlite3_column_int64(s, 0) : 0;
+	return ok;
 }
 
 bool

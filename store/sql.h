@@ -4,8 +4,11 @@
 #define STORE_SQL_H
 
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "base/arena.h"
 #include "store/db.h"
 
 /* How long another process is waited for. */
@@ -16,23 +19,32 @@ struct db {
 	sqlite3 *handle;
 	struct db_options opt;
 	bool damaged; /* an answer of SQLite said so */
+	dev_t device; /* of the file that is open, which may have another name by now */
+	ino_t inode;
 };
 
 /* What SQLite said last, as an error: always false. */
 bool sql_failed(struct db *d, struct err *e);
 /* One or more statements without parameters. */
 bool sql_exec(struct db *d, const char *text, struct err *e);
-/* The integer that a statement answers with; 0 without a row. */
-bool sql_number(struct db *d, const char *text, int64_t *out, struct err *e);
+/*
+ * One statement, with a value for each letter of `types`: t for const char * (NULL is SQL's), i for int64_t. *out, unless
+ * NULL, is the integer of its first row; 0 without a row.
+ */
+bool sql_ask(struct db *d, int64_t *out, struct err *e, const char *text, const char *types, ...);
 /* NULL and an error; else sqlite3_finalize it. */
 sqlite3_stmt *sql_prepare(struct db *d, const char *text, struct err *e);
 /* The next row: false at the end, and on a failure, when *ok becomes false. */
 bool sql_row(struct db *d, sqlite3_stmt *s, bool *ok, struct err *e);
 /* Runs a statement that answers nothing, and makes it ready for the next values. */
 bool sql_run(struct db *d, sqlite3_stmt *s, struct err *e);
-/* By position from 1; the text is borrowed until the statement has run. NULL is SQL's. */
-void sql_text(sqlite3_stmt *s, int at, const char *text);
-void sql_int(sqlite3_stmt *s, int at, int64_t value);
+/* Values as in sql_ask; texts are borrowed until the statement has run. */
+void sql_bind(sqlite3_stmt *s, const char *types, ...);
+void sql_vbind(sqlite3_stmt *s, const char *types, va_list ap);
+/* A column's text in the arena; NULL stays NULL. */
+const char *sql_column(sqlite3_stmt *s, int at, struct arena *a);
+/* Borrowed until the next row. "" for NULL, for a file may hold that where no program puts it. */
+const char *sql_str(sqlite3_stmt *s, int at);
 
 /* BEGIN IMMEDIATE; what begins has to end in one of the others. */
 bool sql_begin(struct db *d, struct err *e);

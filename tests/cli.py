@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The command line as users and scripts meet it: exit status, messages, formats, and input that means no good."""
+import csv
 import gzip
+import io
 import json
 import os
 import re
@@ -17,6 +19,8 @@ DEMO = os.path.join(os.environ["srcdir"], "demo")
 # What a terminal would act on, or a reader be misled by: C0 but newline, DEL, C1, bidi controls.
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
+STATE = tempfile.TemporaryDirectory()  # the history of all runs that name none
+
 AGENT = """apiVersion: apps/v1
 kind: Deployment
 metadata: {name: %s, namespace: a, labels: {app.kubernetes.io/component: agent}}
@@ -30,7 +34,7 @@ spec:
 
 def run(*args, stdin=None, env=None, seconds=20):
     """Status, standard output, standard error."""
-    full = dict(os.environ, **(env or {}))
+    full = dict(os.environ, XDG_STATE_HOME=STATE.name, **(env or {}))
     p = subprocess.run([MOAT, *args], input=stdin if stdin is not None else b"", capture_output=True, env=full,
                        timeout=seconds)
     return p.returncode, p.stdout.decode("utf-8"), p.stderr.decode("utf-8")
@@ -129,6 +133,125 @@ class HostileNames(Files):
             self.assertIn(status, (0, 1), err)
             self.assertIsNone(UNSAFE.search(out), args)
             self.assertIsNone(UNSAFE.search(err), args)
+
+
+class History(Files):
+    """A store of its own for each test: --db."""
+
+    def setUp(self):
+        super().setUp()
+        self.db = os.path.join(self.dir, "state", "moat.db")
+        self.path = self.write("x.yaml", AGENT % "x")
+
+    def audit(self, *args):
+        return run("audit", "--db", self.db, "-f", self.path, *args)
+
+    def history(self, *args):
+        status, out, err = run("history", "--db", self.db, *args, "-o", "json")
+        self.assertEqual((status, err), (0, ""))
+        return json.loads(out)
+
+    def test_an_audit_is_a_run(self):
+        _, out, err = self.audit("-o", "json")
+        self.assertEqual(err, "")
+        report = json.loads(out)
+        runs = self.history()
+        self.assertEqual([r["run"] for r in runs], [1])
+        self.assertEqual(runs[0]["new"], len(report["findings"]))
+        self.assertEqual(runs[0]["critical"], report["summary"]["severities"]["critical"])
+        key = lambda f: (f["fingerprint"], f["rule"], f["severity"], f["message"], f["evidence"])
+        self.assertEqual(sorted(map(key, self.history("findings"))), sorted(map(key, report["findings"])))
+        self.assertEqual(oct(os.stat(self.db).st_mode & 0o777), "0o600")
+
+    def test_what_touches_no_store(self):
+        self.assertEqual(self.audit("--no-store")[0], 1)
+        self.assertEqual(run("demo", "--db", self.db)[0], 0)
+        self.assertEqual(run("fleet", "--db", self.db, "-f", self.path)[0], 0)
+        self.assertEqual(run("audit", "--db", self.db, "-f", self.write("none.yaml", ""))[0], 3)
+        self.assertFalse(os.path.exists(os.path.dirname(self.db)))
+        status, out, err = run("history", "--db", self.db)
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("no history yet", err)
+
+    def test_a_store_that_fails_is_a_warning(self):
+        for db in (self.path + "/x/moat.db", "/dev/null", "/proc/moat/moat.db"):
+            status, out, err = run("audit", "--db", db, "-f", self.path)
+            self.assertEqual(status, 1, err)
+            self.assertIn("no-companion", out)
+            self.assertIn("moat: warning: this run is not in the history", err)
+            self.assertEqual(err.count("\n"), 1)
+
+    def test_a_damaged_file_is_moved_aside_and_named(self):
+        self.audit()
+        with open(self.db, "r+b") as f:
+            f.write(b"nonsense")
+        status, _, err = run("history", "--db", self.db)
+        self.assertEqual(status, 2)
+        self.assertIn("damaged", err)
+        status, _, err = self.audit()
+        self.assertEqual(status, 1)
+        aside = [n for n in os.listdir(os.path.dirname(self.db)) if "damaged" in n]
+        self.assertEqual(len(aside), 1)
+        self.assertIn(aside[0], err)
+        self.assertEqual(len(self.history()), 1)
+
+    def test_the_last_run_as_baseline(self):
+        status, out, err = self.audit("--baseline", "last", "--fail-on-new")
+        self.assertEqual(status, 1)
+        self.assertIn("no run of this source", err)
+        status, out, err = self.audit("--baseline", "last", "--fail-on-new", "-o", "json")
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual({f["novelty"] for f in json.loads(out)["findings"]}, {"known"})
+        self.write("x.yaml", AGENT % "x" + "---\n" + AGENT % "y")
+        self.assertEqual(self.audit("--baseline", "last", "--fail-on-new")[0], 1)
+
+    def test_the_same_files_by_another_name(self):
+        self.audit()
+        link = os.path.join(self.dir, "link.yaml")
+        os.symlink(self.path, link)
+        run("audit", "--db", self.db, "-f", link)
+        run("audit", "--db", self.db, "-f", self.path, "-n", "a")
+        self.assertEqual([r["new"] > 0 for r in self.history()], [True, False, True])  # -n is a source of its own
+
+    def test_diff(self):
+        self.audit()
+        self.write("x.yaml", AGENT % "y")
+        self.audit()
+        changes = self.history("diff")
+        self.assertEqual({(c["change"], c["object"]) for c in changes}, {("fixed", "x"), ("new", "y")})
+        back = self.history("diff", "2", "1")
+        self.assertEqual({(c["change"], c["object"]) for c in back}, {("new", "x"), ("fixed", "y")})
+        self.assertEqual(self.history("diff", "last", "last"), [])
+        self.assertEqual({f["object"] for f in self.history("findings", "1")}, {"x"})
+
+    def test_what_moved(self):
+        self.audit()
+        config = self.write("config.yaml", "severities: {no-companion: low}\n")
+        self.audit("--config", config)
+        self.assertEqual([(c["change"], c["rule"], c["moved"]) for c in self.history("diff")],
+                         [("changed", "no-companion", "critical to low")])
+
+    def test_prune(self):
+        for _ in range(4):
+            self.audit()
+        self.assertEqual(self.history("prune", "--keep", "2"), [{"removed_runs": 2}])
+        self.assertEqual([r["run"] for r in self.history()], [4, 3])
+        self.assertNotEqual(self.history("findings"), [])
+
+    def test_csv(self):
+        self.audit()
+        status, out, _ = run("history", "findings", "--db", self.db, "-o", "csv")
+        self.assertEqual(status, 0)
+        rows = list(csv.DictReader(io.StringIO(out, newline="")))
+        self.assertEqual([r["fingerprint"] for r in rows], [f["fingerprint"] for f in self.history("findings")])
+
+    def test_wrong_usage(self):
+        self.audit()
+        for args in (["nonsense"], ["findings", "x"], ["findings", "99"], ["diff", "1"], ["prune"], ["runs", "--keep", "1"],
+                     ["prune", "--keep", "0"], ["runs", "-o", "yaml"], ["prune", "--keep", "1", "--read-only"], ["diff"]):
+            status, out, err = run("history", "--db", self.db, *args)
+            self.assertEqual((status, out), (2, ""), args)
+            self.assertEqual(err.count("\n"), 1, args)
 
 
 class Audit(Files):

@@ -93,7 +93,7 @@ def audit(n, folder):
     seconds, verdicts = {}, []
     for what, name, floor_name, limit in INPUTS:
         path = os.path.join(folder, name)
-        moat = cost([MOAT, "audit", "-f", path, "-o", "json=" + os.devnull], accept=(0, 1))
+        moat = cost([MOAT, "audit", "--no-store", "-f", path, "-o", "json=" + os.devnull], accept=(0, 1))
         floor = cost([tool(floor_name)] + files(path))
         ratio = moat.cpu / floor.cpu if floor.cpu else 0
         print("  %-16s %8.3f %8.3f %8.1f   %8.3f %8.1f   %7.2f %9.1f" % (

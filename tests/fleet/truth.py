@@ -100,7 +100,8 @@ class Fleet(unittest.TestCase):
         command = [MOAT, "audit", "-o", "json", "-f", os.path.join(self.folder.name, source)]
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             started = time.monotonic()
-            run = subprocess.Popen(command, env=dict(os.environ, HOME=self.folder.name), stdout=out, stderr=err)
+            run = subprocess.Popen(command, env=dict(os.environ, HOME=self.folder.name, XDG_STATE_HOME=self.folder.name),
+                                   stdout=out, stderr=err)
             usage = os.wait4(run.pid, 0)  # its own time and memory, not those of all children
             status = run.returncode = os.waitstatus_to_exitcode(usage[1])
             print("# %s, %d agents: %.2f s, %.2f s of CPU, at most %d MB" % (

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/keep.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/runs.h"
+
+static void
+warn(void *ctx, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "moat: warning: %s\n", text);
+}
+
+struct db *
+keep_open(const struct cli *cli, enum db_use use, struct err *e)
+{
+	AUTO(free) char *place = cli->db_path ? mem_strdup(cli->db_path) : db_default_path();
+
+	if (place && *place)
+		return db_open(&(struct db_options){.path = place, .use = use, .tell = warn}, e);
+	err_set(e, ERR_USAGE, 0, "there is no place for the history: neither XDG_STATE_HOME nor HOME is set; name one by --db PATH");
+	return NULL;
+}
+
+static struct run_scope
+scope_of(const struct cli *cli, const struct fleet *f)
+{
+	return (struct run_scope){.fleet = f, .namespace = cli->namespace, .selector = cli->selector};
+}
+
+/* Where no agent and no companion was found nothing was audited, and nothing is said of what was there before. */
+void
+keep_run(const struct cli *cli, const struct audit *a)
+{
+	struct run_scope scope = scope_of(cli, a->fleet);
+	struct err e = {0};
+	struct db *d;
+	int64_t id;
+
+	if (cli->no_store || (!a->n_agents && !a->n_companions))
+		return;
+	d = keep_open(cli, DB_WRITE, &e);
+	if (d && runs_write(d, &scope, a, &id, &e)) {
+		log_info("kept as run %lld in %s", (long long)id, db_path(d));
+	} else {
+		err_wrap(&e, "this run is not in the history");
+		log_warn("%s", e.msg);
+		warn(NULL, e.msg);
+	}
+	db_close(d);
+}
+
+bool
+keep_last(struct cli *cli, const struct fleet *f, struct err *e)
+{
+	struct run_scope scope = scope_of(cli, f);
+	AUTO(free) char *place = cli->db_path ? mem_strdup(cli->db_path) : db_default_path();
+	AUTO(db) struct db *d = NULL;
+
+	cli->baseline = (struct baseline){0};
+	if (place && access(place, F_OK) == 0) {
+		d = keep_open(cli, DB_READ, e);
+		if (!d || !runs_last(d, &scope, &cli->arena, &cli->baseline, e))
+			return err_wrap(e, "--baseline last");
+	}
+	if (!cli->baseline.name) {
+		warn(NULL, "--baseline last: the history has no run of this source, so every finding is new");
+		cli->baseline.name = "no earlier run";
+	}
+	return true;
+}

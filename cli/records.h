@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of a data base as a table, JSON or CSV: the same cells for all of them. */
+#ifndef CLI_RECORDS_H
+#define CLI_RECORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/vec.h"
+
+struct records_format;
+/* table, json or csv; NULL and an error for another word. NULL for a word: table. */
+const struct records_format *records_format_find(const char *word, struct err *e);
+
+struct record_column {
+	const char *name; /* the key in JSON and CSV; in capitals the head of a table's column */
+	bool more; /* for JSON and CSV alone: too long, or too many, for a table */
+};
+
+enum record_type { RECORD_NULL, RECORD_TEXT, RECORD_NUMBER, RECORD_BOOL };
+
+struct record_cell {
+	enum record_type type;
+	const char *text; /* raw */
+	int64_t number;
+};
+
+struct records {
+	const struct record_column *columns;
+	size_t n_columns;
+	struct arena arena;
+	VEC(struct record_cell) cells; /* row by row */
+};
+
+/* The next cell, in the order of the columns; texts are copied, and NULL is null. */
+void records_text(struct records *r, const char *text);
+void records_number(struct records *r, int64_t number);
+void records_bool(struct records *r, bool value);
+void records_time(struct records *r, int64_t seconds); /* CLOCK_UNKNOWN is null */
+
+void records_print(const struct records *r, const struct records_format *format, bool ascii, struct buf *out);
+void records_free(struct records *r);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "store/runs.h"
+#include "store/sql.h"
+
+/* ---- runs */
+
+#define RUN_COLUMNS                                                                                                  \
+	"SELECT r.id, r.source, o.name, o.namespace, o.selector, c.server, r.started_at, r.duration_ms, r.version, " \
+	"r.complete, r.agents, r.companions, r.unguarded, r.legacy, r.migrating, r.migrated, r.verified, r.info, "   \
+	"r.low, r.medium, r.high, r.critical, r.suppressed, r.new, r.fixed, r.unjudged FROM runs r "                 \
+	"JOIN sources o ON o.id = r.source LEFT JOIN clusters c ON c.id = o.cluster "
+
+static void
+read_run(sqlite3_stmt *s, struct arena *a, struct history_run *r)
+{
+	int at = 0;
+
+	*r = (struct history_run){.id = sqlite3_column_int64(s, at++), .source = sqlite3_column_int64(s, at++)};
+	r->name = arena_strdup(a, sql_str(s, at++));
+	r->namespace = arena_strdup(a, sql_str(s, at++));
+	r->selector = arena_strdup(a, sql_str(s, at++));
+	r->server = sql_column(s, at++, a);
+	r->started_at = sqlite3_column_int64(s, at++);
+	r->duration_ms = sqlite3_column_int64(s, at++);
+	r->version = arena_strdup(a, sql_str(s, at++));
+	r->complete = sqlite3_column_int(s, at++);
+	r->agents = sqlite3_column_int64(s, at++);
+	r->companions = sqlite3_column_int64(s, at++);
+	for (int i = 0; i < STATES; i++)
+		r->states[i] = sqlite3_column_int64(s, at++);
+	for (int i = 0; i < SEVERITIES; i++)
+		r->severities[i] = sqlite3_column_int64(s, at++);
+	r->suppressed = sqlite3_column_int64(s, at++);
+	r->n_new = sqlite3_column_int64(s, at++);
+	r->n_fixed = sqlite3_column_int64(s, at++);
+	r->unjudged = arena_strdup(a, sql_str(s, at));
+}
+
+bool
+history_runs(struct db *d, void (*fn)(void *ctx, const struct history_run *r), void *ctx, struct err *e)
+{
+	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, RUN_COLUMNS "ORDER BY r.id DESC", e);
+	AUTO(arena) struct arena scratch = {0};
+	bool ok = s != NULL;
+
+	while (s && sql_row(d, s, &ok, e)) {
+		struct history_run r;
+
+		read_run(s, &scratch, &r);
+		fn(ctx, &r);
+		arena_reset(&scratch);
+	}
+	return ok;
+}
+
+static bool
+one_run(struct db *d, const char *text, int64_t a_value, int64_t b_value, struct arena *a, struct history_run *out,
+	struct err *e)
+{
+	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, text, e);
+	bool ok = true;
+
+	if (!s)
+		return false;
+	sql_bind(s, "ii", a_value, b_value);
+	*out = (struct history_run){0};
+	if (sql_row(d, s, &ok, e))
+		read_run(s, a, out);
+	return ok;
+}
+
+bool
+history_run(struct db *d, int64_t id, struct arena *a, struct history_run *out, struct err *e)
+{
+	if (!one_run(d, RUN_COLUMNS "WHERE r.id = ?1 OR (?1 = ?2 AND r.id = (SELECT max(id) FROM runs))", id, 0, a, out, e))
+		return false;
+	if (out->id)
+		return true;
+	if (!id)
+		return err_set(e, ERR_USAGE, 0, "no run yet in %s; moat audit writes one", db_path(d));
+	return err_set(e, ERR_USAGE, 0, "no run %lld in %s; moat history lists them", (long long)id, db_path(d));
+}
+
+bool
+history_run_before(struct db *d, const struct history_run *r, struct arena *a, struct history_run *out, struct err *e)
+{
+	return one_run(d, RUN_COLUMNS "WHERE r.source = ? AND r.id < ? ORDER BY r.id DESC LIMIT 1", r->source, r->id, a, out,
+		       e);
+}
+
+/* ---- findings */
+
+/* Those of run ?2 of source ?1; not those that run ?3 of the same source has just so. */
+#define COVERING "s.source = ?1 AND s.first_run <= ?2 AND (s.first_run > ?3 OR s.last_run < ?3)"
+#define FINDING_COLUMNS                                                                                              \
+	"SELECT f.fingerprint, f.rule, s.severity, f.namespace, f.kind, f.object, f.agent, f.container, s.message, " \
+	"s.evidence, s.suppressed, f.first_run, f.first_at, s.first_run, f.last_run FROM spans s "                   \
+	"JOIN findings f ON f.id = s.finding WHERE " COVERING
+#define FINDINGS_OF_RUN                                  \
+	FINDING_COLUMNS " AND s.last_run IS NULL UNION ALL " \
+	FINDING_COLUMNS " AND s.last_run >= ?2 "
+
+static struct history_finding
+read_finding(sqlite3_stmt *s, const struct history_run *r)
+{
+	int severity = sqlite3_column_int(s, 2);
+
+	return (struct history_finding){
+		.fingerprint = sql_str(s, 0),
+		.rule = sql_str(s, 1),
+		.severity = severity >= 0 && severity < SEVERITIES ? (enum severity)severity : SEV_INFO,
+		.namespace = sql_str(s, 3),
+		.kind = sql_str(s, 4),
+		.object = sql_str(s, 5),
+		.agent = (const char *)sqlite3_column_text(s, 6),
+		.container = (const char *)sqlite3_column_text(s, 7),
+		.message = sql_str(s, 8),
+		.evidence = (const char *)sqlite3_column_text(s, 9),
+		.suppressed = (const char *)sqlite3_column_text(s, 10),
+		.first_run = sqlite3_column_int64(s, 11),
+		.first_at = sqlite3_column_int64(s, 12),
+		.since_run = sqlite3_column_int64(s, 13),
+		.last_run = sqlite3_column_int64(s, 14),
+		.judged = runs_judged(sql_str(s, 1), r->unjudged),
+	};
+}
+
+bool
+history_findings(struct db *d, const struct history_run *r, void (*fn)(void *ctx, const struct history_finding *f),
+		 void *ctx, struct err *e)
+{
+	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, FINDINGS_OF_RUN "ORDER BY 3 DESC, 4, 6, 2, 1", e);
+	bool ok = s != NULL;
+
+	if (s)
+		sql_bind(s, "iii", r->source, r->id, INT64_C(0));
+	while (s && sql_row(d, s, &ok, e)) {
+		struct history_finding f = read_finding(s, r);
+
+		fn(ctx, &f);
+	}
+	return ok;
+}
+
+typedef VEC(struct history_finding) finding_list;
+
+/* In the order of fingerprints, the texts in the arena. */
+static bool
+read_list(struct db *d, const struct history_run *r, int64_t other, struct arena *a, finding_list *out, struct err *e)
+{
+	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, FINDINGS_OF_RUN "ORDER BY 1", e);
+	bool ok = s != NULL;
+
+	if (s)
+		sql_bind(s, "iii", r->source, r->id, other);
+	while (s && sql_row(d, s, &ok, e)) {
+		struct history_finding f = read_finding(s, r);
+		const char **texts[] = {&f.fingerprint, &f.rule,	 &f.namespace, &f.kind,	    &f.object,
+					&f.agent,	&f.container, &f.message,   &f.evidence, &f.suppressed};
+
+		for (size_t i = 0; i < COUNT_OF(texts); i++)
+			*texts[i] = arena_strdup(a, *texts[i]);
+		vec_push(out, f);
+	}
+	return ok;
+}
+
+static bool
+looks_the_same(const struct history_finding *x, const struct history_finding *y)
+{
+	return x->severity == y->severity && str_eq(x->suppressed, y->suppressed) && str_eq(x->message, y->message) &&
+	       str_eq(x->evidence, y->evidence);
+}
+
+static enum history_change_kind
+kind_of(const struct history_finding *before, const struct history_finding *after, const struct history_run *now)
+{
+	if (before && after)
+		return HISTORY_CHANGED;
+	if (after)
+		return HISTORY_NEW;
+	return runs_judged(before->rule, now->unjudged) ? HISTORY_FIXED : HISTORY_UNJUDGED;
+}
+
+static void
+tell_changes(const finding_list *x, const finding_list *y, const struct history_run *now,
+	     void (*fn)(void *ctx, const struct history_change *c), void *ctx)
+{
+	for (size_t i = 0, j = 0; i < x->n || j < y->n;) {
+		const struct history_finding *before = i < x->n ? &x->at[i] : NULL, *after = j < y->n ? &y->at[j] : NULL;
+		int order = before && after ? strcmp(before->fingerprint, after->fingerprint) : before ? -1 : 1;
+
+		if (order < 0)
+			after = NULL;
+		if (order > 0)
+			before = NULL;
+		i += before != NULL;
+		j += after != NULL;
+		if (!before || !after || !looks_the_same(before, after))
+			fn(ctx, &(struct history_change){kind_of(before, after, now), before, after});
+	}
+}
+
+/* Runs of one source: only what is not in both is read, so that the answer costs what it says. */
+bool
+history_diff(struct db *d, const struct history_run *before, const struct history_run *after,
+	     void (*fn)(void *ctx, const struct history_change *c), void *ctx, struct err *e)
+{
+	bool same = before->source == after->source;
+	AUTO(arena) struct arena texts = {0};
+	finding_list x = {0}, y = {0};
+	bool ok = read_list(d, before, same ? after->id : 0, &texts, &x, e) &&
+		  read_list(d, after, same ? before->id : 0, &texts, &y, e);
+
+	if (ok)
+		tell_changes(&x, &y, after, fn, ctx);
+	vec_free(&x);
+	vec_free(&y);
+	return ok;
+}
+
+const char *
+history_change_name(enum history_change_kind kind)
+{
+	static const char *const names[] = {
+		[HISTORY_NEW] = "new",
+		[HISTORY_FIXED] = "fixed",
+		[HISTORY_CHANGED] = "changed",
+		[HISTORY_UNJUDGED] = "not judged",
+	};
+
+	return names[kind];
+}
+
+/* ---- pruning */
+
+/* Runs first: what no run is left for goes with them. Sources stay, for they are few and their next run may come. */
+static bool
+prune(struct db *d, int64_t keep, int64_t *removed, struct err *e)
+{
+	return sql_ask(d, NULL, e,
+		       "DELETE FROM runs WHERE id < ifnull((SELECT id FROM runs r WHERE r.source = runs.source ORDER BY id DESC "
+		       "LIMIT 1 OFFSET ?), 0)",
+		       "i", keep - 1) &&
+	       sql_ask(d, removed, e, "SELECT changes()", "") &&
+	       sql_ask(d, NULL, e,
+		       "DELETE FROM spans WHERE last_run < (SELECT min(id) FROM runs r WHERE r.source = spans.source)", "") &&
+	       sql_ask(d, NULL, e, "DELETE FROM findings WHERE id NOT IN (SELECT finding FROM spans)", "");
+}
+
+bool
+history_prune(struct db *d, int64_t keep, int64_t *removed, struct err *e)
+{
+	if (!sql_begin(d, e))
+		return false;
+	if (!prune(d, keep, removed, e)) {
+		sql_rollback(d);
+		return false;
+	}
+	return sql_commit(d, e) && sql_exec(d, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)", e);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "base/str.h"
+#include "store/sql.h"
+
+/* A cluster's own identity: this namespace is made with it and never deleted. */
+static const char *
+uid_of(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n_namespaces; i++)
+		if (str_eq(f->namespaces[i]->name, "kube-system"))
+			return f->namespaces[i]->uid;
+	return NULL;
+}
+
+/*
+ * By uid; a cluster whose uid was not read before (no right to read namespaces) is known by its address, and so is one
+ * whose uid is not read now: then the newest at that address.
+ */
+static bool
+find_cluster(struct db *d, const struct fleet *f, int64_t *id, struct err *e)
+{
+	const char *uid = uid_of(f);
+
+	*id = 0;
+	if (uid && !sql_ask(d, id, e, "SELECT id FROM clusters WHERE uid = ?", "t", uid))
+		return false;
+	return *id || sql_ask(d, id, e,
+			      "SELECT id FROM clusters WHERE address = ? AND (uid IS NULL OR ? IS NULL) ORDER BY id DESC LIMIT 1",
+			      "tt", f->source.address, uid);
+}
+
+static bool
+keep_cluster(struct db *d, const struct fleet *f, int64_t *id, struct err *e)
+{
+	if (!find_cluster(d, f, id, e))
+		return false;
+	if (*id)
+		return sql_ask(d, NULL, e,
+			       "UPDATE clusters SET uid = ifnull(?, uid), address = ?, server = ? WHERE id = ?", "ttti", uid_of(f),
+			       f->source.address, f->source.server, *id);
+	return sql_ask(d, NULL, e, "INSERT INTO clusters (uid, address, server) VALUES (?, ?, ?)", "ttt", uid_of(f),
+		       f->source.address, f->source.server) &&
+	       sql_ask(d, id, e, "SELECT last_insert_rowid()", "");
+}
+
+static int
+path_cmp(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Standard input is known by the folder in which it was read: there a script pipes the same things again. */
+static char *
+real_path(const char *path)
+{
+	AUTO(free) char *real = realpath(str_eq(path, "-") ? "." : path, NULL);
+
+	if (!real)
+		return mem_strdup(path);
+	return str_eq(path, "-") ? mem_printf("%s/-", real) : take(real);
+}
+
+/* The same files in whatever order and from whatever folder they are named. */
+static void
+hash_paths(const struct source *s, char out[65])
+{
+	char **paths = mem_array(s->n_paths, sizeof(*paths));
+	AUTO(buf) struct buf all = {0};
+
+	for (size_t i = 0; i < s->n_paths; i++)
+		paths[i] = real_path(s->paths[i]);
+	if (s->n_paths)
+		qsort(paths, s->n_paths, sizeof(*paths), path_cmp);
+	for (size_t i = 0; i < s->n_paths; i++) {
+		buf_add(&all, paths[i], strlen(paths[i]) + 1);
+		free(paths[i]);
+	}
+	free(paths);
+	sha256_hex(buf_str(&all), all.len, out);
+}
+
+/* The row of that cluster or of those files. */
+static bool
+find_row(struct db *d, const struct run_scope *scope, int64_t cluster, const char *files, int64_t *id, struct err *e)
+{
+	return sql_ask(d, id, e,
+		       "SELECT id FROM sources WHERE ifnull(cluster, 0) = ? AND ifnull(files, '') = ? AND namespace = ? AND "
+		       "selector = ?",
+		       "ittt", cluster, files, scope->namespace ? scope->namespace : "", scope->selector ? scope->selector : "");
+}
+
+bool
+source_find(struct db *d, const struct run_scope *scope, int64_t *id, struct err *e)
+{
+	bool live = scope->fleet->source.type == SOURCE_CLUSTER;
+	char files[65] = "";
+	int64_t cluster = 0;
+
+	*id = 0;
+	if (live && !find_cluster(d, scope->fleet, &cluster, e))
+		return false;
+	if (live && !cluster)
+		return true;
+	if (!live)
+		hash_paths(&scope->fleet->source, files);
+	return find_row(d, scope, cluster, files, id, e);
+}
+
+static char *
+name_of(const struct source *s)
+{
+	AUTO(buf) struct buf name = {0};
+
+	if (s->type == SOURCE_CLUSTER)
+		return mem_strdup(s->context ? s->context : s->server);
+	for (size_t i = 0; i < s->n_paths; i++)
+		buf_addf(&name, "%s%s", i ? ", " : "", s->paths[i]);
+	return buf_take(&name);
+}
+
+bool
+source_keep(struct db *d, const struct run_scope *scope, int64_t *id, struct err *e)
+{
+	const struct source *s = &scope->fleet->source;
+	AUTO(free) char *name = name_of(s);
+	bool live = s->type == SOURCE_CLUSTER;
+	char files[65] = "";
+	int64_t cluster = 0;
+
+	if (live && !keep_cluster(d, scope->fleet, &cluster, e))
+		return false;
+	if (!live)
+		hash_paths(s, files);
+	if (!find_row(d, scope, cluster, files, id, e))
+		return false;
+	if (*id)
+		return sql_ask(d, NULL, e, "UPDATE sources SET name = ? WHERE id = ?", "ti", name, *id);
+	return sql_ask(d, NULL, e,
+		       "INSERT INTO sources (cluster, files, namespace, selector, name) VALUES (nullif(?, 0), nullif(?, ''), ?, ?, ?)",
+		       "itttt", cluster, files, scope->namespace ? scope->namespace : "",
+		       scope->selector ? scope->selector : "", name) &&
+	       sql_ask(d, id, e, "SELECT last_insert_rowid()", "");
+}
