@@ -20,7 +20,8 @@
 
 enum {
 	TIMEOUT_MS = 30000,
-	TRIES = 10, /* repeats of one call */
+	TRIES = 10, /* repeats of one call, ... */
+	REPEAT_MS = 20 * 1000, /* ... none of them sent off later than this after the first failure */
 	BACK_OFF_MS = 500, /* doubled each time */
 	BACK_OFF_MAX_MS = 30000, /* Retry-After counts up to here too */
 	REDIRECTS = 5,
@@ -60,6 +61,7 @@ struct kube_call {
 	struct loop_timer *timer; /* until the next try, or to say later what failed at once */
 	unsigned serial; /* of the credential that was sent */
 	unsigned tries, redirects;
+	int64_t failed_ms; /* clock_ms of the first failure */
 	bool renewed; /* a 401 was answered with a fresh credential once */
 	bool paused;
 	bool handed_on; /* body bytes went to data() */
@@ -344,6 +346,8 @@ worth_repeating(const struct kube_call *c, const struct err *e)
 
 	if (!(c->args.flags & KUBE_RETRY) || c->handed_on || c->tries >= TRIES)
 		return false;
+	if (c->tries && clock_ms() - c->failed_ms > REPEAT_MS)
+		return false;
 	if (e)
 		return e->code == ECONNRESET;
 	for (size_t i = 0; i < COUNT_OF(good); i++) {
@@ -358,7 +362,8 @@ repeat_later(struct kube_call *c)
 {
 	int64_t ms;
 
-	c->tries++;
+	if (!c->tries++)
+		c->failed_ms = clock_ms();
 	c->kube->counts.retries++;
 	ms = back_off(c);
 	log_debug("%s %s: status %d, tried again in %lld ms", c->args.method, c->args.path, c->status,

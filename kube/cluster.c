@@ -588,6 +588,8 @@ add_gaps(struct gaps *g, const struct cluster *c, const struct kind *k)
 	s = reflector_status(k->reflector);
 	if (s.state == REFLECTOR_FORBIDDEN && !is_known_anyway(c, k))
 		add_gap(g, namespace, forbidden_reason(g->arena, k, &s.err));
+	else if (s.state == REFLECTOR_ABSENT && !k->resource.optional)
+		add_gap(g, namespace, arena_strdup(g->arena, s.err.msg)); /* though the server says that it has the kind */
 	else if (s.state == REFLECTOR_RETRYING && !s.listed)
 		add_gap(g, namespace, arena_strdup(g->arena, s.err.msg));
 	else if (s.state == REFLECTOR_LISTING && !s.listed)

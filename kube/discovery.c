@@ -105,8 +105,10 @@ read_groups(struct discovery *d, const struct kube_answer *a)
 	AUTO(arena) struct arena arena = {0};
 	struct node *doc;
 
-	return json_parse(&arena, "/apis", a->body, a->body_len, 1, NULL, &doc, &d->err) &&
-	       discovery_read(doc, d->found, &d->err);
+	if (json_parse(&arena, "/apis", a->body, a->body_len, 1, NULL, &doc, &d->err))
+		return discovery_read(doc, d->found, &d->err);
+	d->err.kind = ERR_SOURCE; /* it is no file that the operator gave */
+	return false;
 }
 
 static bool

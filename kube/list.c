@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json_feed.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -11,7 +12,8 @@
 #include "kube/backoff.h"
 
 #define PAGE 500
-#define DAMAGED_MAX 3 /* times that one page is read again */
+#define DAMAGED_MAX 3 /* times that one page is read again, ... */
+#define DAMAGED_MS 15000 /* ... none of them later than this after the first that failed */
 #define EXPIRED_MAX 3 /* lists that are begun anew: with pages once more, then without */
 
 struct list {
@@ -25,6 +27,7 @@ struct list {
 	struct err feed_err;
 	struct backoff backoff;
 	unsigned damaged, expired;
+	int64_t damaged_ms; /* clock_ms: when the page came damaged for the first time */
 };
 
 void
@@ -172,13 +175,15 @@ finish(struct list *l, const struct list_end *end)
 static void
 fail(struct list *l, const struct kube_answer *a, const struct err *e)
 {
-	const struct list_end end = {
+	struct list_end end = {
 		.err = *e,
 		.status = a->ok ? 0 : a->status,
 		.retry_after_ms = a->retry_after_ms,
 		.version = "",
 	};
 
+	if (end.err.kind == ERR_INPUT) /* bad JSON, but in no file that the operator gave */
+		end.err.kind = ERR_SOURCE;
 	finish(l, &end);
 }
 
@@ -198,7 +203,9 @@ read_later(struct list *l)
 static void
 page_damaged(struct list *l, const struct kube_answer *a, const struct err *e)
 {
-	if (++l->damaged > DAMAGED_MAX)
+	if (!l->damaged++)
+		l->damaged_ms = clock_ms();
+	if (l->damaged > DAMAGED_MAX || clock_ms() - l->damaged_ms > DAMAGED_MS)
 		fail(l, a, e);
 	else
 		read_later(l);

@@ -17,7 +17,8 @@
 #define POLL_MS 300000 /* between lists of what may be listed but not watched */
 #define GOOD_MS 120000 /* a watch that lived as long starts the waits from the shortest again */
 #define LIVED_MS 5000 /* one that lived as long and broke is begun again at once */
-#define TRIES 5 /* of a list that nobody watches */
+#define TRIES 5 /* of a list that nobody watches, ... */
+#define TRY_MS 15000 /* ... none of them later than this after the first began */
 #define SERVER_WAIT_MS 60000 /* a longer Retry-After is not believed */
 
 struct reflector {
@@ -41,6 +42,7 @@ struct reflector {
 	size_t watch_events; /* of the one that is open */
 	unsigned garbage; /* watches in a row that brought nothing but that */
 	unsigned failures; /* in a row */
+	int64_t tried_ms; /* clock_ms: when the first of them began; 0 before */
 };
 
 static void start_list(struct reflector *r);
@@ -168,7 +170,7 @@ retry(struct reflector *r, const struct err *e, int64_t retry_after_ms, void (*n
 	int64_t ms = wait_ms(r, retry_after_ms);
 
 	r->failures++;
-	if (!r->opt.watch && r->failures >= TRIES)
+	if (!r->opt.watch && (r->failures >= TRIES || clock_ms() - r->tried_ms > TRY_MS))
 		r->status.gave_up = true;
 	else
 		when(r, ms, next);
@@ -327,6 +329,8 @@ start_pages(struct reflector *r)
 static void
 start_list(struct reflector *r)
 {
+	if (!r->failures)
+		r->tried_ms = clock_ms();
 	buf_clear(&r->version);
 	r->status.gave_up = false;
 	begin(r);
