@@ -1,32 +1,31 @@
 #!/usr/bin/env python3
-"""The demo as its files, and as the API server gives it back, in YAML and in JSON: the same agents, the same findings."""
+"""The demo as its files, as kubectl prints it from the API server, and as moat reads it there: the same findings."""
 
 import json
 import os
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap
+from cluster import WORK, audit, get_all, judged, kubectl, moat, KINDS
+from proxy import Proxy
 
-WORK = os.environ["WORK"]
-KINDS = "namespaces,pods,deployments,statefulsets,daemonsets,replicasets,jobs,cronjobs,services,configmaps,networkpolicies"
-
-
-def audit(path):
-    run = subprocess.run([os.environ["MOAT"], "audit", "-f", path, "-o", "json"], capture_output=True,
-                         text=True, timeout=120)
-    if run.returncode not in (0, 1, 4):
-        raise AssertionError(f"moat audit -f {path}: status {run.returncode}: {run.stderr}")
-    return json.loads(run.stdout)
+DEMO = os.environ["DEMO"]
+KUBECONFIG = os.environ["KUBECONFIG"]
 
 
-def get(form, *options):
-    """What kubectl prints of all kinds that moat reads, as a file."""
-    path = f"{WORK}/live{len(options)}.{form}"
-    with open(path, "w") as out:
-        subprocess.run(["kubectl", "get", KINDS, "-A", "-o", form, *options], stdout=out, check=True)
+def read(*args, **options):
+    run = audit(*args, **options)
+    if run.status not in (0, 1, 4):
+        raise AssertionError(f"moat audit {' '.join(args)}: status {run.status}: {run.err}")
+    return run.report
+
+
+def get_yaml(*options):
+    path = f"{WORK}/live{len(options)}.yaml"
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(kubectl("get", KINDS, "-A", "-o", "yaml", *options))
     return path
 
 
@@ -35,41 +34,86 @@ def findings(report):
                    f["object"].get("container") or "", f["agent"] or "", f["fingerprint"]) for f in report["findings"])
 
 
-def agents(report):
-    """All that is said of the agents."""
-    return sorted(report["agents"], key=lambda a: (a["namespace"], a["name"]))
-
-
 class SameFindings(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.files = audit(os.environ["DEMO"])
-        cls.live = {form: audit(get(form, "--show-managed-fields")) for form in ("yaml", "json")}
+        cls.files = read("-f", DEMO)
+        cls.json = get_all(f"{WORK}/live.json")
+        cls.live = {"json": read("-f", cls.json), "yaml": read("-f", get_yaml("--show-managed-fields"))}
 
     def test_files_have_agents_and_findings(self):
         self.assertEqual(len(self.files["agents"]), 5)
         self.assertGreater(len(self.files["findings"]), 0)
 
-    def test_yaml_findings(self):
-        self.assertEqual(findings(self.live["yaml"]), findings(self.files))
+    def test_findings(self):
+        for form in self.live:
+            with self.subTest(form):
+                self.assertEqual(findings(self.live[form]), findings(self.files))
 
-    def test_json_findings(self):
-        self.assertEqual(findings(self.live["json"]), findings(self.files))
-
-    def test_yaml_agents(self):
-        self.assertEqual(agents(self.live["yaml"]), agents(self.files))
-
-    def test_json_agents(self):
-        self.assertEqual(agents(self.live["json"]), agents(self.files))
+    def test_agents(self):
+        for form in self.live:
+            with self.subTest(form):
+                self.assertEqual(judged(self.live[form])["agents"], judged(self.files)["agents"])
 
     def test_as_kubectl_prints_by_itself(self):
         """Without managedFields the time of a ConfigMap is that of its creation, which is now: after the containers
         started. So config-stale says more, and nothing else says anything different."""
-        for form in ("yaml", "json"):
-            there = set(findings(audit(get(form))))
-            wanted = set(findings(self.files))
-            self.assertEqual(wanted - there, set())
-            self.assertEqual({f[0] for f in there - wanted} - {"config-stale"}, set())
+        there = set(findings(read("-f", get_yaml())))
+        wanted = set(findings(self.files))
+        self.assertEqual(wanted - there, set())
+        self.assertEqual({f[0] for f in there - wanted} - {"config-stale"}, set())
+
+
+class Cluster(unittest.TestCase):
+    """The server itself as the source, beside what kubectl prints of it."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.file = get_all(f"{WORK}/all.json")
+
+    def test_audit(self):
+        report = read(kubeconfig=KUBECONFIG)
+        self.assertEqual(judged(report), judged(read("-f", self.file)))
+        self.assertEqual(report["source"], {"type": "cluster", "context": "test",
+                                            "server": os.environ["CLUSTER_SERVER"], "paths": []})
+
+    def test_audit_of_a_namespace(self):
+        report = read("-n", "research", kubeconfig=KUBECONFIG)
+        self.assertEqual({a["namespace"] for a in report["agents"]}, {"research"})
+        self.assertEqual(findings(report), findings(read("-f", self.file, "-n", "research")))
+
+    def test_kubeconfig_of_the_environment(self):
+        self.assertEqual(judged(read(KUBECONFIG=KUBECONFIG)), judged(read("-f", self.file)))
+
+    def test_over_http_1(self):
+        with Proxy() as proxy:
+            report = read(kubeconfig=proxy.kubeconfig(os.environ["CLUSTER_TOKEN"]))
+            self.assertEqual(judged(report), judged(read("-f", self.file)))
+            # Read once: every kind listed once, nothing watched, no Secret asked for.
+            lists = [r.path for r in proxy.seen("LIST")]
+            self.assertEqual(sorted(lists), sorted(set(lists)))
+            self.assertEqual(proxy.count("WATCH"), 0)
+            self.assertEqual([r.target for r in proxy.requests if "secrets" in r.target], [])
+
+    def tables(self, *args):
+        live = moat(*args, kubeconfig=KUBECONFIG)
+        file = moat(*args, "-f", self.file)
+        self.assertEqual(live.err, "")
+        self.assertEqual((live.status, live.out), (file.status, file.out))
+        self.assertTrue(live.out)
+
+    def test_fleet(self):
+        self.tables("fleet", "-o", "wide")
+
+    def test_show(self):
+        self.tables("show", "research/scout")
+
+    def test_reach(self):
+        for args in (["-o", "json"], ["research/scout"]):
+            with self.subTest(args):
+                self.tables("reach", *args)
 
 
 if __name__ == "__main__":
