@@ -66,6 +66,20 @@ read_review(struct access *a, struct access_question *q, const struct kube_answe
 	}
 }
 
+/*
+ * A server that does not answer, after all the repeats, is not asked the rest: dozens of questions would wait as long each.
+ * An answer that is an error (a 403, a 404) came at once, and the next one will.
+ */
+static void
+failed(struct access *a, struct access_question *q, const struct kube_answer *answer)
+{
+	set_reason(a, q, answer->err.msg);
+	if (answer->status && answer->status < 500)
+		return;
+	for (; a->next < a->args.n; a->next++)
+		set_reason(a, a->reviews[a->next].question, answer->err.msg);
+}
+
 static void send_some(struct access *a);
 
 static void
@@ -86,7 +100,7 @@ answered(void *ctx, const struct kube_answer *answer)
 	if (answer->ok)
 		read_review(a, r->question, answer);
 	else
-		set_reason(a, r->question, answer->err.msg);
+		failed(a, r->question, answer);
 	if (a->next < a->args.n) {
 		send_some(a);
 	} else if (!a->under_way) {

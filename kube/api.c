@@ -21,7 +21,7 @@
 enum {
 	TIMEOUT_MS = 30000,
 	TRIES = 10, /* repeats of one call, ... */
-	REPEAT_MS = 20 * 1000, /* ... none of them sent off later than this after the first failure */
+	REPEAT_MS = 10 * 1000, /* ... none of them sent off later than this after the first failure */
 	BACK_OFF_MS = 500, /* doubled each time */
 	BACK_OFF_MAX_MS = 30000, /* Retry-After counts up to here too */
 	REDIRECTS = 5,

@@ -45,7 +45,7 @@ struct kube_counts {
 struct kube_counts kube_counts(const struct kube *k);
 
 enum kube_flag {
-	KUBE_RETRY = 1 << 0, /* safe to repeat: 429, 500, 502, 503, 504 and lost connections are, ten times and 20 s at most, before any
+	KUBE_RETRY = 1 << 0, /* safe to repeat: 429, 500, 502, 503, 504 and lost connections are, ten times and 10 s at most, before any
 			       body was handed on; Retry-After counts, at most 30 s of it, else 0.5 s doubled, jittered */
 	KUBE_LONG = 1 << 1, /* a body without an end (watch, log -f): no limit but idle_ms */
 };

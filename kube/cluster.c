@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/cluster.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -379,10 +380,17 @@ is_hopeless(const struct err *e)
 	return e->code < 400 || e->code == 401 || e->code == 429 || e->code >= 500;
 }
 
+/* What may go better in a moment. A wrong certificate, or a plugin that fails, is for the operator to mend. */
+static bool
+may_pass(const struct err *e)
+{
+	return e->code == ECONNRESET || e->code == ETIMEDOUT || e->code == 429 || e->code >= 500;
+}
+
 static void
 discover_failed(struct cluster *c, const struct err *e)
 {
-	if (c->opt.watch || (e->code != 401 && ++c->discover_failures < DISCOVER_TRIES))
+	if (c->opt.watch || (may_pass(e) && ++c->discover_failures < DISCOVER_TRIES))
 		loop_timer_set(c->discover, e->code == 401 ? REFUSED_MS : backoff_next(&c->backoff));
 	else
 		c->gave_up = true;

@@ -7,6 +7,7 @@
 #ifndef TESTS_CALLS_H
 #define TESTS_CALLS_H
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,7 +213,7 @@ calls_break(struct kube_call *c, int status)
 {
 	struct kube_answer a = {.status = status};
 
-	err_set(&a.err, ERR_SOURCE, 0, "connection lost");
+	err_set(&a.err, ERR_SOURCE, ECONNRESET, "connection lost");
 	calls_end(c, &a);
 }
 
