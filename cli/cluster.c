@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cluster.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -51,6 +52,14 @@ cli_kube(const struct cli *cli, struct loop *loop, const struct credential_optio
 	if (credential)
 		opt.credential = *credential;
 	return kube_new(loop, config, context, &opt, e);
+}
+
+void
+cli_warn_insecure(const struct kube *k)
+{
+	if (kube_context(k)->cluster->insecure)
+		fprintf(stderr, "moat: warning: TLS is not verified (insecure-skip-tls-verify): the server may be "
+				"anybody\n");
 }
 
 static void
@@ -147,8 +156,12 @@ cli_cluster_fleet(struct cli *cli, struct err *e)
 	struct credential_options credential = {.terminal = cli_terminal()};
 	struct loop *loop = loop_new(e);
 	struct kube *k = loop ? cli_kube(cli, loop, &credential, e) : NULL;
-	struct fleet *fleet = k ? cli_cluster_read(cli, loop, k, e) : NULL;
+	struct fleet *fleet = NULL;
 
+	if (k) {
+		cli_warn_insecure(k);
+		fleet = cli_cluster_read(cli, loop, k, e);
+	}
 	kube_free(k);
 	loop_free(loop);
 	return fleet;

@@ -17,6 +17,8 @@
  */
 struct kube *cli_kube(const struct cli *cli, struct loop *loop, const struct credential_options *credential,
 		      struct err *e);
+/* On stderr, when the server may be anybody: for commands without a screen. */
+void cli_warn_insecure(const struct kube *k);
 /* For commands that have the terminal to themselves: interactive plugins get it; NULL where there is none. */
 const struct credential_terminal *cli_terminal(void);
 /* For the reports; borrowed from the client. */

@@ -414,6 +414,8 @@ cmd_restart(struct cli *cli)
 		return cli_fail(&e);
 	r.loop = loop_new(&e);
 	r.kube = r.loop ? cli_kube(cli, r.loop, &credential, &e) : NULL;
+	if (r.kube)
+		cli_warn_insecure(r.kube);
 	status = r.kube ? run(&r, &e) : cli_fail(&e);
 	restart_free(r.restart);
 	fleet_unref(r.fleet);
