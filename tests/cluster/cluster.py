@@ -126,7 +126,7 @@ def requests_of(user):
     with open(f"{STATE}/audit.log", encoding="utf-8") as log:
         for line in log:
             event = json.loads(line)
-            if (event.get("impersonatedUser") or event["user"])["username"] == user:
+            if (event.get("impersonatedUser") or event["user"]).get("username") == user:
                 ref = event.get("objectRef", {})
                 found.add((event["verb"], ref.get("resource", ""), ref.get("namespace", "")))
     return found
