@@ -103,6 +103,21 @@ app_selected(struct app *app, const struct view_data **data, size_t *row)
 	return *data && table_selected(t, row);
 }
 
+size_t
+app_chosen(struct app *app, const struct view_data **data, struct arena *a, size_t **rows)
+{
+	size_t row, n;
+
+	if (!app_selected(app, data, &row))
+		return 0;
+	n = table_marked(top(app), a, rows);
+	if (n)
+		return n;
+	*rows = ARENA_ARRAY(a, size_t, 1);
+	(*rows)[0] = row;
+	return 1;
+}
+
 /* Going to places */
 
 static bool
@@ -391,6 +406,25 @@ toggle_faults(struct app *app)
 }
 
 static void
+mark_row(struct app *app)
+{
+	table_mark(top(app));
+}
+
+static void
+mark_range(struct app *app)
+{
+	table_mark_range(top(app));
+}
+
+static void
+unmark(struct app *app)
+{
+	if (top(app))
+		table_unmark(top(app));
+}
+
+static void
 toggle_wide(struct app *app)
 {
 	if (top(app))
@@ -569,6 +603,9 @@ static const struct binding general[] = {
 	{'q', NULL, "back, at last quit", 0, back_or_quit},
 	{K_CTRL('c'), NULL, "quit", 0, app_quit},
 	{K_CTRL('r'), NULL, "read again", 0, refresh},
+	{' ', NULL, "mark or unmark", KEY_NEEDS_ROW, mark_row},
+	{K_CTRL_SPACE, NULL, "mark up to here", KEY_NEEDS_ROW, mark_range},
+	{K_CTRL('\\'), NULL, "unmark all", 0, unmark},
 	{K_CTRL('z'), NULL, "faults only", 0, toggle_faults},
 	{K_CTRL('w'), NULL, "more columns", 0, toggle_wide},
 	{K_CTRL('e'), NULL, "header line", 0, toggle_header},
@@ -776,6 +813,7 @@ draw_title(const struct app *app, struct screen *s, int row)
 	AUTO(arena) struct arena a = {0};
 	struct frame_title title = {.filter = ""};
 	struct table *t = top(app);
+	size_t *marked;
 
 	for (size_t i = 0; i < app->depth; i++) {
 		const char *arg = table_arg(app->stack[i]);
@@ -793,6 +831,7 @@ draw_title(const struct app *app, struct screen *s, int row)
 		title.filter = table_filter(t);
 		title.faults = table_faults(t);
 		title.wide = table_wide(t);
+		title.marked = table_marked(t, &a, &marked);
 		table_position(t, &title.first, &title.last);
 	}
 	frame_title(s, row, &title);

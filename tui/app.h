@@ -61,5 +61,7 @@ void app_restart(struct app *app, const struct restart_choice *choices, size_t n
 void app_flash(struct app *app, enum style style, const char *fmt, ...) PRINTF(3, 4);
 /* The view on top with what it was called with, and its row; false when no row is under the cursor. */
 bool app_selected(struct app *app, const struct view_data **data, size_t *row);
+/* The rows that are meant: those that are marked and in sight, else the one under the cursor. Returns how many. */
+size_t app_chosen(struct app *app, const struct view_data **data, struct arena *a, size_t **rows);
 
 #endif

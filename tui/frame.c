@@ -181,6 +181,10 @@ put_rows(struct screen *s, int row, int column, const struct frame_title *title)
 	else
 		snprintf(counter, sizeof(counter), "%zu/%zu", title->shown, title->total);
 	column += put_tag(s, row, column, STYLE_COUNTER, "[", counter, "]");
+	if (title->marked) {
+		snprintf(range, sizeof(range), "%zu", title->marked);
+		column += put_tag(s, row, column, STYLE_FILTER, "<", range, " marked>");
+	}
 	if (title->faults)
 		column += put_tag(s, row, column, STYLE_FILTER, "<", "faults", ">");
 	if (*title->filter)

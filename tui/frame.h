@@ -19,6 +19,7 @@ struct frame_title {
 	bool rows; /* the rest is about a table's rows; false: there is none */
 	size_t shown, total;
 	size_t first, last; /* rows in sight, from 1 */
+	size_t marked;
 	const char *filter; /* "" for none */
 	bool faults, wide;
 };

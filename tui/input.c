@@ -193,6 +193,8 @@ decode_character(const char *s, size_t len)
 
 	if (first == 8) /* some send this for the backspace key; the others never do for another */
 		return (struct decoded){1, K_BACKSPACE};
+	if (!first)
+		return (struct decoded){1, K_CTRL_SPACE};
 	if (first < 0x80)
 		return (struct decoded){1, first == '\n' ? K_ENTER : first};
 	if (is_cut_short(s, len))
@@ -243,6 +245,7 @@ static const struct {
 	{K_ESC, "esc"},
 	{K_BACKSPACE, "backspace"},
 	{' ', "space"},
+	{K_CTRL_SPACE, "ctrl-space"},
 	{K_UP, "up"},
 	{K_DOWN, "down"},
 	{K_LEFT, "left"},

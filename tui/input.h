@@ -35,6 +35,7 @@ enum key {
 	K_SHIFT_DOWN,
 	K_SHIFT_LEFT,
 	K_SHIFT_RIGHT,
+	K_CTRL_SPACE, /* a NUL byte */
 	K_PASTE_BEGIN, /* bracketed paste: what follows was not typed */
 	K_PASTE_END,
 	K_F1, /* K_F1 + 11 is F12 */

@@ -251,12 +251,17 @@ fill(struct restart_dialog *r, struct pane *p)
 	if (r->stage == STAGE_CHOICE) {
 		pane_add(p, STYLE_CELL, 0, "What is to be restarted? The plan is shown before anything is done.");
 		for (size_t i = 0; i < r->n_choices; i++) {
-			if (r->choices[i].n != 1)
-				continue;
+			const struct restart_choice *c = &r->choices[i];
+
+			if (i == 0 && r->n_choices > 1)
+				continue; /* all of the others together */
 			pane_newline(p);
-			pane_add(p, STYLE_DIM, 0, r->choices[i].label);
+			pane_add(p, STYLE_DIM, 0, c->label);
 			pane_tab(p, STATE_COLUMN + 2);
-			add_target(p, &r->choices[i].targets[0]);
+			if (c->n == 1)
+				add_target(p, &c->targets[0]);
+			else
+				pane_addf(p, STYLE_CELL, 0, "%zu workloads", c->n);
 		}
 		return;
 	}

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uthash.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -22,6 +24,12 @@ struct kept_row {
 	struct cell *cells;
 	char *folded; /* its cells in small letters, for filters; NULL until one is set */
 	bool bad; /* a cell is STYLE_BAD */
+};
+
+/* A row that was marked: its key, for rows are others with every load. */
+struct mark {
+	UT_hash_handle hh;
+	char key[];
 };
 
 struct table {
@@ -49,6 +57,9 @@ struct table {
 	void *view_filter; /* what the view made of the text; then `filter` is not used */
 	struct arena filter_arena;
 	bool faults, wide;
+
+	struct mark *marks; /* by key */
+	char *last_mark; /* where a range begins; NULL: nothing was marked yet */
 
 	size_t cursor; /* index into order */
 	size_t selected; /* the row there; SIZE_MAX: none */
@@ -119,6 +130,7 @@ table_free(struct table *t)
 	free(t->arg);
 	free(t->filter_text);
 	free(t->selected_key);
+	table_unmark(t);
 	free(t);
 }
 
@@ -458,6 +470,93 @@ table_selected(struct table *t, size_t *row)
 		return false;
 	*row = t->order[t->cursor];
 	return true;
+}
+
+static struct mark *
+find_mark(const struct table *t, size_t row)
+{
+	AUTO(arena) struct arena scratch = {0};
+	struct mark *m = NULL;
+	const char *key;
+
+	if (!t->marks)
+		return NULL;
+	key = t->view->key(&t->data, row, &scratch);
+	HASH_FIND_STR(t->marks, key, m);
+	return m;
+}
+
+static void
+set_mark(struct table *t, size_t row, bool on)
+{
+	struct mark *m = find_mark(t, row);
+
+	if (on && !m) {
+		AUTO(arena) struct arena scratch = {0};
+		const char *key = t->view->key(&t->data, row, &scratch);
+
+		m = mem_alloc(sizeof(*m) + strlen(key) + 1);
+		strcpy(m->key, key);
+		HASH_ADD_STR(t->marks, key, m);
+	} else if (!on && m) {
+		HASH_DEL(t->marks, m);
+		free(m);
+	}
+}
+
+void
+table_mark(struct table *t)
+{
+	AUTO(arena) struct arena scratch = {0};
+	size_t row;
+
+	if (!table_selected(t, &row))
+		return;
+	set_mark(t, row, !find_mark(t, row));
+	free(t->last_mark);
+	t->last_mark = mem_strdup(t->view->key(&t->data, row, &scratch));
+}
+
+void
+table_mark_range(struct table *t)
+{
+	size_t from, place = 0;
+
+	arrange(t);
+	if (!t->n_order || !t->last_mark || !find_key(t, t->last_mark, &from))
+		return;
+	while (place < t->n_order && t->order[place] != from)
+		place++;
+	if (place == t->n_order)
+		return; /* out of sight: nobody sees what would be marked */
+	for (size_t i = place < t->cursor ? place : t->cursor; i <= (place < t->cursor ? t->cursor : place); i++)
+		set_mark(t, t->order[i], true);
+}
+
+void
+table_unmark(struct table *t)
+{
+	struct mark *m, *next;
+
+	HASH_ITER(hh, t->marks, m, next) {
+		HASH_DEL(t->marks, m);
+		free(m);
+	}
+	free(t->last_mark);
+	t->last_mark = NULL;
+}
+
+size_t
+table_marked(struct table *t, struct arena *a, size_t **out)
+{
+	size_t n = 0;
+
+	arrange(t);
+	*out = ARENA_ARRAY(a, size_t, t->marks ? t->n_order : 0);
+	for (size_t i = 0; t->marks && i < t->n_order; i++)
+		if (find_mark(t, t->order[i]))
+			(*out)[n++] = t->order[i];
+	return n;
 }
 
 void
@@ -836,17 +935,18 @@ draw_row(struct table *t, struct screen *s, const struct layout *l, size_t index
 	AUTO(arena) struct arena scratch = {0};
 	struct cell filled[TABLE_COLUMNS] = {0};
 	const struct cell *cells = t->kept ? t->kept[t->order[index]].cells : filled;
-	bool under_cursor = index == t->cursor;
+	bool under_cursor = index == t->cursor, marked = find_mark(t, t->order[index]);
 
 	if (!t->kept)
 		fill_row(t, t->order[index], filled, &scratch);
 	screen_fill(s, row, column, columns, under_cursor ? STYLE_CURSOR : STYLE_CELL, " ");
 	for (int i = 0; i < l->n; i++) {
 		const struct cell *cell = &cells[l->at[i].column];
+		enum style style = marked ? STYLE_MARK : cell->style;
 
 		screen_put_padded(s, row, column + l->at[i].x, l->at[i].width,
 				  t->view->columns[l->at[i].column].right,
-				  under_cursor ? STYLE_CURSOR : cell->style, cell->text);
+				  under_cursor ? STYLE_CURSOR : style, cell->text);
 	}
 }
 

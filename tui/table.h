@@ -33,6 +33,15 @@ const struct err *table_error(const struct table *t); /* NULL when all is well *
 size_t table_total(const struct table *t); /* rows there are */
 size_t table_shown(struct table *t); /* rows that the filter lets through */
 bool table_selected(struct table *t, size_t *row); /* the view's number of the row under the cursor; false: none */
+/*
+ * Marks, by the rows' keys: they stay while data changes. table_mark turns the one under the cursor on or off, table_mark_range
+ * sets all from the last one turned to the cursor.
+ */
+void table_mark(struct table *t);
+void table_mark_range(struct table *t);
+void table_unmark(struct table *t); /* all of them */
+/* Rows that are marked and pass the filter, in their order: what is out of sight is never meant. Returns how many. */
+size_t table_marked(struct table *t, struct arena *a, size_t **out);
 /* The rows drawn last, counted from 1, of those shown; 0 and 0 for none. */
 void table_position(const struct table *t, size_t *first, size_t *last);
 

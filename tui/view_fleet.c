@@ -122,42 +122,51 @@ open_all_findings(struct app *app)
 	app_open(app, "findings", "");
 }
 
-static struct operation_target
-target(const struct workload *w)
+/* Each once: agents may share a companion. */
+static void
+add_target(struct operation_target *to, size_t *n, const struct workload *w)
 {
-	return (struct operation_target){w->kind, w->namespace, w->name};
+	for (size_t i = 0; i < *n; i++)
+		if (str_eq(to[i].kind, w->kind) && str_eq(to[i].namespace, w->namespace) && str_eq(to[i].name, w->name))
+			return;
+	to[(*n)++] = (struct operation_target){w->kind, w->namespace, w->name};
 }
 
 /* A companion's settings are read when it starts, an agent's proxy variables when that does: so in this order. */
 static void
 restart(struct app *app)
 {
-	struct operation_target targets[2];
+	AUTO(arena) struct arena a = {0};
 	const struct view_data *v;
-	const struct workload *w;
-	size_t row;
+	struct operation_target *targets;
+	size_t *rows, n_rows = app_chosen(app, &v, &a, &rows), n = 0, companions;
+	bool one = n_rows == 1;
 
-	if (!app_selected(app, &v, &row))
+	targets = ARENA_ARRAY(&a, struct operation_target, 2 * n_rows);
+	for (size_t i = 0; i < n_rows; i++)
+		if (agent(v, rows[i])->companion)
+			add_target(targets, &n, agent(v, rows[i])->companion);
+	companions = n;
+	for (size_t i = 0; i < n_rows; i++)
+		add_target(targets, &n, agent(v, rows[i]));
+	if (!n)
 		return;
-	w = agent(v, row);
-	if (!w->companion) {
-		targets[0] = target(w);
-		app_restart(app, &(struct restart_choice){"agent", targets, 1}, 1);
+	if (!companions) {
+		app_restart(app, &(struct restart_choice){one ? "agent" : "agents", targets, n}, 1);
 		return;
 	}
-	targets[0] = target(w->companion);
-	targets[1] = target(w);
 	app_restart(app,
-		    (struct restart_choice[]){{"companion, then agent", targets, 2},
-					      {"companion", targets, 1},
-					      {"agent", targets + 1, 1}},
+		    (struct restart_choice[]){
+			    {one ? "companion, then agent" : "companions, then agents", targets, n},
+			    {one ? "companion" : "companions", targets, companions},
+			    {one ? "agent" : "agents", targets + companions, n - companions}},
 		    3);
 }
 
 static const struct binding bindings[] = {
 	{K_ENTER, "findings", "what was found on this agent", KEY_NEEDS_ROW, open_findings},
 	{'f', "all findings", "everything that was found", 0, open_all_findings},
-	{'r', "restart", "restart agent or companion", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart},
+	{'r', "restart", "restart it, or the marked", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart},
 };
 
 const struct view view_fleet = {

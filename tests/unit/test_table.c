@@ -529,6 +529,50 @@ ten_thousand_rows(void **state)
 	assert_true(drawn + sorted + filtered_once + filtered_again < 2000);
 }
 
+/* The names of the marked rows, in the order in which they are shown. */
+static void
+check_marked(struct test *t, const char *want)
+{
+	AUTO(arena) struct arena a = {0};
+	AUTO(buf) struct buf got = {0};
+	size_t *rows, n = table_marked(t->table, &a, &rows);
+
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&got, "%s ", t->fake.rows[rows[i]].name);
+	assert_string_equal(buf_str(&got), want);
+}
+
+static void
+marked(void **state)
+{
+	struct test *t = *state;
+	struct err e;
+
+	table_mark_range(t->table); /* from nowhere */
+	check_marked(t, "");
+	table_mark(t->table);
+	check_marked(t, "a10 ");
+	table_move(t->table, 2);
+	table_mark_range(t->table);
+	check_marked(t, "a10 a2 B1 ");
+	table_move(t->table, -1);
+	table_mark(t->table);
+	check_marked(t, "a10 B1 ");
+	assert_true(table_sort_by_key(t->table, 'N'));
+	check_marked(t, "a10 B1 ");
+	/* What the filter hides is not meant, and neither lost. */
+	assert_true(table_set_filter(t->table, "7 high", &e));
+	check_marked(t, "B1 ");
+	assert_true(table_set_filter(t->table, "", &e));
+	check_marked(t, "a10 B1 ");
+	/* They are of rows, not of places. */
+	t->fake.rows[0].name = "a9";
+	table_load(t->table, &t->fake);
+	check_marked(t, "B1 ");
+	table_unmark(t->table);
+	check_marked(t, "");
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -550,6 +594,7 @@ main(void)
 		TEST(wide_columns),
 		TEST(columns_are_left_out),
 		TEST(any_size_will_do),
+		TEST(marked),
 		TEST(hostile_cells_are_made_safe),
 		TEST(ten_thousand_rows),
 	};
