@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/attr.h"
 #include "base/cidr.h"
+#include "base/str.h"
 #include "base/u32_list.h"
 #include "base/vec.h"
 #include "fleet/foreign.h"
@@ -224,34 +224,77 @@ visible_label(const struct visible *v, const char *key)
 	return v->n_keys && bsearch(&key, v->keys, v->n_keys, sizeof(*v->keys), string_cmp);
 }
 
-static bool
-is_among(const struct visible *v, const struct pod_template *t, const struct pod_template *const *at, size_t n,
-	 struct buf *key, struct buf *other)
+/* Kinds found so far, by their keys' hashes: a workload may have thousands of pods, and a selector may name each. */
+struct kinds {
+	struct {
+		uint64_t hash;
+		const struct pod_template *t; /* NULL: free */
+	} * at;
+	size_t mask; /* one less than there are places, a power of two */
+	struct buf key, other;
+};
+
+static struct kinds
+kinds_new(size_t n)
 {
-	buf_clear(key);
-	visible_key(v, key, t);
-	for (size_t i = 0; i < n; i++) {
-		buf_clear(other);
-		visible_key(v, other, at[i]);
-		if (other->len == key->len && memcmp(other->data, key->data, key->len) == 0)
-			return true;
-	}
-	return false;
+	struct kinds k = {.mask = 1};
+
+	while (k.mask < 2 * n)
+		k.mask *= 2;
+	k.at = mem_array(k.mask, sizeof(k.at[0]));
+	k.mask--;
+	return k;
+}
+
+static void
+kinds_free(struct kinds *k)
+{
+	free(k->at);
+	buf_free(&k->key);
+	buf_free(&k->other);
+}
+
+static bool
+is_alike(struct kinds *k, const struct visible *v, const struct pod_template *t)
+{
+	buf_clear(&k->other);
+	visible_key(v, &k->other, t);
+	return k->other.len == k->key.len && memcmp(k->other.data, k->key.data, k->key.len) == 0;
+}
+
+/* false: one of its kind is there. */
+static bool
+kinds_add(struct kinds *k, const struct visible *v, const struct pod_template *t)
+{
+	uint64_t hash;
+	size_t i;
+
+	buf_clear(&k->key);
+	visible_key(v, &k->key, t);
+	hash = str_hash(k->key.data, k->key.len);
+	for (i = hash & k->mask; k->at[i].t; i = (i + 1) & k->mask)
+		if (k->at[i].hash == hash && is_alike(k, v, k->at[i].t))
+			return false;
+	k->at[i].hash = hash;
+	k->at[i].t = t;
+	return true;
 }
 
 size_t
 visible_kinds(const struct visible *v, const struct live *l, const struct pod_template **out)
 {
-	AUTO(buf) struct buf key = {0};
-	AUTO(buf) struct buf other = {0};
+	struct kinds kinds = {0};
 	size_t n = 0;
 
+	if (l->n_pods > 1)
+		kinds = kinds_new(l->n_pods);
 	for (size_t i = 0; i < l->n_pods; i++) {
 		const struct pod_template *t = &l->pods[i]->template;
 
-		if (!l->pods[i]->finished && !(n && is_among(v, t, out, n, &key, &other)))
+		if (!l->pods[i]->finished && (!kinds.at || kinds_add(&kinds, v, t)))
 			out[n++] = t;
 	}
+	kinds_free(&kinds);
 	return n;
 }
 

@@ -750,6 +750,32 @@ exemptions_that_end(void **state)
 	end(&w);
 }
 
+/* Pods that a selector tells apart are shown once each, in their order, however many they are. */
+static void
+kinds_of_pods(void **state)
+{
+	AUTO(buf) struct buf yaml = {0};
+	struct world w = {0};
+	const struct workload *many;
+
+	(void)state;
+	buf_adds(&yaml, "---\n{apiVersion: v1, kind: Service, metadata: {name: one, namespace: a}, spec: {selector: {part: '7'}, "
+			"ports: [{port: 1}]}}\n" CONTROLLER("many", "", PIPELOCK, ""));
+	for (unsigned i = 0; i < 3000; i++)
+		buf_addf(&yaml,
+			 "---\n{apiVersion: v1, kind: Pod, metadata: {name: many-1a-%04u, namespace: a, labels: {app: many, part: "
+			 "'%u', number: '%u'}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: many-1a, "
+			 "controller: true}]}, spec: {containers: [" PIPELOCK "]}}\n",
+			 i, i / 2, i);
+	begin_with(&w, small, buf_str(&yaml));
+	many = fleet_workload(w.fleet, "a", "Deployment", "many");
+	assert_int_equal(fleet_live(w.fleet, many)->n_pods, 3000);
+	assert_int_equal(many->n_shown, 1500);
+	for (unsigned i = 0; i < 1500; i++)
+		assert_string_equal(labels_get(&many->shown[i]->labels, "number"), arena_printf(&w.arena, "%u", 2 * i));
+	end(&w);
+}
+
 /* A template is another, a policy is gone, a pod is on the host's network: all is made anew. */
 static void
 what_is_declared(void **state)
@@ -845,6 +871,7 @@ main(void)
 		cmocka_unit_test(findings_of_several),
 		cmocka_unit_test(exemptions_in_use),
 		cmocka_unit_test(exemptions_that_end),
+		cmocka_unit_test(kinds_of_pods),
 		cmocka_unit_test(what_is_declared),
 		cmocka_unit_test(what_is_live),
 		cmocka_unit_test(the_demo),
