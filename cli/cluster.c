@@ -2,6 +2,7 @@
 #include "cli/cluster.h"
 
 #include <stdio.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -82,6 +83,29 @@ cli_terminal(void)
 }
 
 /* What tells clusters apart whose kube-system cannot be read: where they are, and whom they are trusted by. */
+/* Nothing of the client is under way up the stack here, and nobody comes back to it. */
+static void
+end(void *k, int signo)
+{
+	sigset_t one;
+
+	kube_free(k);
+	signal(signo, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, signo);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	raise(signo);
+}
+
+void
+cli_end_by_signals(struct loop *loop, struct kube *k)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+	for (size_t i = 0; i < COUNT_OF(signals); i++)
+		loop_add_signal(loop, signals[i], end, k);
+}
+
 static void
 hash_address(const struct kube *k, char out[65])
 {
@@ -160,6 +184,7 @@ cli_cluster_fleet(struct cli *cli, struct err *e)
 
 	if (k) {
 		cli_warn_insecure(k);
+		cli_end_by_signals(loop, k);
 		fleet = cli_cluster_read(cli, loop, k, e);
 	}
 	kube_free(k);

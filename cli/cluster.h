@@ -21,6 +21,11 @@ struct kube *cli_kube(const struct cli *cli, struct loop *loop, const struct cre
 void cli_warn_insecure(const struct kube *k);
 /* For commands that have the terminal to themselves: interactive plugins get it; NULL where there is none. */
 const struct credential_terminal *cli_terminal(void);
+/*
+ * SIGINT, SIGTERM and SIGHUP end the program by themselves, as they would without a loop, but not before a credential plugin
+ * that runs in a session of its own. For commands that write nothing. As long as the loop.
+ */
+void cli_end_by_signals(struct loop *loop, struct kube *k);
 /* For the reports; borrowed from the client. */
 struct source cli_cluster_source(const struct cli *cli, const struct kube *k);
 

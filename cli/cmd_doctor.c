@@ -522,6 +522,8 @@ cmd_doctor(struct cli *cli)
 		return cli_fail(&e);
 	d.loop = loop_new(&e);
 	d.kube = d.loop ? cli_kube(cli, d.loop, &credential, &e) : NULL;
+	if (d.kube)
+		cli_end_by_signals(d.loop, d.kube);
 	status = d.kube ? run(&d, &e) : cli_fail(&e);
 	kube_free(d.kube);
 	loop_free(d.loop);

@@ -19,6 +19,7 @@
 #define GATHER_MS 200 /* changes of one moment are one fleet */
 #define SHARE 5
 #define LONGEST_REST_MS 5000
+#define JUDGE_MS 60000 /* exemptions end though nothing changes */
 #define STATUS_MS 1000 /* how often the age of what is shown is looked at */
 
 /* What both threads read: copied under the lock. */
@@ -55,6 +56,7 @@ struct watcher {
 	struct cluster *cluster;
 	struct loop_timer *build, *tick;
 	bool build_due;
+	int64_t judged_ms; /* clock_ms of the last judging */
 	bool outdated; /* what changed cannot be folded in: a fleet has to be made */
 	int64_t made_ms, make_took_ms; /* clock_ms when the last one was, and how long it took */
 	void (*granted)(void *arg); /* what waits for the terminal; NULL: nothing does */
@@ -141,7 +143,7 @@ update(struct watcher *w, const struct cluster_changes *changes)
 
 	if (!w->built || changes->too_many || !str_eq(gaps, w->gaps))
 		return NULL;
-	if (!changes->n)
+	if (!changes->n && clock_ms() - w->judged_ms < JUDGE_MS)
 		return audit_ref(w->built);
 	for (size_t i = 0; i < changes->n; i++)
 		at[i] = (struct fleet_change){changes->at[i].before, changes->at[i].after};
@@ -151,6 +153,7 @@ update(struct watcher *w, const struct cluster_changes *changes)
 	a = audit_update(w->built, next, &touched, &w->cli->config->audit, clock_now());
 	fleet_touched_free(&touched);
 	fleet_unref(next);
+	w->judged_ms = clock_ms();
 	return a;
 }
 
@@ -196,7 +199,7 @@ next_audit(struct watcher *w)
 	} else if (!a) {
 		a = make(w);
 		w->outdated = false;
-		w->made_ms = clock_ms();
+		w->made_ms = w->judged_ms = clock_ms();
 		w->make_took_ms = w->made_ms - start;
 	}
 	if (changes.n || changes.too_many)
@@ -245,6 +248,8 @@ on_tick(void *ctx)
 	update_status(w);
 	if (before.state != w->status.state || before.heard_at != w->status.heard_at || before.busy != w->status.busy)
 		hand_over(w, NULL);
+	if (w->built && clock_ms() - w->judged_ms >= JUDGE_MS)
+		on_cluster(w);
 	loop_timer_set(w->tick, STATUS_MS);
 }
 
