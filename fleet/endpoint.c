@@ -137,5 +137,5 @@ endpoint_companion(const struct workload *companion, const struct service *s, in
 struct endpoint
 endpoint_of_agent(const struct workload *agent)
 {
-	return endpoint_companion(agent->companion, agent->service, agent->service_port);
+	return *agent->endpoint;
 }

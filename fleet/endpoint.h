@@ -30,7 +30,7 @@ struct endpoint {
  * serves is what its Pipelock container declares, and what it listens on.
  */
 struct endpoint endpoint_companion(const struct workload *companion, const struct service *s, int port);
-/* The one that an agent with a companion uses. */
+/* The one that an agent with a companion uses: found out once, when they are paired. */
 struct endpoint endpoint_of_agent(const struct workload *agent);
 
 #endif

@@ -123,6 +123,7 @@ struct workload {
 	enum pair_reason pair_reason;
 	const struct service *service; /* through which the agent reaches it; NULL when unknown */
 	int service_port; /* of that Service: the one its variables or annotation name; 0 when they do not */
+	const struct endpoint *endpoint; /* where that leads (endpoint.h); NULL without a companion */
 	/* What annotation or proxy named but does not exist, as written there: make it safe to show; NULL for none. */
 	const char *wanted_companion;
 	enum state state;

@@ -6,16 +6,17 @@
 #define SMALLEST 16 /* slots */
 
 struct entry {
-	uint64_t hash;
 	const char *key, *value;
 };
 
-/* Open addressing; a slot holds a label's number + 1, and is 0 when it is free. */
+/* Open addressing. */
 struct label_table {
 	struct arena *arena;
 	struct entry *entries; /* by number; half as many fit as there are slots */
 	size_t n;
-	uint32_t *slots;
+	struct slot {
+		uint32_t hash, next; /* next: the label's number + 1; 0 for a free slot */
+	} *slots;
 	size_t n_slots; /* a power of two */
 };
 
@@ -39,35 +40,32 @@ add_text(uint64_t hash, const char *s)
 	return hash ^ hash >> 32;
 }
 
-static uint64_t
+static uint32_t
 hash_of(const char *key, const char *value)
 {
-	return add_text(add_text(0, key), value);
-}
-
-static size_t
-start(const struct label_table *t, uint64_t hash)
-{
-	return (size_t)hash & (t->n_slots - 1);
+	return (uint32_t)add_text(add_text(0, key), value);
 }
 
 static void
 make_room(struct label_table *t, size_t n_slots)
 {
 	struct entry *entries = ARENA_ARRAY(t->arena, struct entry, n_slots / 2);
+	struct slot *slots = ARENA_ARRAY(t->arena, struct slot, n_slots);
 
 	if (t->n)
 		memcpy(entries, t->entries, t->n * sizeof(*entries));
-	t->entries = entries;
-	t->n_slots = n_slots;
-	t->slots = ARENA_ARRAY(t->arena, uint32_t, n_slots);
-	for (size_t i = 0; i < t->n; i++) {
-		size_t at = start(t, entries[i].hash);
+	for (size_t i = 0; i < t->n_slots; i++) {
+		size_t at = t->slots[i].hash & (n_slots - 1);
 
-		while (t->slots[at])
+		if (!t->slots[i].next)
+			continue;
+		while (slots[at].next)
 			at = (at + 1) & (n_slots - 1);
-		t->slots[at] = (uint32_t)i + 1;
+		slots[at] = t->slots[i];
 	}
+	t->entries = entries;
+	t->slots = slots;
+	t->n_slots = n_slots;
 }
 
 struct label_table *
@@ -84,41 +82,41 @@ label_table_new(struct arena *a, size_t expected)
 }
 
 /* The slot that has the label, or the free one where it would be. */
-static size_t
-find(const struct label_table *t, uint64_t hash, const char *key, const char *value)
+static struct slot *
+find(const struct label_table *t, uint32_t hash, const char *key, const char *value)
 {
-	size_t at = start(t, hash);
+	size_t at = hash & (t->n_slots - 1);
 
-	for (; t->slots[at]; at = (at + 1) & (t->n_slots - 1)) {
-		const struct entry *e = &t->entries[t->slots[at] - 1];
+	for (; t->slots[at].next; at = (at + 1) & (t->n_slots - 1)) {
+		const struct entry *e = &t->entries[t->slots[at].next - 1];
 
-		if (e->hash == hash && strcmp(e->key, key) == 0 && strcmp(e->value, value) == 0)
+		if (t->slots[at].hash == hash && strcmp(e->key, key) == 0 && strcmp(e->value, value) == 0)
 			break;
 	}
-	return at;
+	return &t->slots[at];
 }
 
 uint32_t
 label_table_add(struct label_table *t, const char *key, const char *value)
 {
-	uint64_t hash = hash_of(key, value);
-	size_t at = find(t, hash, key, value);
+	uint32_t hash = hash_of(key, value);
+	struct slot *slot = find(t, hash, key, value);
 
-	if (t->slots[at])
-		return t->slots[at] - 1;
+	if (slot->next)
+		return slot->next - 1;
 	if (t->n == t->n_slots / 2) {
 		make_room(t, t->n_slots * 2);
-		at = find(t, hash, key, value);
+		slot = find(t, hash, key, value);
 	}
-	t->entries[t->n++] = (struct entry){hash, key, value};
-	t->slots[at] = (uint32_t)t->n;
+	t->entries[t->n++] = (struct entry){key, value};
+	*slot = (struct slot){hash, (uint32_t)t->n};
 	return (uint32_t)t->n - 1;
 }
 
 uint32_t
 label_table_find(const struct label_table *t, const char *key, const char *value)
 {
-	return t->slots[find(t, hash_of(key, value), key, value)] - 1; /* of a free slot: LABEL_NONE */
+	return find(t, hash_of(key, value), key, value)->next - 1; /* of a free slot: LABEL_NONE */
 }
 
 size_t

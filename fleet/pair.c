@@ -269,6 +269,14 @@ state_of(const struct workload *w)
 	return w->pipelock ? STATE_LEGACY : STATE_UNGUARDED;
 }
 
+static const struct endpoint *
+find_endpoint(struct fleet *f, const struct workload *agent)
+{
+	struct endpoint e = endpoint_companion(agent->companion, agent->service, agent->service_port);
+
+	return arena_copy(&f->arena, &e, sizeof(e));
+}
+
 static void
 pair_agent(struct pairing *p, struct workload *w)
 {
@@ -276,8 +284,10 @@ pair_agent(struct pairing *p, struct workload *w)
 	struct declared declared = read_annotations(p->f, w, &p->scratch);
 
 	choose_companion(p->f, w, &declared, &target);
-	if (w->companion)
+	if (w->companion) {
 		choose_service(p, w, &declared, &target);
+		w->endpoint = find_endpoint(p->f, w);
+	}
 	w->wanted_companion = arena_strdup(&p->f->arena, missing_companion(&declared, &target));
 	w->state = state_of(w);
 	arena_reset(&p->scratch);

@@ -36,6 +36,8 @@ struct build {
 	struct labels_index *namespace_index, *class_index;
 	struct label_table *labels; /* numbers of pods' labels, and of all that makes a key */
 	VEC(signed char) visible; /* by label: -1 not asked yet, 0, 1: some selector names its key */
+	const char *policy_namespace; /* the last one that was asked for, and its label's number */
+	uint32_t policy_label;
 	struct u32_list declared, shown; /* labels of a workload, and of pods of it */
 	struct u32_list key; /* of a class, or of a set */
 	struct key_table class_keys, set_keys; /* the places are those of `all` and `all_sets` */
@@ -350,7 +352,7 @@ collect_classes(struct build *b)
 	const struct fleet *f = b->fleet;
 	struct reach *r = b->r;
 
-	b->labels = label_table_new(&b->scratch, f->n_workloads * 4);
+	b->labels = label_table_new(&b->scratch, f->n_workloads);
 	r->first_class = ARENA_ARRAY(b->a, uint32_t, f->n_workloads + 1);
 	for (size_t i = 0; i < f->n_workloads; i++) {
 		r->first_class[i] = (uint32_t)b->members.n;
@@ -416,17 +418,23 @@ found_class(void *ctx, size_t pos)
 	return true;
 }
 
+/* A policy asks for its own namespace again and again. */
+static uint32_t
+namespace_label(struct build *b, const char *name)
+{
+	if (b->policy_namespace != name) {
+		b->policy_namespace = name;
+		b->policy_label = label_table_add(b->labels, NAMESPACE_KEY, name);
+	}
+	return b->policy_label;
+}
+
 /* Adds to b->found the classes of a namespace (NULL: of all) that a pod selector means. */
 static void
 select_classes(struct build *b, const char *namespace, const struct selector *pods)
 {
-	uint32_t label = LABEL_NONE;
+	uint32_t label = namespace ? namespace_label(b, namespace) : LABEL_NONE;
 
-	if (namespace) {
-		label = label_table_find(b->labels, NAMESPACE_KEY, namespace);
-		if (label == LABEL_NONE)
-			return; /* it has no pods */
-	}
 	labels_index_select_with(b->class_index, label, pods, found_class, b);
 }
 
@@ -491,7 +499,7 @@ set_of(struct build *b, const char *own, const struct policy_peer *peer)
 	bool added;
 
 	b->key.n = 0;
-	key_add(b, peer->namespaces.present ? LABEL_NONE : label_table_add(b->labels, NAMESPACE_KEY, own));
+	key_add(b, peer->namespaces.present ? LABEL_NONE : namespace_label(b, own));
 	key_add_selector(b, &peer->namespaces);
 	key_add_selector(b, &peer->pods);
 	id = key_table_add(&b->set_keys, &b->key, &added);
