@@ -15,7 +15,7 @@ struct key_table {
 	struct u32_list ends; /* by place: where in `keys` it ends */
 	struct key_slot {
 		uint32_t hash, next; /* next: the place + 1; 0 for a free slot */
-	} *slots;
+	} * slots;
 	size_t n_slots; /* a power of two, or 0 */
 };
 

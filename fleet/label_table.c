@@ -16,7 +16,7 @@ struct label_table {
 	size_t n;
 	struct slot {
 		uint32_t hash, next; /* next: the label's number + 1; 0 for a free slot */
-	} *slots;
+	} * slots;
 	size_t n_slots; /* a power of two */
 };
 

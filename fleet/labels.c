@@ -335,7 +335,8 @@ struct labels_index {
 	const struct label_table *table;
 	const uint32_t *first; /* by set: its labels are labels[first[i]] to labels[first[i + 1] - 1] */
 	const uint32_t *labels;
-	uint32_t *first_set; /* by label: its sets are where[first_set[l]] to where[first_set[l + 1] - 1], in order */
+	uint32_t *
+		first_set; /* by label: its sets are where[first_set[l]] to where[first_set[l + 1] - 1], in order */
 	uint32_t *where;
 	size_t n_labels;
 };
@@ -346,8 +347,12 @@ labels_index_numbered(struct arena *a, const struct labels_numbered *sets)
 	struct labels_index *ix = ARENA_NEW(a, struct labels_index);
 	size_t total = sets->first[sets->n];
 
-	*ix = (struct labels_index){.sets = sets->sets, .n = sets->n, .table = sets->table, .first = sets->first,
-				    .labels = sets->labels, .n_labels = label_table_size(sets->table)};
+	*ix = (struct labels_index){.sets = sets->sets,
+				    .n = sets->n,
+				    .table = sets->table,
+				    .first = sets->first,
+				    .labels = sets->labels,
+				    .n_labels = label_table_size(sets->table)};
 	ix->first_set = ARENA_ARRAY(a, uint32_t, ix->n_labels + 2);
 	ix->where = ARENA_ARRAY(a, uint32_t, total);
 	/* counted one place further on, so that filling in moves each start to where it belongs */

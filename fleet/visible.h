@@ -16,7 +16,10 @@ struct visible;
 
 /* Of the fleet's policies, Services and settings; lives in its arena. */
 struct visible *visible_new(struct fleet *f);
-/* Adds what is visible of such a pod: of two that are alike the same bytes, of others different ones. */
+/*
+ * Adds what is visible of such a pod: of two that are alike the same bytes, of others different ones. reach_build.c makes
+ * keys of the same parts.
+ */
 void visible_key(const struct visible *v, struct buf *key, const struct pod_template *t);
 /* Is a label of that key among them? */
 bool visible_label(const struct visible *v, const char *key);
