@@ -57,8 +57,7 @@ add_run(void *ctx, const struct history_run *r)
 static bool
 runs(struct request *q, struct err *e)
 {
-	q->records.columns = run_columns;
-	q->records.n_columns = COUNT_OF(run_columns);
+	records_start(&q->records, run_columns, COUNT_OF(run_columns), q->format);
 	return history_runs(q->db, add_run, &q->records, e);
 }
 
@@ -86,24 +85,24 @@ add_finding(void *ctx, const struct history_finding *f)
 {
 	struct records *out = ctx;
 
-	records_text(out, severity_name(f->severity));
-	records_text(out, f->rule);
-	records_text(out, f->namespace);
-	records_text(out, f->kind);
-	records_text(out, f->object);
-	records_text(out, f->container);
-	records_text(out, f->agent);
+	records_borrow(out, severity_name(f->severity));
+	records_borrow(out, f->rule);
+	records_borrow(out, f->namespace);
+	records_borrow(out, f->kind);
+	records_borrow(out, f->object);
+	records_borrow(out, f->container);
+	records_borrow(out, f->agent);
 	records_time(out, f->first_at);
 	records_number(out, f->first_run);
 	if (f->last_run)
 		records_number(out, f->last_run);
 	else
-		records_text(out, NULL);
-	records_text(out, f->suppressed);
+		records_borrow(out, NULL);
+	records_borrow(out, f->suppressed);
 	records_bool(out, f->judged);
-	records_text(out, f->message);
-	records_text(out, f->evidence);
-	records_text(out, f->fingerprint);
+	records_borrow(out, f->message);
+	records_borrow(out, f->evidence);
+	records_borrow(out, f->fingerprint);
 }
 
 static bool
@@ -111,10 +110,9 @@ findings(struct request *q, struct err *e)
 {
 	struct history_run r;
 
-	q->records.columns = finding_columns;
-	q->records.n_columns = COUNT_OF(finding_columns);
+	records_start(&q->records, finding_columns, COUNT_OF(finding_columns), q->format);
 	return find_run(q, q->n_args ? q->args[0] : "last", &r, e) &&
-	       history_findings(q->db, &r, add_finding, &q->records, e);
+	       history_findings(q->db, &r, &q->records.arena, add_finding, &q->records, e);
 }
 
 /* ---- what lies between two runs */
@@ -153,20 +151,20 @@ add_change(void *ctx, const struct history_change *c)
 	const struct history_finding *f = c->after ? c->after : c->before, *was = c->after ? c->before : NULL;
 	struct records *out = ctx;
 
-	records_text(out, history_change_name(c->kind));
-	records_text(out, severity_name(f->severity));
-	records_text(out, f->rule);
-	records_text(out, f->namespace);
-	records_text(out, f->kind);
-	records_text(out, f->object);
-	records_text(out, f->container);
-	records_text(out, f->agent);
-	records_text(out, moved(&out->arena, c));
-	records_text(out, f->message);
-	records_text(out, f->evidence);
-	records_text(out, was ? was->message : NULL);
-	records_text(out, was ? was->evidence : NULL);
-	records_text(out, f->fingerprint);
+	records_borrow(out, history_change_name(c->kind));
+	records_borrow(out, severity_name(f->severity));
+	records_borrow(out, f->rule);
+	records_borrow(out, f->namespace);
+	records_borrow(out, f->kind);
+	records_borrow(out, f->object);
+	records_borrow(out, f->container);
+	records_borrow(out, f->agent);
+	records_borrow(out, moved(&out->arena, c));
+	records_borrow(out, f->message);
+	records_borrow(out, f->evidence);
+	records_borrow(out, was ? was->message : NULL);
+	records_borrow(out, was ? was->evidence : NULL);
+	records_borrow(out, f->fingerprint);
 }
 
 /* Without arguments: the last run and the one before it of the same source. */
@@ -186,14 +184,13 @@ diff(struct request *q, struct err *e)
 {
 	struct history_run before, after;
 
-	q->records.columns = change_columns;
-	q->records.n_columns = COUNT_OF(change_columns);
+	records_start(&q->records, change_columns, COUNT_OF(change_columns), q->format);
 	if (!two_runs(q, &before, &after, e))
 		return false;
 	if (before.source != after.source)
 		fprintf(stderr, "moat: warning: runs %" PRId64 " and %" PRId64 " are of different sources, or of different -n and -l\n",
 			before.id, after.id);
-	return history_diff(q->db, &before, &after, add_change, &q->records, e);
+	return history_diff(q->db, &before, &after, &q->records.arena, add_change, &q->records, e);
 }
 
 /* ---- prune */
@@ -205,8 +202,7 @@ prune(struct request *q, struct err *e)
 {
 	int64_t removed;
 
-	q->records.columns = pruned_columns;
-	q->records.n_columns = COUNT_OF(pruned_columns);
+	records_start(&q->records, pruned_columns, COUNT_OF(pruned_columns), q->format);
 	if (!history_prune(q->db, q->cli->keep, &removed, e))
 		return false;
 	records_number(&q->records, removed);
@@ -266,7 +262,7 @@ answer(struct request *q, const struct subcommand *s, struct err *e)
 	q->db = keep_open(q->cli, s->use, e);
 	if (!q->db || !s->run(q, e))
 		return false;
-	records_print(&q->records, q->format, opt.ascii, &out);
+	records_print(&q->records, opt.ascii, &out);
 	return output_stdout(&out, e);
 }
 

@@ -17,9 +17,23 @@ struct records_format {
 };
 
 void
+records_start(struct records *r, const struct record_column *columns, size_t n, const struct records_format *format)
+{
+	r->columns = columns;
+	r->n_columns = n;
+	r->format = format;
+}
+
+void
+records_borrow(struct records *r, const char *text)
+{
+	vec_push(&r->cells, (struct record_cell){text ? RECORD_TEXT : RECORD_NULL, text, 0});
+}
+
+void
 records_text(struct records *r, const char *text)
 {
-	vec_push(&r->cells, (struct record_cell){text ? RECORD_TEXT : RECORD_NULL, arena_strdup(&r->arena, text), 0});
+	records_borrow(r, arena_strdup(&r->arena, text));
 }
 
 void
@@ -145,23 +159,30 @@ print_table(const struct records *r, bool ascii, struct buf *out)
 
 /* ---- JSON */
 
-static json_t *
-cell_json(const struct record_cell *c)
+static void
+add_json_text(struct buf *out, const char *text)
 {
 	AUTO(buf) struct buf safe = {0};
-	json_t *text;
+	json_t *value = json_string(text);
 
+	if (!value) { /* no UTF-8: somebody has written into the file */
+		text_safe(&safe, text, strlen(text));
+		value = json_string(buf_str(&safe));
+	}
+	json_write(out, value);
+	json_decref(value);
+}
+
+/* Without a json_t for each row: there may be tens of thousands. */
+static void
+add_json_cell(struct buf *out, const struct record_cell *c)
+{
 	if (c->type == RECORD_NUMBER)
-		return json_integer(c->number);
-	if (c->type == RECORD_BOOL)
-		return json_boolean(c->number);
-	if (c->type == RECORD_NULL)
-		return json_null();
-	text = json_string(c->text);
-	if (text)
-		return text;
-	text_safe(&safe, c->text, strlen(c->text)); /* no UTF-8: somebody has written into the file */
-	return json_string(buf_str(&safe));
+		buf_addf(out, "%" PRId64, c->number);
+	else if (c->type == RECORD_TEXT)
+		add_json_text(out, c->text);
+	else
+		buf_adds(out, c->type == RECORD_BOOL ? c->text : "null");
 }
 
 static void
@@ -170,13 +191,12 @@ print_json(const struct records *r, bool ascii, struct buf *out)
 	(void)ascii; /* it always is */
 	buf_addc(out, '[');
 	for (size_t i = 0; i < rows_of(r); i++) {
-		json_t *row = json_object();
-
-		for (size_t c = 0; c < r->n_columns; c++)
-			json_object_set_new(row, r->columns[c].name, cell_json(&r->cells.at[i * r->n_columns + c]));
-		buf_adds(out, i ? ",\n " : "\n ");
-		json_write(out, row);
-		json_decref(row);
+		buf_adds(out, i ? ",\n {" : "\n {");
+		for (size_t c = 0; c < r->n_columns; c++) {
+			buf_addf(out, "%s\"%s\": ", c ? ", " : "", r->columns[c].name);
+			add_json_cell(out, &r->cells.at[i * r->n_columns + c]);
+		}
+		buf_addc(out, '}');
 	}
 	buf_adds(out, rows_of(r) ? "\n]\n" : "]\n");
 }
@@ -241,9 +261,9 @@ records_format_find(const char *word, struct err *e)
 }
 
 void
-records_print(const struct records *r, const struct records_format *format, bool ascii, struct buf *out)
+records_print(const struct records *r, bool ascii, struct buf *out)
 {
-	format->print(r, ascii, out);
+	r->format->print(r, ascii, out);
 }
 
 void

@@ -30,19 +30,23 @@ struct record_cell {
 };
 
 struct records {
+	const struct records_format *format;
 	const struct record_column *columns;
 	size_t n_columns;
 	struct arena arena;
 	VEC(struct record_cell) cells; /* row by row */
 };
 
-/* The next cell, in the order of the columns; texts are copied, and NULL is null. */
+/* Before the first cell. */
+void records_start(struct records *r, const struct record_column *columns, size_t n, const struct records_format *format);
+/* The next cell, in the order of the columns; the text is copied, and NULL is null. */
 void records_text(struct records *r, const char *text);
+void records_borrow(struct records *r, const char *text); /* the same, of a text that outlives the records */
 void records_number(struct records *r, int64_t number);
 void records_bool(struct records *r, bool value);
 void records_time(struct records *r, int64_t seconds); /* CLOCK_UNKNOWN is null */
 
-void records_print(const struct records *r, const struct records_format *format, bool ascii, struct buf *out);
+void records_print(const struct records *r, bool ascii, struct buf *out);
 void records_free(struct records *r);
 
 #endif

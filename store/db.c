@@ -20,6 +20,8 @@
 
 /* The write-ahead log grows past this in a large transaction; it is cut back to it afterwards. */
 #define LARGEST_WAL (4 * 1024 * 1024)
+/* Taken as pages are read: enough for all that one answer about 10,000 agents looks at twice. */
+#define CACHE_KIB (32 * 1024)
 
 char *
 db_default_path(void)
@@ -277,7 +279,8 @@ configure(struct db *d, struct err *e)
 {
 	AUTO(free) char *pragmas = mem_printf("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
 					      "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
-					      "PRAGMA journal_size_limit = %d", LARGEST_WAL);
+					      "PRAGMA journal_size_limit = %d; PRAGMA temp_store = MEMORY;"
+					      "PRAGMA cache_size = -%d", LARGEST_WAL, CACHE_KIB);
 
 	sqlite3_extended_result_codes(d->handle, 1);
 	sqlite3_busy_timeout(d->handle, SQL_BUSY_MS);
@@ -359,12 +362,25 @@ begin_anew(struct db *d, struct err *e)
 	return make_file(d->path, e) && is_file(d, e) && connect_db(d, false, e);
 }
 
+/* SQLite misses the files that it cannot make beside the history: the operator's cause is the folder. */
+static bool
+explain_folder(const struct db *d, struct err *e)
+{
+	AUTO(free) char *folder = folder_of(d->path);
+
+	if ((e->code == SQLITE_CANTOPEN || e->code == SQLITE_READONLY) && access(folder, W_OK) != 0)
+		err_sys(e, ERR_OUTPUT, errno, "%s: its folder cannot be written", d->path);
+	return false;
+}
+
 static bool
 open_write(struct db *d, struct err *e)
 {
 	if (!make_file(d->path, e) || !is_file(d, e))
 		return false;
-	return connect_db(d, false, e) || (d->damaged && begin_anew(d, e));
+	if (connect_db(d, false, e))
+		return true;
+	return d->damaged ? begin_anew(d, e) : explain_folder(d, e);
 }
 
 bool

@@ -133,30 +133,37 @@ read_finding(sqlite3_stmt *s, const struct history_run *r)
 	};
 }
 
-bool
-history_findings(struct db *d, const struct history_run *r, void (*fn)(void *ctx, const struct history_finding *f),
-		 void *ctx, struct err *e)
-{
-	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, FINDINGS_OF_RUN "ORDER BY 3 DESC, 4, 6, 2, 1", e);
-	bool ok = s != NULL;
-
-	if (s)
-		sql_bind(s, "iii", r->source, r->id, INT64_C(0));
-	while (s && sql_row(d, s, &ok, e)) {
-		struct history_finding f = read_finding(s, r);
-
-		fn(ctx, &f);
-	}
-	return ok;
-}
-
 typedef VEC(struct history_finding) finding_list;
 
-/* In the order of fingerprints, the texts in the arena. */
-static bool
-read_list(struct db *d, const struct history_run *r, int64_t other, struct arena *a, finding_list *out, struct err *e)
+static int
+fingerprint_cmp(const void *a, const void *b)
 {
-	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, FINDINGS_OF_RUN "ORDER BY 1", e);
+	const struct history_finding *x = a, *y = b;
+
+	return strcmp(x->fingerprint, y->fingerprint);
+}
+
+static int
+worst_first(const void *a, const void *b)
+{
+	const struct history_finding *x = a, *y = b;
+	int order = (int)y->severity - (int)x->severity;
+
+	if (!order)
+		order = strcmp(x->namespace, y->namespace);
+	if (!order)
+		order = strcmp(x->object, y->object);
+	if (!order)
+		order = strcmp(x->rule, y->rule);
+	return order ? order : fingerprint_cmp(x, y);
+}
+
+/* Sorted here: SQLite would copy all the texts to and fro. They are in the arena. */
+static bool
+read_list(struct db *d, const struct history_run *r, int64_t other, int (*order)(const void *, const void *), struct arena *a,
+	  finding_list *out, struct err *e)
+{
+	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, FINDINGS_OF_RUN, e);
 	bool ok = s != NULL;
 
 	if (s)
@@ -170,6 +177,21 @@ read_list(struct db *d, const struct history_run *r, int64_t other, struct arena
 			*texts[i] = arena_strdup(a, *texts[i]);
 		vec_push(out, f);
 	}
+	if (out->n)
+		qsort(out->at, out->n, sizeof(out->at[0]), order);
+	return ok;
+}
+
+bool
+history_findings(struct db *d, const struct history_run *r, struct arena *a,
+		 void (*fn)(void *ctx, const struct history_finding *f), void *ctx, struct err *e)
+{
+	finding_list list = {0};
+	bool ok = read_list(d, r, 0, worst_first, a, &list, e);
+
+	for (size_t i = 0; ok && i < list.n; i++)
+		fn(ctx, &list.at[i]);
+	vec_free(&list);
 	return ok;
 }
 
@@ -211,14 +233,13 @@ tell_changes(const finding_list *x, const finding_list *y, const struct history_
 
 /* Runs of one source: only what is not in both is read, so that the answer costs what it says. */
 bool
-history_diff(struct db *d, const struct history_run *before, const struct history_run *after,
+history_diff(struct db *d, const struct history_run *before, const struct history_run *after, struct arena *a,
 	     void (*fn)(void *ctx, const struct history_change *c), void *ctx, struct err *e)
 {
 	bool same = before->source == after->source;
-	AUTO(arena) struct arena texts = {0};
 	finding_list x = {0}, y = {0};
-	bool ok = read_list(d, before, same ? after->id : 0, &texts, &x, e) &&
-		  read_list(d, after, same ? before->id : 0, &texts, &y, e);
+	bool ok = read_list(d, before, same ? after->id : 0, fingerprint_cmp, a, &x, e) &&
+		  read_list(d, after, same ? before->id : 0, fingerprint_cmp, a, &y, e);
 
 	if (ok)
 		tell_changes(&x, &y, after, fn, ctx);

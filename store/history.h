@@ -53,11 +53,14 @@ bool history_runs(struct db *d, void (*fn)(void *ctx, const struct history_run *
 bool history_run(struct db *d, int64_t id, struct arena *a, struct history_run *out, struct err *e);
 /* The run before that one, of the same source; out->id is 0 when there is none. */
 bool history_run_before(struct db *d, const struct history_run *r, struct arena *a, struct history_run *out, struct err *e);
-/* The findings of a run, worst first; what fn is given is gone when it returns. */
-bool history_findings(struct db *d, const struct history_run *r, void (*fn)(void *ctx, const struct history_finding *f),
+/* The findings of a run, worst first; the texts of what fn is given are in the arena. */
+bool history_findings(struct db *d, const struct history_run *r, struct arena *a, void (*fn)(void *ctx, const struct history_finding *f),
 		      void *ctx, struct err *e);
-/* What is different in `after`; findings are told apart by fingerprint. In the order of fingerprints. */
-bool history_diff(struct db *d, const struct history_run *before, const struct history_run *after,
+/*
+ * What is different in `after`; findings are told apart by fingerprint. In the order of fingerprints; the texts of what fn
+ * is given are in the arena.
+ */
+bool history_diff(struct db *d, const struct history_run *before, const struct history_run *after, struct arena *a,
 		  void (*fn)(void *ctx, const struct history_change *c), void *ctx, struct err *e);
 /* Keeps the newest runs of each source, so many, and what was found in them; gives the space back to the system. */
 bool history_prune(struct db *d, int64_t keep, int64_t *removed, struct err *e);

@@ -127,6 +127,25 @@ def reach(n, folder):
     return [("moat reach of 1,000: CPU s", r.cpu, 2)] if n == 1000 else []
 
 
+def history(n):
+    """A year of nightly runs, in a file of its own; then every answer that moat history gives on it."""
+    path = os.path.join(FLEETS, "history-%d.db" % n)
+    for part in ("", "-wal", "-shm"):
+        if os.path.exists(path + part):
+            os.remove(path + part)
+    made = Cost([tool("bench_store"), path, str(n), "365"])
+    size = sum(os.path.getsize(path + part) for part in ("", "-wal", "-shm") if os.path.exists(path + part)) / 1e6
+    print("\na year of nightly runs of %d agents: %.1f MB, a run takes %.0f ms" % (n, size, made.wall * 1e3 / 365))
+    verdicts = [("history: MB after a year", size, 200)]
+    for args in (["runs"], ["runs", "-o", "csv"], ["findings"], ["findings", "100"], ["findings", "-o", "json"],
+                 ["findings", "-o", "csv"], ["diff"], ["diff", "364", "1"], ["diff", "1", "365", "-o", "json"]):
+        best = min((Cost([MOAT, "history"] + args + ["--db", path]) for _ in range(RUNS)), key=lambda c: c.wall)
+        what = "moat history " + " ".join(args)
+        print("  %-40s %6.1f ms %9d bytes" % (what, best.wall * 1e3, best.written), flush=True)
+        verdicts.append((what + ": ms", best.wall * 1e3, 100))
+    return verdicts
+
+
 def main():
     verdicts, flat, reached = [], {}, []
     os.makedirs(FLEETS, exist_ok=True)
@@ -135,6 +154,7 @@ def main():
         flat[n], verdicts = audit(n, folder)
         verdicts += stages(folder)
         reached += reach(n, folder)
+    verdicts += history(SIZES[-1])
     print("\nthe limits, at %d agents" % SIZES[-1])
     for what, value, limit in verdicts + reached:
         print("  %-50s %8.2f of %5.1f  %s" % (what, value, limit, "ok" if value <= limit else "MISSED"))
