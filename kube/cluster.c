@@ -470,7 +470,8 @@ count_kind(const struct cluster *c, const struct kind *k, struct cluster_status 
 		      (s.state == REFLECTOR_LISTING || (s.state == REFLECTOR_RETRYING && !k->resource.optional));
 	if (s.listed && s.heard_ms >= 0 && (out->heard_ms < 0 || s.heard_ms < out->heard_ms))
 		out->heard_ms = s.heard_ms;
-	if (out->err.kind == ERR_NONE && (s.state == REFLECTOR_RETRYING || s.state == REFLECTOR_FORBIDDEN))
+	if (out->err.kind == ERR_NONE && (s.state == REFLECTOR_RETRYING || s.state == REFLECTOR_FORBIDDEN ||
+					  (s.state == REFLECTOR_DONE && c->opt.watch))) /* listed now and then */
 		out->err = s.err;
 }
 
@@ -509,7 +510,10 @@ cluster_settled(const struct cluster *c)
 		if (!k->reflector)
 			return false;
 		s = reflector_status(k->reflector);
-		if (s.state == REFLECTOR_LISTING || (s.state == REFLECTOR_RETRYING && !s.gave_up))
+		/* What was listed is there to be shown, whatever becomes of its watch. */
+		if (s.listed || s.gave_up || (c->opt.watch && k->resource.optional && s.state == REFLECTOR_RETRYING))
+			continue;
+		if (s.state == REFLECTOR_LISTING || s.state == REFLECTOR_RETRYING)
 			return false;
 	}
 	return true;

@@ -412,11 +412,16 @@ watch_broken(struct reflector *r, const struct watch_end *end, int64_t lived)
 		retry(r, &end->err, end->retry_after_ms, start_watch);
 }
 
-/* What was listed a moment ago may not be watched: it is listed now and then. Else a list tells what became of it. */
+/*
+ * What was listed a moment ago may not be watched: it is listed now and then, and the reason stays to be seen. Else a list
+ * tells what became of it; one of 401 soon, since who was known a moment ago may be again.
+ */
 static void
 watch_refused(struct reflector *r, const struct watch_end *end)
 {
-	if (end->status != 401 && end->status != 403 && end->status != 404 && end->status != 405) {
+	if (end->status == 401) {
+		retry(r, &end->err, end->retry_after_ms, start_list);
+	} else if (end->status != 403 && end->status != 404 && end->status != 405) {
 		retry(r, &end->err, end->retry_after_ms, start_watch);
 	} else if (r->fresh) {
 		when(r, POLL_MS, start_list);
