@@ -53,19 +53,28 @@ keep_run(const struct cli *cli, const struct audit *a)
 	db_close(d);
 }
 
+static bool
+read_last(struct cli *cli, const struct fleet *f, enum db_use use, struct err *e)
+{
+	struct run_scope scope = scope_of(cli, f);
+	AUTO(db) struct db *d = keep_open(cli, use, e);
+
+	return d && runs_last(d, &scope, &cli->arena, &cli->baseline, e);
+}
+
+/*
+ * A damaged history is out of the way as soon as one is opened to write: a scheduled audit shall not fail from then on
+ * for what it compares with.
+ */
 bool
 keep_last(struct cli *cli, const struct fleet *f, struct err *e)
 {
-	struct run_scope scope = scope_of(cli, f);
 	AUTO(free) char *place = cli->db_path ? mem_strdup(cli->db_path) : db_default_path();
-	AUTO(db) struct db *d = NULL;
 
 	cli->baseline = (struct baseline){0};
-	if (place && access(place, F_OK) == 0) {
-		d = keep_open(cli, DB_READ, e);
-		if (!d || !runs_last(d, &scope, &cli->arena, &cli->baseline, e))
-			return err_wrap(e, "--baseline last");
-	}
+	if (place && access(place, F_OK) == 0 && !read_last(cli, f, DB_READ, e) &&
+	    (cli->no_store || !read_last(cli, f, DB_WRITE, e)))
+		return err_wrap(e, "--baseline last");
 	if (!cli->baseline.name) {
 		warn(NULL, "--baseline last: the history has no run of this source, so every finding is new");
 		cli->baseline.name = "no earlier run";

@@ -205,6 +205,19 @@ class History(Files):
         self.write("x.yaml", AGENT % "x" + "---\n" + AGENT % "y")
         self.assertEqual(self.audit("--baseline", "last", "--fail-on-new")[0], 1)
 
+    def test_no_baseline_in_a_damaged_file(self):
+        self.audit()
+        with open(self.db, "r+b") as f:
+            f.write(b"nonsense")
+        status, _, err = self.audit("--baseline", "last", "--no-store")
+        self.assertEqual(status, 2)
+        self.assertIn("--baseline last", err)
+        status, _, err = self.audit("--baseline", "last")
+        self.assertEqual(status, 1)
+        self.assertIn("moved to", err)
+        self.assertIn("no run of this source", err)
+        self.assertEqual(len(self.history()), 1)
+
     def test_the_same_files_by_another_name(self):
         self.audit()
         link = os.path.join(self.dir, "link.yaml")
