@@ -332,7 +332,7 @@ selector_format(struct buf *out, const struct selector *s)
 struct labels_index {
 	const struct labels *const *sets;
 	size_t n;
-	const struct label_table *table;
+	const struct label_table *table; /* NULL: there are so few sets that each is looked at */
 	const uint32_t *first; /* by set: its labels are labels[first[i]] to labels[first[i + 1] - 1] */
 	const uint32_t *labels;
 	uint32_t *
@@ -366,8 +366,21 @@ labels_index_numbered(struct arena *a, const struct labels_numbered *sets)
 	return ix;
 }
 
-struct labels_index *
-labels_index_new(struct arena *a, const struct labels *const *sets, size_t n)
+/* As most namespaces have: a table would take more room than their labels. */
+#define FEW_SETS 8
+
+static struct labels_index *
+index_few(struct arena *a, const struct labels *const *sets, size_t n)
+{
+	struct labels_index *ix = ARENA_NEW(a, struct labels_index);
+
+	ix->sets = arena_copy(a, sets, n * sizeof(sets[0]));
+	ix->n = n;
+	return ix;
+}
+
+static struct labels_index *
+index_many(struct arena *a, const struct labels *const *sets, size_t n)
 {
 	struct labels_numbered numbered = {.sets = arena_copy(a, sets, n * sizeof(sets[0])), .n = n};
 	uint32_t *first = ARENA_ARRAY(a, uint32_t, n + 1), *labels, next = 0;
@@ -387,6 +400,12 @@ labels_index_new(struct arena *a, const struct labels *const *sets, size_t n)
 	numbered.first = first;
 	numbered.labels = labels;
 	return labels_index_numbered(a, &numbered);
+}
+
+struct labels_index *
+labels_index_new(struct arena *a, const struct labels *const *sets, size_t n)
+{
+	return n > FEW_SETS ? index_many(a, sets, n) : index_few(a, sets, n);
 }
 
 #define MOST_LABELS 8 /* of a selector: more are compared as texts */
@@ -487,5 +506,11 @@ void
 labels_index_select(const struct labels_index *ix, const struct selector *s, bool (*fn)(void *ctx, size_t pos),
 		    void *ctx)
 {
-	labels_index_select_with(ix, LABEL_NONE, s, fn, ctx);
+	if (ix->table) {
+		labels_index_select_with(ix, LABEL_NONE, s, fn, ctx);
+		return;
+	}
+	for (size_t i = 0; i < ix->n; i++)
+		if (selector_matches(s, ix->sets[i]) && !fn(ctx, i))
+			return;
 }

@@ -73,7 +73,7 @@ struct labels_index *labels_index_numbered(struct arena *a, const struct labels_
 /* Calls fn for each match in ascending order of position; stops when fn answers false. */
 void labels_index_select(const struct labels_index *ix, const struct selector *s, bool (*fn)(void *ctx, size_t pos),
 			 void *ctx);
-/* The same among the sets that have one more label, by its number; LABEL_NONE: among all. */
+/* The same among the sets that have one more label, by its number; LABEL_NONE: among all. Of numbered sets only. */
 void labels_index_select_with(const struct labels_index *ix, uint32_t label, const struct selector *s,
 			      bool (*fn)(void *ctx, size_t pos), void *ctx);
 

@@ -209,25 +209,36 @@ check_select(const struct labels_index *ix, const char *text, size_t stop_after,
 }
 
 static void
-selecting_through_the_index(void **state)
+check_index(const struct labels_index *ix)
 {
-	static const struct label b[] = {{"app", "builder"}, {"env", "prod"}};
-	static const struct label c[] = {{"app", "scout"}, {"env", "test"}};
-	static const struct labels builder = {b, 2}, test = {c, 2};
-	const struct labels *const sets[] = {&scout, &builder, &no_labels, &test, &scout};
-	AUTO(arena) struct arena a = {0};
-	struct labels_index *ix = labels_index_new(&a, sets, 5);
-
-	(void)state;
 	check_select(ix, "app=scout", 0, 3, (size_t[]){0, 3, 4});
 	check_select(ix, "env=prod,app=scout", 0, 2, (size_t[]){0, 4});
 	check_select(ix, "env=prod,app!=scout", 0, 1, (size_t[]){1});
 	check_select(ix, "app in (scout,builder),env", 0, 4, (size_t[]){0, 1, 3, 4});
-	check_select(ix, "", 0, 5, (size_t[]){0, 1, 2, 3, 4});
+	check_select(ix, "", 3, 3, (size_t[]){0, 1, 2});
 	check_select(ix, "!app", 0, 1, (size_t[]){2});
 	check_select(ix, "app=nobody", 0, 0, NULL);
 	check_select(ix, "zone=a,app=scout", 0, 0, NULL);
 	check_select(ix, "app=scout", 2, 2, (size_t[]){0, 3});
+}
+
+static void
+selecting_through_the_index(void **state)
+{
+	static const struct label b[] = {{"app", "builder"}, {"env", "prod"}};
+	static const struct label c[] = {{"app", "scout"}, {"env", "test"}};
+	static const struct label d[] = {{"app", "other"}, {"env", "other"}};
+	static const struct labels builder = {b, 2}, test = {c, 2}, other = {d, 2};
+	const struct labels *const sets[] = {&scout, &builder, &no_labels, &test, &scout};
+	const struct labels *many[40] = {&scout, &builder, &no_labels, &test, &scout};
+	AUTO(arena) struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 5; i < COUNT_OF(many); i++)
+		many[i] = &other;
+	check_index(labels_index_new(&a, sets, 5));
+	check_select(labels_index_new(&a, sets, 5), "", 0, 5, (size_t[]){0, 1, 2, 3, 4});
+	check_index(labels_index_new(&a, many, COUNT_OF(many)));
 	check_select(labels_index_new(&a, NULL, 0), "", 0, 0, NULL);
 }
 
@@ -237,7 +248,7 @@ long_selectors(void **state)
 {
 	struct label at[12], other[12];
 	struct labels set = {at, 12}, almost = {other, 12};
-	const struct labels *const sets[] = {&almost, &set};
+	const struct labels *sets[20] = {&almost, &set};
 	AUTO(arena) struct arena a = {0};
 	struct buf text = {0};
 
@@ -247,11 +258,13 @@ long_selectors(void **state)
 		buf_addf(&text, "%skey%c=yes", i ? "," : "", 'a' + i);
 	}
 	other[11].value = "no";
-	check_select(labels_index_new(&a, sets, 2), buf_str(&text), 0, 1, (size_t[]){1});
+	for (size_t i = 2; i < COUNT_OF(sets); i++)
+		sets[i] = &almost;
+	check_select(labels_index_new(&a, sets, COUNT_OF(sets)), buf_str(&text), 0, 1, (size_t[]){1});
 	buf_adds(&text, ",keyz!=yes,!keyy");
-	check_select(labels_index_new(&a, sets, 2), buf_str(&text), 0, 1, (size_t[]){1});
+	check_select(labels_index_new(&a, sets, COUNT_OF(sets)), buf_str(&text), 0, 1, (size_t[]){1});
 	buf_adds(&text, ",keyx");
-	check_select(labels_index_new(&a, sets, 2), buf_str(&text), 0, 0, NULL);
+	check_select(labels_index_new(&a, sets, COUNT_OF(sets)), buf_str(&text), 0, 0, NULL);
 	buf_free(&text);
 }
 
