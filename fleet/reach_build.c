@@ -45,6 +45,7 @@ struct build {
 	VEC(struct pod_class) all;
 	VEC(uint32_t) members; /* class of each (workload, class) pair, by workload */
 	VEC(const struct class_set *) all_sets;
+	struct u32_list pairs[DIRECTIONS]; /* whom policies select: class, policy, class, policy ... */
 	struct u32_list found; /* scratch of one selection */
 	VEC(struct rule_range) pieces; /* scratch of one rule */
 };
@@ -634,6 +635,24 @@ in_order(const struct policy *const *at, size_t n)
 	return true;
 }
 
+/* While the policy is at hand: by the time all are compiled its texts have left the cache. */
+static void
+select_subjects(struct build *b, size_t i)
+{
+	const struct policy *p = b->r->policies[i].policy;
+
+	select_by(b, p->object.namespace, &p->namespaces, &p->pods);
+	b->r->policies[i].n_classes = b->found.n;
+	for (size_t k = 0; k < b->found.n; k++) {
+		for (int d = 0; d < DIRECTIONS; d++) {
+			if (!p->isolates[d])
+				continue;
+			vec_push(&b->pairs[d], b->found.at[k]);
+			vec_push(&b->pairs[d], (uint32_t)i);
+		}
+	}
+}
+
 static void
 compile_policies(struct build *b)
 {
@@ -654,38 +673,24 @@ compile_policies(struct build *b)
 				compile_rule(b, order[i], &order[i]->rules[d][k], &rules[k]);
 			r->policies[i].rules[d] = rules;
 		}
+		select_subjects(b, i);
 	}
 }
 
-/* Which policies select which class: pairs first, then rows. Policies come in order, so each row is in order. */
+/* Which policies select which class: the pairs as rows. Policies come in order, so each row is in order. */
 static void
 list_selected(struct build *b)
 {
 	struct reach *r = b->r;
-	struct u32_list pairs[DIRECTIONS] = {{0}}; /* class, policy, class, policy ... */
 
-	for (size_t i = 0; i < r->n_policies; i++) {
-		const struct policy *p = r->policies[i].policy;
-
-		select_by(b, p->object.namespace, &p->namespaces, &p->pods);
-		r->policies[i].n_classes = b->found.n;
-		for (size_t k = 0; k < b->found.n; k++) {
-			for (int d = 0; d < DIRECTIONS; d++) {
-				if (!p->isolates[d])
-					continue;
-				vec_push(&pairs[d], b->found.at[k]);
-				vec_push(&pairs[d], (uint32_t)i);
-			}
-		}
-	}
 	for (int d = 0; d < DIRECTIONS; d++) {
-		size_t n = pairs[d].n / 2;
+		size_t n = b->pairs[d].n / 2;
 
-		r->selected[d] = rows_make(b->a, r->n_classes, &pairs[d]);
+		r->selected[d] = rows_make(b->a, r->n_classes, &b->pairs[d]);
 		r->selected_policies[d] = ARENA_ARRAY(b->a, const struct policy *, n + 1);
 		for (size_t i = 0; i < n; i++)
 			r->selected_policies[d][i] = r->policies[r->selected[d].at[i]].policy;
-		vec_free(&pairs[d]);
+		vec_free(&b->pairs[d]);
 	}
 }
 
