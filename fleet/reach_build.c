@@ -50,6 +50,19 @@ struct build {
 	VEC(struct rule_range) pieces; /* scratch of one rule */
 };
 
+#define AHEAD 4 /* objects */
+
+/*
+ * An object and what belongs to it lie one behind the other, and objects lie all over memory: those that come next are
+ * fetched while this one is worked on.
+ */
+static void
+fetch(const struct object *o)
+{
+	for (size_t i = 0; i < 16; i++)
+		__builtin_prefetch((const char *)o + i * 64);
+}
+
 /* ---- keys: lists with their lengths, so that no two of them make the same key */
 
 static void
@@ -357,6 +370,8 @@ collect_classes(struct build *b)
 	r->first_class = ARENA_ARRAY(b->a, uint32_t, f->n_workloads + 1);
 	for (size_t i = 0; i < f->n_workloads; i++) {
 		r->first_class[i] = (uint32_t)b->members.n;
+		if (i + AHEAD < f->n_workloads)
+			fetch(f->workloads[i + AHEAD].object);
 		collect_members(b, &f->workloads[i]);
 	}
 	r->first_class[f->n_workloads] = (uint32_t)b->members.n;
@@ -665,6 +680,8 @@ compile_policies(struct build *b)
 		qsort(order, r->n_policies, sizeof(*order), policy_order);
 	r->policies = ARENA_ARRAY(b->a, struct compiled_policy, r->n_policies);
 	for (size_t i = 0; i < r->n_policies; i++) {
+		if (i + AHEAD < r->n_policies)
+			fetch(&order[i + AHEAD]->object);
 		r->policies[i].policy = order[i];
 		for (int d = 0; d < DIRECTIONS; d++) {
 			struct compiled_rule *rules = ARENA_ARRAY(b->a, struct compiled_rule, order[i]->n_rules[d]);
