@@ -188,13 +188,14 @@ mirror_take(struct mirror *m, struct cluster_changes *out)
 	m->noting = true;
 	for (size_t i = 0; i < m->changes.n; i++) {
 		struct entry *entry = m->changes.at[i];
+		struct cluster_change change = {.before = entry->before};
 
 		if (entry->before == entry->object)
 			continue;
-		vec_push(out, (struct cluster_change){
-				      .before = take(entry->before),
-				      .after = entry->object ? object_ref(entry->object) : NULL,
-			      });
+		if (entry->object)
+			change.after = object_ref(entry->object);
+		entry->before = NULL;
+		vec_push(out, change);
 	}
 	forget_changes(m);
 }

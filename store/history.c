@@ -205,10 +205,10 @@ looks_the_same(const struct history_finding *x, const struct history_finding *y)
 static enum history_change_kind
 kind_of(const struct history_finding *before, const struct history_finding *after, const struct history_run *now)
 {
-	if (before && after)
-		return HISTORY_CHANGED;
-	if (after)
+	if (!before)
 		return HISTORY_NEW;
+	if (after)
+		return HISTORY_CHANGED;
 	return runs_judged(before->rule, now->unjudged) ? HISTORY_FIXED : HISTORY_UNJUDGED;
 }
 
