@@ -254,7 +254,6 @@ static bool
 answer(struct request *q, const struct subcommand *s, struct err *e)
 {
 	struct report_options opt = cli_report_options(q->cli);
-	AUTO(buf) struct buf out = {0};
 
 	q->format = records_format_find(q->cli->outputs.n ? q->cli->outputs.at[0].format : NULL, e);
 	if (!q->format)
@@ -262,8 +261,7 @@ answer(struct request *q, const struct subcommand *s, struct err *e)
 	q->db = keep_open(q->cli, s->use, e);
 	if (!q->db || !s->run(q, e))
 		return false;
-	records_print(&q->records, opt.ascii, &out);
-	return output_stdout(&out, e);
+	return output_stdout(records_end(&q->records, opt.ascii), e);
 }
 
 int

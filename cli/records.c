@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit/json_write.h"
@@ -11,9 +12,12 @@
 #include "base/str.h"
 #include "base/text.h"
 
+/* A format without `row` gets all rows at once, and not the columns with `more`. */
 struct records_format {
 	const char *name;
-	void (*print)(const struct records *r, bool ascii, struct buf *out);
+	void (*head)(struct records *r);
+	void (*row)(struct records *r);
+	void (*end)(struct records *r, bool ascii);
 };
 
 void
@@ -22,12 +26,29 @@ records_start(struct records *r, const struct record_column *columns, size_t n, 
 	r->columns = columns;
 	r->n_columns = n;
 	r->format = format;
+	if (format->head)
+		format->head(r);
+}
+
+static void
+push(struct records *r, struct record_cell cell)
+{
+	if (r->format->row || !r->columns[r->column].more)
+		vec_push(&r->cells, cell);
+	if (++r->column < r->n_columns)
+		return;
+	if (r->format->row) {
+		r->format->row(r);
+		r->cells.n = 0;
+	}
+	r->column = 0;
+	r->rows++;
 }
 
 void
 records_borrow(struct records *r, const char *text)
 {
-	vec_push(&r->cells, (struct record_cell){text ? RECORD_TEXT : RECORD_NULL, text, 0});
+	push(r, (struct record_cell){text ? RECORD_TEXT : RECORD_NULL, text, 0});
 }
 
 void
@@ -39,13 +60,13 @@ records_text(struct records *r, const char *text)
 void
 records_number(struct records *r, int64_t number)
 {
-	vec_push(&r->cells, (struct record_cell){RECORD_NUMBER, NULL, number});
+	push(r, (struct record_cell){RECORD_NUMBER, NULL, number});
 }
 
 void
 records_bool(struct records *r, bool value)
 {
-	vec_push(&r->cells, (struct record_cell){RECORD_BOOL, value ? "true" : "false", value});
+	push(r, (struct record_cell){RECORD_BOOL, value ? "true" : "false", value});
 }
 
 void
@@ -59,12 +80,6 @@ records_time(struct records *r, int64_t seconds)
 	}
 	clock_format(seconds, text);
 	records_text(r, text);
-}
-
-static size_t
-rows_of(const struct records *r)
-{
-	return r->cells.n / r->n_columns;
 }
 
 /* ---- table */
@@ -89,22 +104,30 @@ add_cell(struct buf *out, const struct record_cell *c, bool ascii)
 	}
 }
 
+/* The columns that a table shows. */
+static size_t
+shown(const struct records *r, const struct record_column **out)
+{
+	size_t n = 0;
+
+	for (size_t c = 0; c < r->n_columns; c++)
+		if (!r->columns[c].more)
+			out[n++] = &r->columns[c];
+	return n;
+}
+
 /* The texts one behind the other, each with its NUL; widths as they ask for. */
 static void
-make_texts(const struct records *r, bool ascii, struct buf *texts, size_t *widths)
+make_texts(const struct records *r, size_t n, bool ascii, struct buf *texts, size_t *widths)
 {
-	for (size_t c = 0; c < r->n_columns; c++)
-		widths[c] = strlen(r->columns[c].name);
 	for (size_t i = 0; i < r->cells.n; i++) {
-		size_t start = texts->len, column = i % r->n_columns, width;
+		size_t start = texts->len, width;
 
-		if (r->columns[column].more)
-			continue;
 		add_cell(texts, &r->cells.at[i], ascii);
 		buf_addc(texts, '\0');
 		width = text_width(texts->data + start);
-		if (width > widths[column])
-			widths[column] = width;
+		if (width > widths[i % n])
+			widths[i % n] = width;
 	}
 }
 
@@ -119,42 +142,38 @@ add_padded(struct buf *out, const char *text, size_t width, bool last)
 }
 
 static void
-add_head(const struct records *r, const size_t *widths, size_t last, struct buf *out)
+add_head(struct buf *out, const struct record_column *c, size_t width, bool last)
 {
-	for (size_t c = 0; c <= last; c++) {
-		AUTO(buf) struct buf head = {0};
+	AUTO(buf) struct buf head = {0};
 
-		if (r->columns[c].more)
-			continue;
-		for (const char *p = r->columns[c].name; *p; p++)
-			buf_addc(&head, *p == '_' ? ' ' : (char)toupper((unsigned char)*p));
-		add_padded(out, buf_str(&head), widths[c], c == last);
-	}
-	buf_addc(out, '\n');
+	for (const char *p = c->name; *p; p++)
+		buf_addc(&head, *p == '_' ? ' ' : (char)toupper((unsigned char)*p));
+	add_padded(out, buf_str(&head), width, last);
 }
 
 static void
-print_table(const struct records *r, bool ascii, struct buf *out)
+table_end(struct records *r, bool ascii)
 {
-	size_t *widths = mem_array(r->n_columns, sizeof(*widths)), last = r->n_columns - 1;
+	const struct record_column **columns = mem_array(r->n_columns, sizeof(*columns));
+	size_t *widths = mem_array(r->n_columns, sizeof(*widths)), n = shown(r, columns);
 	AUTO(buf) struct buf texts = {0};
 	const char *text;
 
-	while (last && r->columns[last].more)
-		last--;
-	make_texts(r, ascii, &texts, widths);
-	add_head(r, widths, last, out);
+	for (size_t c = 0; c < n; c++)
+		widths[c] = strlen(columns[c]->name);
+	make_texts(r, n, ascii, &texts, widths);
+	for (size_t c = 0; c < n; c++)
+		add_head(&r->out, columns[c], widths[c], c == n - 1);
 	text = texts.data;
-	for (size_t i = 0; i < rows_of(r); i++) {
-		for (size_t c = 0; c <= last; c++) {
-			if (r->columns[c].more)
-				continue;
-			add_padded(out, text, widths[c], c == last);
-			text += strlen(text) + 1;
-		}
-		buf_addc(out, '\n');
+	for (size_t i = 0; i < r->cells.n; i++) {
+		if (i % n == 0)
+			buf_addc(&r->out, '\n');
+		add_padded(&r->out, text, widths[i % n], i % n == n - 1);
+		text += strlen(text) + 1;
 	}
+	buf_addc(&r->out, '\n');
 	free(widths);
+	free(columns);
 }
 
 /* ---- JSON */
@@ -186,19 +205,27 @@ add_json_cell(struct buf *out, const struct record_cell *c)
 }
 
 static void
-print_json(const struct records *r, bool ascii, struct buf *out)
+json_head(struct records *r)
+{
+	buf_addc(&r->out, '[');
+}
+
+static void
+json_row(struct records *r)
+{
+	buf_adds(&r->out, r->rows ? ",\n {" : "\n {");
+	for (size_t c = 0; c < r->n_columns; c++) {
+		buf_addf(&r->out, "%s\"%s\": ", c ? ", " : "", r->columns[c].name);
+		add_json_cell(&r->out, &r->cells.at[c]);
+	}
+	buf_addc(&r->out, '}');
+}
+
+static void
+json_end(struct records *r, bool ascii)
 {
 	(void)ascii; /* it always is */
-	buf_addc(out, '[');
-	for (size_t i = 0; i < rows_of(r); i++) {
-		buf_adds(out, i ? ",\n {" : "\n {");
-		for (size_t c = 0; c < r->n_columns; c++) {
-			buf_addf(out, "%s\"%s\": ", c ? ", " : "", r->columns[c].name);
-			add_json_cell(out, &r->cells.at[i * r->n_columns + c]);
-		}
-		buf_addc(out, '}');
-	}
-	buf_adds(out, rows_of(r) ? "\n]\n" : "]\n");
+	buf_adds(&r->out, r->rows ? "\n]\n" : "]\n");
 }
 
 /* ---- CSV, as RFC 4180 has it */
@@ -227,27 +254,37 @@ add_quoted(struct buf *out, const char *text)
 }
 
 static void
-print_csv(const struct records *r, bool ascii, struct buf *out)
+csv_head(struct records *r)
+{
+	for (size_t c = 0; c < r->n_columns; c++)
+		buf_addf(&r->out, "%s%s", c ? "," : "", r->columns[c].name);
+}
+
+static void
+csv_row(struct records *r)
+{
+	for (size_t c = 0; c < r->n_columns; c++) {
+		const struct record_cell *cell = &r->cells.at[c];
+
+		buf_adds(&r->out, c ? "," : "\r\n");
+		if (cell->type == RECORD_NUMBER)
+			buf_addf(&r->out, "%" PRId64, cell->number);
+		else if (cell->type != RECORD_NULL)
+			add_quoted(&r->out, cell->text);
+	}
+}
+
+static void
+csv_end(struct records *r, bool ascii)
 {
 	(void)ascii; /* a file: UTF-8 */
-	for (size_t c = 0; c < r->n_columns; c++)
-		buf_addf(out, "%s%s", c ? "," : "", r->columns[c].name);
-	for (size_t i = 0; i < r->cells.n; i++) {
-		const struct record_cell *cell = &r->cells.at[i];
-
-		buf_adds(out, i % r->n_columns ? "," : "\r\n");
-		if (cell->type == RECORD_NUMBER)
-			buf_addf(out, "%" PRId64, cell->number);
-		else if (cell->type != RECORD_NULL)
-			add_quoted(out, cell->text);
-	}
-	buf_adds(out, "\r\n");
+	buf_adds(&r->out, "\r\n");
 }
 
 static const struct records_format formats[] = {
-	{"table", print_table},
-	{"json", print_json},
-	{"csv", print_csv},
+	{"table", NULL, NULL, table_end},
+	{"json", json_head, json_row, json_end},
+	{"csv", csv_head, csv_row, csv_end},
 };
 
 const struct records_format *
@@ -260,10 +297,11 @@ records_format_find(const char *word, struct err *e)
 	return NULL;
 }
 
-void
-records_print(const struct records *r, bool ascii, struct buf *out)
+const struct buf *
+records_end(struct records *r, bool ascii)
 {
-	r->format->print(r, ascii, out);
+	r->format->end(r, ascii);
+	return &r->out;
 }
 
 void
@@ -271,4 +309,5 @@ records_free(struct records *r)
 {
 	arena_free(&r->arena);
 	vec_free(&r->cells);
+	buf_free(&r->out);
 }

@@ -34,7 +34,9 @@ struct records {
 	const struct record_column *columns;
 	size_t n_columns;
 	struct arena arena;
-	VEC(struct record_cell) cells; /* row by row */
+	size_t column, rows; /* of the next cell; finished ones */
+	VEC(struct record_cell) cells; /* of the present row; a table's all, for it needs widths first */
+	struct buf out;
 };
 
 /* Before the first cell. */
@@ -46,7 +48,8 @@ void records_number(struct records *r, int64_t number);
 void records_bool(struct records *r, bool value);
 void records_time(struct records *r, int64_t seconds); /* CLOCK_UNKNOWN is null */
 
-void records_print(const struct records *r, bool ascii, struct buf *out);
+/* Behind the last cell: all of it as text, borrowed. */
+const struct buf *records_end(struct records *r, bool ascii);
 void records_free(struct records *r);
 
 #endif

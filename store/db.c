@@ -252,8 +252,8 @@ prepare_write(struct db *d, struct err *e)
 
 	if (!whose(d, &version, &tables, e))
 		return false;
-	/* Pages given back by pruning go to the system; to be said before the first table. */
-	if (!tables && !sql_exec(d, "PRAGMA auto_vacuum = INCREMENTAL", e))
+	/* Before the first table: large answers read fewer, larger pages; those that pruning frees go to the system. */
+	if (!tables && !sql_exec(d, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL", e))
 		return false;
 	return (!tables || check(d, e)) && set_journal(d, e) && schema_migrate(d, e);
 }
@@ -277,10 +277,11 @@ keep_log(struct db *d, bool keep)
 static bool
 configure(struct db *d, struct err *e)
 {
-	AUTO(free) char *pragmas = mem_printf("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+	AUTO(free) char *pragmas = mem_printf("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = %d;"
 					      "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
 					      "PRAGMA journal_size_limit = %d; PRAGMA temp_store = MEMORY;"
-					      "PRAGMA cache_size = -%d", LARGEST_WAL, CACHE_KIB);
+					      "PRAGMA cache_size = -%d",
+					      d->opt.use == DB_WRITE, LARGEST_WAL, CACHE_KIB);
 
 	sqlite3_extended_result_codes(d->handle, 1);
 	sqlite3_busy_timeout(d->handle, SQL_BUSY_MS);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench_store FILE AGENTS RUNS: nightly runs into a history, as an audit of so many agents would write them. Two findings
- * an agent, as generated fleets have. Each night one in a hundred is gone and another one there, and one in five hundred
- * looks otherwise.
+ * an agent, as generated fleets have. Each night one in three hundred is gone and another one there, so that in a year
+ * more have gone than there are, and as many look otherwise.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 #define NIGHT 86400
 #define FIRST_NIGHT INT64_C(1767225600) /* 2026-01-01 */
 #define FINDINGS_EACH 2
-#define GONE_EACH_NIGHT 100 /* one in so many */
-#define CHANGED_EACH_NIGHT 500
+#define GONE_EACH_NIGHT 300 /* one in so many */
+#define CHANGED_EACH_NIGHT 300
 
 static uint64_t
 next_random(void)

@@ -327,7 +327,7 @@ a_damaged_page_is_found(void **state)
 
 	(void)state;
 	db_close(open_good(path));
-	page = with_sqlite(path, "SELECT (rootpage - 1) * 4096 FROM sqlite_master WHERE name = 'spans_finding'");
+	page = with_sqlite(path, "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size WHERE name = 'spans_finding'");
 	fd = open(path, O_WRONLY);
 	assert_int_equal(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, atol(page)), 8);
 	close(fd);

@@ -347,7 +347,10 @@ damage_found_while_writing(void **state)
 	keep(two);
 	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(other, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(other, "SELECT (rootpage - 1) * 4096 FROM sqlite_master WHERE name = 'runs'", -1, &s, NULL),
+	assert_int_equal(sqlite3_prepare_v2(other, 
+					    "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size "
+					    "WHERE name = 'runs'",
+					    -1, &s, NULL),
 			 SQLITE_OK);
 	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
 	fd = open(path, O_WRONLY);
