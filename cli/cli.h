@@ -26,9 +26,11 @@ enum command_bit {
 	CMD_RESTART = 1 << 7,
 	CMD_DOCTOR = 1 << 8,
 	CMD_HISTORY = 1 << 9,
+	CMD_CONSOLE = 1 << 10,
 };
 #define CMD_TABLES (CMD_RULES | CMD_FLEET | CMD_SHOW)
-#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH | CMD_RESTART | CMD_DOCTOR | CMD_HISTORY)
+#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH | CMD_RESTART | CMD_DOCTOR | CMD_HISTORY | \
+		 CMD_CONSOLE)
 
 /* One -o: a format, and where it goes (NULL: standard output). */
 struct output {

@@ -153,6 +153,7 @@ plan(struct operations *o, const struct wishes *w)
 		.targets = w->targets,
 		.n_targets = w->n_targets,
 		.read_only = o->opt.read_only,
+		.field_manager = o->opt.field_manager,
 		.ctx = o,
 		.changed = on_changed,
 		.done = on_done,

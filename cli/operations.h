@@ -19,6 +19,7 @@ struct operations_options {
 	struct kube *kube;
 	struct loop *loop; /* the cluster's */
 	bool read_only;
+	const char *field_manager; /* NULL: moat's own */
 	void *ctx;
 	void (*wish)(void *ctx); /* on the console's thread: have operations_act called on the cluster's */
 	void (*news)(void *ctx); /* on the cluster's thread: have operations_take called on the console's */

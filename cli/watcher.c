@@ -544,6 +544,7 @@ connect(struct watcher *w, struct err *e)
 		.kube = w->kube,
 		.loop = w->loop,
 		.read_only = w->cli->read_only,
+		.field_manager = w->cli->field_manager,
 		.ctx = w,
 		.wish = on_wish,
 		.news = on_news,
