@@ -22,11 +22,12 @@ struct request {
 /* ---- runs */
 
 static const struct record_column run_columns[] = {
-	{"run", false},	      {"started_at", false}, {"source", false},	  {"namespace", true},	 {"selector", true},
-	{"server", true},     {"agents", false},     {"companions", true}, {"unguarded", true},	 {"legacy", true},
-	{"migrating", true},  {"migrated", true},    {"verified", true},  {"critical", false},	 {"high", false},
-	{"medium", false},    {"low", false},	     {"info", false},	  {"suppressed", false}, {"new", false},
-	{"fixed", false},     {"complete", false},   {"duration_ms", true}, {"version", true},
+	{"run", false},	     {"started_at", false}, {"source", false},	   {"namespace", true},
+	{"selector", true},  {"server", true},	    {"agents", false},	   {"companions", true},
+	{"unguarded", true}, {"legacy", true},	    {"migrating", true},   {"migrated", true},
+	{"verified", true},  {"critical", false},   {"high", false},	   {"medium", false},
+	{"low", false},	     {"info", false},	    {"suppressed", false}, {"new", false},
+	{"fixed", false},    {"complete", false},   {"duration_ms", true}, {"version", true},
 };
 
 static void
@@ -70,14 +71,16 @@ find_run(struct request *q, const char *word, struct history_run *out, struct er
 	int64_t id = 0;
 
 	if (!str_eq(word, "last") && (!str_i64(word, &id) || id <= 0))
-		return err_set(e, ERR_USAGE, 0, "\"%s\" is no run: a number from moat history, or last, is expected", word);
+		return err_set(e, ERR_USAGE, 0,
+			       "\"%s\" is no run: a number from moat history, or last, is expected", word);
 	return history_run(q->db, id, &q->records.arena, out, e);
 }
 
 static const struct record_column finding_columns[] = {
-	{"severity", false},   {"rule", false},	     {"namespace", false}, {"kind", true},     {"object", false},
-	{"container", true},   {"agent", true},	     {"since", false},	   {"first_run", false}, {"last_run", true},
-	{"suppressed", false}, {"judged", false},    {"message", true},	   {"evidence", true}, {"fingerprint", false},
+	{"severity", false},  {"rule", false},	   {"namespace", false},   {"kind", true},
+	{"object", false},    {"container", true}, {"agent", true},	   {"since", false},
+	{"first_run", false}, {"last_run", true},  {"suppressed", false},  {"judged", false},
+	{"message", true},    {"evidence", true},  {"fingerprint", false},
 };
 
 static void
@@ -118,9 +121,11 @@ findings(struct request *q, struct err *e)
 /* ---- what lies between two runs */
 
 static const struct record_column change_columns[] = {
-	{"change", false}, {"severity", false},	   {"rule", false},	{"namespace", false}, {"kind", true},
-	{"object", false}, {"container", true},	   {"agent", true},	{"moved", false},     {"message", true},
-	{"evidence", true}, {"message_before", true}, {"evidence_before", true}, {"fingerprint", true},
+	{"change", false},	   {"severity", false},	  {"rule", false},
+	{"namespace", false},	   {"kind", true},	  {"object", false},
+	{"container", true},	   {"agent", true},	  {"moved", false},
+	{"message", true},	   {"evidence", true},	  {"message_before", true},
+	{"evidence_before", true}, {"fingerprint", true},
 };
 
 /* What moved, in words; NULL for a finding that only came or went. */
@@ -136,9 +141,9 @@ moved(struct arena *a, const struct history_change *c)
 		text = arena_printf(a, "%s to %s", severity_name(x->severity), severity_name(y->severity));
 	if (!str_eq(x->suppressed, y->suppressed))
 		text = arena_printf(a, "%s%s%s", text ? text : "", text ? ", " : "",
-				    !y->suppressed ? "no longer suppressed" :
-				    x->suppressed  ? "suppressed for another reason" :
-						     "suppressed");
+				    !y->suppressed  ? "no longer suppressed"
+				    : x->suppressed ? "suppressed for another reason"
+						    : "suppressed");
 	if (!str_eq(x->message, y->message) || !str_eq(x->evidence, y->evidence))
 		text = arena_printf(a, "%s%s%s", text ? text : "", text ? ", " : "",
 				    str_eq(x->message, y->message) ? "evidence" : "message");
@@ -175,8 +180,9 @@ two_runs(struct request *q, struct history_run *before, struct history_run *afte
 		return find_run(q, q->args[0], before, e) && find_run(q, q->args[1], after, e);
 	if (!find_run(q, "last", after, e) || !history_run_before(q->db, after, &q->records.arena, before, e))
 		return false;
-	return before->id || err_set(e, ERR_USAGE, 0, "run %" PRId64 " is the first of its source: there is none before it",
-				     after->id);
+	return before->id ||
+	       err_set(e, ERR_USAGE, 0, "run %" PRId64 " is the first of its source: there is none before it",
+		       after->id);
 }
 
 static bool
@@ -188,7 +194,9 @@ diff(struct request *q, struct err *e)
 	if (!two_runs(q, &before, &after, e))
 		return false;
 	if (before.source != after.source)
-		fprintf(stderr, "moat: warning: runs %" PRId64 " and %" PRId64 " are of different sources, or of different -n and -l\n",
+		fprintf(stderr,
+			"moat: warning: runs %" PRId64 " and %" PRId64
+			" are of different sources, or of different -n and -l\n",
 			before.id, after.id);
 	return history_diff(q->db, &before, &after, &q->records.arena, add_change, &q->records, e);
 }
@@ -243,8 +251,9 @@ check_usage(const struct request *q, const struct subcommand *s, struct err *e)
 	if (cli->outputs.n > 1 || (cli->outputs.n && cli->outputs.at[0].path))
 		return err_set(e, ERR_USAGE, 0, "moat history takes one -o, without a file");
 	if ((s->run == prune) != (cli->keep > 0))
-		return err_set(e, ERR_USAGE, 0, s->run == prune ? "moat history prune --keep N: how many runs of each source?"
-								: "--keep is for moat history prune");
+		return err_set(e, ERR_USAGE, 0,
+			       s->run == prune ? "moat history prune --keep N: how many runs of each source?"
+					       : "--keep is for moat history prune");
 	if (s->use == DB_WRITE && cli->read_only)
 		return err_set(e, ERR_USAGE, 0, "moat history %s writes, and --read-only refuses that", s->name);
 	return true;
@@ -267,7 +276,8 @@ answer(struct request *q, const struct subcommand *s, struct err *e)
 int
 cmd_history(struct cli *cli)
 {
-	struct request q = {.cli = cli, .args = cli->args + (cli->n_args ? 1 : 0), .n_args = cli->n_args ? cli->n_args - 1 : 0};
+	struct request q = {
+		.cli = cli, .args = cli->args + (cli->n_args ? 1 : 0), .n_args = cli->n_args ? cli->n_args - 1 : 0};
 	struct err e = {0};
 	const struct subcommand *s = find_subcommand(cli->n_args ? cli->args[0] : "runs", &e);
 	bool ok = s && check_usage(&q, s, &e) && answer(&q, s, &e);

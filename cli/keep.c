@@ -21,7 +21,8 @@ keep_open(const struct cli *cli, enum db_use use, struct err *e)
 
 	if (place && *place)
 		return db_open(&(struct db_options){.path = place, .use = use, .tell = warn}, e);
-	err_set(e, ERR_USAGE, 0, "there is no place for the history: neither XDG_STATE_HOME nor HOME is set; name one by --db PATH");
+	err_set(e, ERR_USAGE, 0,
+		"there is no place for the history: neither XDG_STATE_HOME nor HOME is set; name one by --db PATH");
 	return NULL;
 }
 
@@ -63,8 +64,8 @@ read_last(struct cli *cli, const struct fleet *f, enum db_use use, struct err *e
 }
 
 /*
- * A damaged history is out of the way as soon as one is opened to write: a scheduled audit shall not fail from then on
- * for what it compares with.
+ * A damaged history is out of the way as soon as one is opened to write: a scheduled audit shall not fail
+ * from then on for what it compares with.
  */
 bool
 keep_last(struct cli *cli, const struct fleet *f, struct err *e)

@@ -8,7 +8,10 @@
 
 /* The file of --db, else the default one; what it has to say goes to stderr. NULL and an error. */
 struct db *keep_open(const struct cli *cli, enum db_use use, struct err *e);
-/* Keeps a run of moat audit. What goes wrong is a warning on stderr: the verdict is what it is without a history. */
+/*
+ * Keeps a run of moat audit. What goes wrong is a warning on stderr: the verdict is what it is without a
+ * history.
+ */
 void keep_run(const struct cli *cli, const struct audit *a);
 /* --baseline last: the last run of the same source, read into cli->baseline. Without one all findings are new. */
 bool keep_last(struct cli *cli, const struct fleet *f, struct err *e);

@@ -40,7 +40,8 @@ struct records {
 };
 
 /* Before the first cell. */
-void records_start(struct records *r, const struct record_column *columns, size_t n, const struct records_format *format);
+void records_start(struct records *r, const struct record_column *columns, size_t n,
+		   const struct records_format *format);
 /* The next cell, in the order of the columns; the text is copied, and NULL is null. */
 void records_text(struct records *r, const char *text);
 void records_borrow(struct records *r, const char *text); /* the same, of a text that outlives the records */

@@ -36,7 +36,8 @@ free_name(const char *path)
 
 	strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
 	for (int i = 1;; i++) {
-		char *name = i == 1 ? mem_printf("%s.damaged-%s", path, date) : mem_printf("%s.damaged-%s-%d", path, date, i);
+		char *name = i == 1 ? mem_printf("%s.damaged-%s", path, date)
+				    : mem_printf("%s.damaged-%s-%d", path, date, i);
 
 		if (is_free(name))
 			return name;

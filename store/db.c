@@ -33,8 +33,7 @@ db_default_path(void)
 	return home && *home == '/' ? mem_printf("%s/.local/state/moat/moat.db", home) : NULL;
 }
 
-static void
-tell(const struct db *d, const char *fmt, ...) PRINTF(2, 3);
+static void tell(const struct db *d, const char *fmt, ...) PRINTF(2, 3);
 
 static void
 tell(const struct db *d, const char *fmt, ...)
@@ -118,12 +117,14 @@ is_file(struct db *d, struct err *e)
 
 	if (stat(d->path, &st) != 0) {
 		if (errno == ENOENT && d->opt.use == DB_READ)
-			return err_set(e, ERR_INPUT, ENOENT, "no history yet: there is no %s; moat audit writes it", d->path);
+			return err_set(e, ERR_INPUT, ENOENT, "no history yet: there is no %s; moat audit writes it",
+				       d->path);
 		return err_sys(e, kind, errno, "%s", d->path);
 	}
 	d->device = st.st_dev;
 	d->inode = st.st_ino;
-	return S_ISREG(st.st_mode) || err_set(e, kind, 0, "%s is not a file: history cannot be kept there", d->path);
+	return S_ISREG(st.st_mode) ||
+	       err_set(e, kind, 0, "%s is not a file: history cannot be kept there", d->path);
 }
 
 /* Where files are shared between machines, and the shared memory that WAL needs is not. */
@@ -131,8 +132,8 @@ static bool
 is_remote(const char *path)
 {
 	static const unsigned types[] = {
-		0x6969 /* NFS */,      0x517b /* SMB */,   0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */,
-		0x65735546 /* FUSE */, 0x01021997 /* 9P */, 0x00c36400 /* Ceph */, 0x5346414f /* AFS */,
+		0x6969 /* NFS */,	 0x517b /* SMB */,	0xff534d42 /* CIFS */,	0xfe534d42 /* SMB2 */,
+		0x65735546 /* FUSE */,	 0x01021997 /* 9P */,	0x00c36400 /* Ceph */,	0x5346414f /* AFS */,
 		0x0bd00bd0 /* Lustre */, 0x01161970 /* GFS2 */, 0x7461636f /* OCFS2 */,
 	};
 	struct statfs fs;
@@ -146,8 +147,9 @@ is_remote(const char *path)
 }
 
 /*
- * One process at a time opens for writing: a damaged file is moved once, and a new one set up once. By the folder,
- * which stays when files move. A hint only: where folders cannot be locked, or the other takes too long, it goes on.
+ * One process at a time opens for writing: a damaged file is moved once, and a new one set up once. By the
+ * folder, which stays when files move. A hint only: where folders cannot be locked, or the other takes too
+ * long, it goes on.
  */
 static int
 lock_folder(const char *path)
@@ -173,7 +175,8 @@ has_locks(const char *path)
 
 	if (fd < 0)
 		return true; /* nothing is known */
-	locked = fcntl(fd, F_SETLK, &lock) == 0 || (errno != ENOLCK && errno != ENOTSUP && errno != ENOSYS && errno != EINVAL);
+	locked = fcntl(fd, F_SETLK, &lock) == 0 ||
+		 (errno != ENOLCK && errno != ENOTSUP && errno != ENOSYS && errno != EINVAL);
 	unlink(name);
 	close(fd);
 	return locked;
@@ -183,12 +186,15 @@ static void
 explain_locks(const struct db *d, struct err *e)
 {
 	int code = sqlite3_extended_errcode(d->handle);
-	bool refused = code == SQLITE_IOERR_LOCK || code == SQLITE_IOERR_RDLOCK || code == SQLITE_IOERR_CHECKRESERVEDLOCK;
+	bool refused =
+		code == SQLITE_IOERR_LOCK || code == SQLITE_IOERR_RDLOCK || code == SQLITE_IOERR_CHECKRESERVEDLOCK;
 
 	if (refused || ((code & 0xff) == SQLITE_BUSY && !has_locks(d->path)))
 		err_set(e, ERR_OUTPUT, code & 0xff,
-			"%s: its file system has no locks, without which two processes would damage the history; --db PATH "
-			"puts it on another", d->path);
+			"%s: its file system has no locks, without which two processes would damage the history; "
+			"--db PATH "
+			"puts it on another",
+			d->path);
 }
 
 /* ---- what is in it */
@@ -199,13 +205,16 @@ whose(struct db *d, int64_t *version, int64_t *tables, struct err *e)
 	int64_t application;
 
 	if (!sql_ask(d, tables, e, "SELECT count(*) FROM sqlite_master", "") ||
-	    !sql_ask(d, &application, e, "PRAGMA application_id", "") || !sql_ask(d, version, e, "PRAGMA user_version", ""))
+	    !sql_ask(d, &application, e, "PRAGMA application_id", "") ||
+	    !sql_ask(d, version, e, "PRAGMA user_version", ""))
 		return false;
 	if (*tables && application != SCHEMA_APPLICATION)
-		return err_set(e, ERR_INPUT, 0, "%s is a database of another program: it is left as it is", d->path);
+		return err_set(e, ERR_INPUT, 0, "%s is a database of another program: it is left as it is",
+			       d->path);
 	if (*version > schema_version)
 		return err_set(e, ERR_INPUT, 0,
-			       "%s was written by a newer moat (its schema is %lld, this moat knows up to %d): it is left as it is; "
+			       "%s was written by a newer moat (its schema is %lld, this moat knows up to %d): it "
+			       "is left as it is; "
 			       "upgrade moat, or keep another history by --db PATH",
 			       d->path, (long long)*version, schema_version);
 	if (d->opt.use == DB_READ && *version < 1)
@@ -218,14 +227,15 @@ static bool
 set_journal(struct db *d, struct err *e)
 {
 	bool remote = is_remote(d->path);
-	AUTO(stmt) sqlite3_stmt *s =
-		sql_prepare(d, remote ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL", e);
+	const char *pragma = remote ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL";
+	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, pragma, e);
 	bool ok = false;
 
 	if (!s || !sql_row(d, s, &ok, e))
 		return s && ok;
 	if (!str_eq((const char *)sqlite3_column_text(s, 0), "wal"))
-		log_info("%s: no write-ahead log on this file system; a rollback journal does it, and writers wait for readers",
+		log_info("%s: no write-ahead log on this file system; a rollback journal does it, and writers wait "
+			 "for readers",
 			 d->path);
 	return true;
 }
@@ -252,7 +262,7 @@ prepare_write(struct db *d, struct err *e)
 
 	if (!whose(d, &version, &tables, e))
 		return false;
-	/* Before the first table: large answers read fewer, larger pages; those that pruning frees go to the system. */
+	/* Before the first table: fewer, larger pages to read; those that pruning frees go to the system. */
 	if (!tables && !sql_exec(d, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL", e))
 		return false;
 	return (!tables || check(d, e)) && set_journal(d, e) && schema_migrate(d, e);
@@ -278,10 +288,10 @@ static bool
 configure(struct db *d, struct err *e)
 {
 	AUTO(free) char *pragmas = mem_printf("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = %d;"
-					      "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
-					      "PRAGMA journal_size_limit = %d; PRAGMA temp_store = MEMORY;"
-					      "PRAGMA cache_size = -%d",
-					      d->opt.use == DB_WRITE, LARGEST_WAL, CACHE_KIB);
+				   "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;"
+				   "PRAGMA journal_size_limit = %d; PRAGMA temp_store = MEMORY;"
+				   "PRAGMA cache_size = -%d",
+				   d->opt.use == DB_WRITE, LARGEST_WAL, CACHE_KIB);
 
 	sqlite3_extended_result_codes(d->handle, 1);
 	sqlite3_busy_timeout(d->handle, SQL_BUSY_MS);
@@ -342,7 +352,8 @@ open_read(struct db *d, struct err *e)
 	if ((e->code != SQLITE_CANTOPEN && e->code != SQLITE_READONLY) || access(folder, W_OK) == 0)
 		return false;
 	if (stat(wal, &st) == 0 && st.st_size > 0)
-		tell(d, "%s is read without its last changes: they are in %s, and its folder cannot be written", d->path, wal);
+		tell(d, "%s is read without its last changes: they are in %s, and its folder cannot be written",
+		     d->path, wal);
 	return connect_db(d, true, e);
 }
 
@@ -356,7 +367,9 @@ begin_anew(struct db *d, struct err *e)
 	if (stat(d->path, &st) == 0 && st.st_dev == d->device && st.st_ino == d->inode) {
 		if (!damage_set_aside(d->path, &aside, e))
 			return false;
-		tell(d, "the history is damaged, and was moved to %s (with -wal and -shm, where they were); a new one begins",
+		tell(d,
+		     "the history is damaged, and was moved to %s (with -wal and -shm, where they were); a new one "
+		     "begins",
 		     aside);
 	}
 	d->damaged = false;

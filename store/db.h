@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The history file: opened, created, brought up to date, and what is wrong with it said in words. SQLite behind it is
- * met in this folder alone. One thread at a time; processes may share the file.
+ * The history file: opened, created, brought up to date, and what is wrong with it said in words. SQLite
+ * behind it is met in this folder alone. One thread at a time; processes may share the file.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H
@@ -21,7 +21,7 @@ struct db_options {
 	const char *path;
 	enum db_use use;
 	const char *vfs; /* one of SQLite's, for tests; NULL: the system's */
-	/* What the operator has to be told though it is no failure: one sentence, safe to show. NULL: nobody listens. */
+	/* What the operator has to be told though it is no failure: a sentence, safe to show. May be NULL. */
 	void (*tell)(void *ctx, const char *text);
 	void *ctx;
 };
@@ -30,14 +30,15 @@ struct db_options {
 char *db_default_path(void);
 
 /*
- * NULL and an error: ERR_INPUT for a file that is not ours to read (a newer moat's, another program's), ERR_OUTPUT when
- * it cannot be written, and for DB_READ ERR_INPUT when there is none. Waits up to ten seconds for other processes.
+ * NULL and an error: ERR_INPUT for a file that is not ours to read (a newer moat's, another program's),
+ * ERR_OUTPUT when it cannot be written, and for DB_READ ERR_INPUT when there is none. Waits up to ten seconds
+ * for other processes.
  */
 struct db *db_open(const struct db_options *opt, struct err *e);
 void db_close(struct db *d); /* NULL is fine */
 /*
- * Behind a failure: when the file has shown to be damaged it is moved aside, and d is a new one; what failed can be tried
- * again. false, and e as it was, when it is not damaged or was opened to read.
+ * Behind a failure: when the file has shown to be damaged it is moved aside, and d is a new one; what failed
+ * can be tried again. false, and e as it was, when it is not damaged or was opened to read.
  */
 bool db_renew(struct db *d, struct err *e);
 const char *db_path(const struct db *d); /* absolute */

@@ -12,10 +12,11 @@
 
 /* ---- runs */
 
-#define RUN_COLUMNS                                                                                                  \
-	"SELECT r.id, r.source, o.name, o.namespace, o.selector, c.server, r.started_at, r.duration_ms, r.version, " \
-	"r.complete, r.agents, r.companions, r.unguarded, r.legacy, r.migrating, r.migrated, r.verified, r.info, "   \
-	"r.low, r.medium, r.high, r.critical, r.suppressed, r.new, r.fixed, r.unjudged FROM runs r "                 \
+#define RUN_COLUMNS                                                                                                \
+	"SELECT r.id, r.source, o.name, o.namespace, o.selector, c.server, r.started_at, r.duration_ms, "          \
+	"r.version, "                                                                                              \
+	"r.complete, r.agents, r.companions, r.unguarded, r.legacy, r.migrating, r.migrated, r.verified, r.info, " \
+	"r.low, r.medium, r.high, r.critical, r.suppressed, r.new, r.fixed, r.unjudged FROM runs r "               \
 	"JOIN sources o ON o.id = r.source LEFT JOIN clusters c ON c.id = o.cluster "
 
 static void
@@ -80,7 +81,8 @@ one_run(struct db *d, const char *text, int64_t a_value, int64_t b_value, struct
 bool
 history_run(struct db *d, int64_t id, struct arena *a, struct history_run *out, struct err *e)
 {
-	if (!one_run(d, RUN_COLUMNS "WHERE r.id = ?1 OR (?1 = ?2 AND r.id = (SELECT max(id) FROM runs))", id, 0, a, out, e))
+	if (!one_run(d, RUN_COLUMNS "WHERE r.id = ?1 OR (?1 = ?2 AND r.id = (SELECT max(id) FROM runs))", id, 0, a,
+		     out, e))
 		return false;
 	if (out->id)
 		return true;
@@ -90,23 +92,24 @@ history_run(struct db *d, int64_t id, struct arena *a, struct history_run *out, 
 }
 
 bool
-history_run_before(struct db *d, const struct history_run *r, struct arena *a, struct history_run *out, struct err *e)
+history_run_before(struct db *d, const struct history_run *r, struct arena *a, struct history_run *out,
+		   struct err *e)
 {
-	return one_run(d, RUN_COLUMNS "WHERE r.source = ? AND r.id < ? ORDER BY r.id DESC LIMIT 1", r->source, r->id, a, out,
-		       e);
+	return one_run(d, RUN_COLUMNS "WHERE r.source = ? AND r.id < ? ORDER BY r.id DESC LIMIT 1", r->source,
+		       r->id, a, out, e);
 }
 
 /* ---- findings */
 
 /* Those of run ?2 of source ?1; not those that run ?3 of the same source has just so. */
 #define COVERING "s.source = ?1 AND s.first_run <= ?2 AND (s.first_run > ?3 OR s.last_run < ?3)"
-#define FINDING_COLUMNS                                                                                              \
-	"SELECT f.fingerprint, f.rule, s.severity, f.namespace, f.kind, f.object, f.agent, f.container, s.message, " \
-	"s.evidence, s.suppressed, f.first_run, f.first_at, s.first_run, f.last_run FROM spans s "                   \
+#define FINDING_COLUMNS                                                                                   \
+	"SELECT f.fingerprint, f.rule, s.severity, f.namespace, f.kind, f.object, f.agent, f.container, " \
+	"s.message, "                                                                                     \
+	"s.evidence, s.suppressed, f.first_run, f.first_at, s.first_run, f.last_run FROM spans s "        \
 	"JOIN findings f ON f.id = s.finding WHERE " COVERING
-#define FINDINGS_OF_RUN                                  \
-	FINDING_COLUMNS " AND s.last_run IS NULL UNION ALL " \
-	FINDING_COLUMNS " AND s.last_run >= ?2 "
+#define FINDINGS_OF_RUN \
+	FINDING_COLUMNS " AND s.last_run IS NULL UNION ALL " FINDING_COLUMNS " AND s.last_run >= ?2 "
 
 static struct history_finding
 read_finding(sqlite3_stmt *s, const struct history_run *r)
@@ -160,8 +163,8 @@ worst_first(const void *a, const void *b)
 
 /* Sorted here: SQLite would copy all the texts to and fro. They are in the arena. */
 static bool
-read_list(struct db *d, const struct history_run *r, int64_t other, int (*order)(const void *, const void *), struct arena *a,
-	  finding_list *out, struct err *e)
+read_list(struct db *d, const struct history_run *r, int64_t other, int (*order)(const void *, const void *),
+	  struct arena *a, finding_list *out, struct err *e)
 {
 	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, FINDINGS_OF_RUN, e);
 	bool ok = s != NULL;
@@ -170,7 +173,7 @@ read_list(struct db *d, const struct history_run *r, int64_t other, int (*order)
 		sql_bind(s, "iii", r->source, r->id, other);
 	while (s && sql_row(d, s, &ok, e)) {
 		struct history_finding f = read_finding(s, r);
-		const char **texts[] = {&f.fingerprint, &f.rule,	 &f.namespace, &f.kind,	    &f.object,
+		const char **texts[] = {&f.fingerprint, &f.rule,      &f.namespace, &f.kind,	 &f.object,
 					&f.agent,	&f.container, &f.message,   &f.evidence, &f.suppressed};
 
 		for (size_t i = 0; i < COUNT_OF(texts); i++)
@@ -198,8 +201,8 @@ history_findings(struct db *d, const struct history_run *r, struct arena *a,
 static bool
 looks_the_same(const struct history_finding *x, const struct history_finding *y)
 {
-	return x->severity == y->severity && str_eq(x->suppressed, y->suppressed) && str_eq(x->message, y->message) &&
-	       str_eq(x->evidence, y->evidence);
+	return x->severity == y->severity && str_eq(x->suppressed, y->suppressed) &&
+	       str_eq(x->message, y->message) && str_eq(x->evidence, y->evidence);
 }
 
 static enum history_change_kind
@@ -217,7 +220,8 @@ tell_changes(const finding_list *x, const finding_list *y, const struct history_
 	     void (*fn)(void *ctx, const struct history_change *c), void *ctx)
 {
 	for (size_t i = 0, j = 0; i < x->n || j < y->n;) {
-		const struct history_finding *before = i < x->n ? &x->at[i] : NULL, *after = j < y->n ? &y->at[j] : NULL;
+		const struct history_finding *before = i < x->n ? &x->at[i] : NULL,
+					     *after = j < y->n ? &y->at[j] : NULL;
 		int order = before && after ? strcmp(before->fingerprint, after->fingerprint) : before ? -1 : 1;
 
 		if (order < 0)
@@ -263,17 +267,23 @@ history_change_name(enum history_change_kind kind)
 
 /* ---- pruning */
 
-/* Runs first: what no run is left for goes with them. Sources stay, for they are few and their next run may come. */
+/*
+ * Runs first: what no run is left for goes with them. Sources stay, for they are few and their next run may
+ * come.
+ */
 static bool
 prune(struct db *d, int64_t keep, int64_t *removed, struct err *e)
 {
 	return sql_ask(d, NULL, e,
-		       "DELETE FROM runs WHERE id < ifnull((SELECT id FROM runs r WHERE r.source = runs.source ORDER BY id DESC "
+		       "DELETE FROM runs WHERE id < ifnull((SELECT id FROM runs r WHERE r.source = runs.source "
+		       "ORDER BY id DESC "
 		       "LIMIT 1 OFFSET ?), 0)",
 		       "i", keep - 1) &&
 	       sql_ask(d, removed, e, "SELECT changes()", "") &&
 	       sql_ask(d, NULL, e,
-		       "DELETE FROM spans WHERE last_run < (SELECT min(id) FROM runs r WHERE r.source = spans.source)", "") &&
+		       "DELETE FROM spans WHERE last_run < (SELECT min(id) FROM runs r WHERE r.source = "
+		       "spans.source)",
+		       "") &&
 	       sql_ask(d, NULL, e, "DELETE FROM findings WHERE id NOT IN (SELECT finding FROM spans)", "");
 }
 

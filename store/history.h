@@ -23,7 +23,8 @@ struct history_run {
 	int64_t states[STATES];
 	int64_t severities[SEVERITIES], suppressed; /* findings that counted, by severity; and those that did not */
 	int64_t n_new, n_fixed; /* since the run before of the same source */
-	const char *unjudged; /* rules, each between commas: its findings of these rules are those of the run before */
+	const char
+		*unjudged; /* rules, each between commas: its findings of these rules are those of the run before */
 };
 
 /* A finding as it looked in one run. Texts are raw. */
@@ -34,9 +35,10 @@ struct history_finding {
 	const char *agent, *container; /* NULL for none */
 	const char *message, *evidence; /* evidence may be NULL */
 	const char *suppressed; /* the reason; NULL: it counts */
-	int64_t first_run, first_at; /* when it was seen for the first time ever, though it may have been gone since */
+	int64_t first_run,
+		first_at; /* when it was seen for the first time ever, though it may have been gone since */
 	int64_t since_run; /* it looks like this since that run */
-	int64_t last_run; /* the last one in which it was seen; 0: it was still there in the last run of its source */
+	int64_t last_run; /* in which it was seen; 0: it was still there in the last run of its source */
 	bool judged; /* by this run; false: taken over from the run before */
 };
 
@@ -52,13 +54,14 @@ bool history_runs(struct db *d, void (*fn)(void *ctx, const struct history_run *
 /* One run, in the arena; 0 is the last of all. ERR_USAGE when there is no such run. */
 bool history_run(struct db *d, int64_t id, struct arena *a, struct history_run *out, struct err *e);
 /* The run before that one, of the same source; out->id is 0 when there is none. */
-bool history_run_before(struct db *d, const struct history_run *r, struct arena *a, struct history_run *out, struct err *e);
+bool history_run_before(struct db *d, const struct history_run *r, struct arena *a, struct history_run *out,
+			struct err *e);
 /* The findings of a run, worst first; the texts of what fn is given are in the arena. */
-bool history_findings(struct db *d, const struct history_run *r, struct arena *a, void (*fn)(void *ctx, const struct history_finding *f),
-		      void *ctx, struct err *e);
+bool history_findings(struct db *d, const struct history_run *r, struct arena *a,
+		      void (*fn)(void *ctx, const struct history_finding *f), void *ctx, struct err *e);
 /*
- * What is different in `after`; findings are told apart by fingerprint. In the order of fingerprints; the texts of what fn
- * is given are in the arena.
+ * What is different in `after`; findings are told apart by fingerprint. In the order of fingerprints; the
+ * texts of what fn is given are in the arena.
  */
 bool history_diff(struct db *d, const struct history_run *before, const struct history_run *after, struct arena *a,
 		  void (*fn)(void *ctx, const struct history_change *c), void *ctx, struct err *e);

@@ -83,7 +83,16 @@ reason_of(const struct finding *f)
 }
 
 /* The columns of `open_spans`. */
-enum { OPEN_FINGERPRINT, OPEN_FINDING, OPEN_SPAN, OPEN_RULE, OPEN_SEVERITY, OPEN_SUPPRESSED, OPEN_MESSAGE, OPEN_EVIDENCE };
+enum {
+	OPEN_FINGERPRINT,
+	OPEN_FINDING,
+	OPEN_SPAN,
+	OPEN_RULE,
+	OPEN_SEVERITY,
+	OPEN_SUPPRESSED,
+	OPEN_MESSAGE,
+	OPEN_EVIDENCE
+};
 static const char open_spans[] =
 	"SELECT f.fingerprint, f.id, s.id, f.rule, s.severity, s.suppressed, s.message, s.evidence FROM spans s "
 	"JOIN findings f ON f.id = s.finding WHERE s.source = ? AND s.last_run IS NULL ORDER BY f.fingerprint";
@@ -97,8 +106,9 @@ same_text(sqlite3_stmt *s, int column, const char *text)
 static bool
 looks_the_same(sqlite3_stmt *s, const struct finding *f)
 {
-	return sqlite3_column_int(s, OPEN_SEVERITY) == (int)f->severity && same_text(s, OPEN_SUPPRESSED, reason_of(f)) &&
-	       same_text(s, OPEN_MESSAGE, f->message) && same_text(s, OPEN_EVIDENCE, f->evidence);
+	return sqlite3_column_int(s, OPEN_SEVERITY) == (int)f->severity &&
+	       same_text(s, OPEN_SUPPRESSED, reason_of(f)) && same_text(s, OPEN_MESSAGE, f->message) &&
+	       same_text(s, OPEN_EVIDENCE, f->evidence);
 }
 
 static void
@@ -111,8 +121,8 @@ open_one(struct difference *diff, const struct finding *f, bool fresh)
 static void
 end_one(struct difference *diff, sqlite3_stmt *s, bool gone)
 {
-	vec_push(&diff->endings, (struct ending){sqlite3_column_int64(s, OPEN_SPAN), sqlite3_column_int64(s, OPEN_FINDING),
-						 gone});
+	vec_push(&diff->endings,
+		 (struct ending){sqlite3_column_int64(s, OPEN_SPAN), sqlite3_column_int64(s, OPEN_FINDING), gone});
 	diff->n_fixed += gone;
 }
 
@@ -154,21 +164,24 @@ compare(struct db *d, int64_t source, const struct audit *a, const char *unjudge
 /* ---- written */
 
 static bool
-write_run(struct db *d, int64_t source, const struct audit *a, const char *unjudged_rules, const struct difference *diff,
-	  int64_t *id, struct err *e)
+write_run(struct db *d, int64_t source, const struct audit *a, const char *unjudged_rules,
+	  const struct difference *diff, int64_t *id, struct err *e)
 {
-	static const char insert[] =
-		"INSERT INTO runs (source, started_at, duration_ms, version, complete, agents, companions, unguarded, legacy, "
-		"migrating, migrated, verified, critical, high, medium, low, info, suppressed, new, fixed, unjudged) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	static const char insert[] = "INSERT INTO runs (source, started_at, duration_ms, version, complete, "
+				     "agents, companions, unguarded, legacy, "
+				     "migrating, migrated, verified, critical, high, medium, low, info, "
+				     "suppressed, new, fixed, unjudged) "
+				     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 	const size_t *states = a->states, *severities = a->severities;
 
-	return sql_ask(d, NULL, e, insert, "iiitiiiiiiiiiiiiiiiit", source, a->started_at, a->duration_ms, PACKAGE_VERSION,
-		       (int64_t)a->complete, (int64_t)a->n_agents, (int64_t)a->n_companions,
-		       (int64_t)states[STATE_UNGUARDED], (int64_t)states[STATE_LEGACY], (int64_t)states[STATE_MIGRATING],
-		       (int64_t)states[STATE_MIGRATED], (int64_t)states[STATE_VERIFIED], (int64_t)severities[SEV_CRITICAL],
+	return sql_ask(d, NULL, e, insert, "iiitiiiiiiiiiiiiiiiit", source, a->started_at, a->duration_ms,
+		       PACKAGE_VERSION, (int64_t)a->complete, (int64_t)a->n_agents, (int64_t)a->n_companions,
+		       (int64_t)states[STATE_UNGUARDED], (int64_t)states[STATE_LEGACY],
+		       (int64_t)states[STATE_MIGRATING], (int64_t)states[STATE_MIGRATED],
+		       (int64_t)states[STATE_VERIFIED], (int64_t)severities[SEV_CRITICAL],
 		       (int64_t)severities[SEV_HIGH], (int64_t)severities[SEV_MEDIUM], (int64_t)severities[SEV_LOW],
-		       (int64_t)severities[SEV_INFO], (int64_t)a->suppressed, diff->n_new, diff->n_fixed, unjudged_rules) &&
+		       (int64_t)severities[SEV_INFO], (int64_t)a->suppressed, diff->n_new, diff->n_fixed,
+		       unjudged_rules) &&
 	       sql_ask(d, id, e, "SELECT last_insert_rowid()", "");
 }
 
@@ -176,9 +189,9 @@ static bool
 write_endings(struct db *d, const struct difference *diff, int64_t last, struct err *e)
 {
 	AUTO(stmt) sqlite3_stmt *span = sql_prepare(d, "UPDATE spans SET last_run = ? WHERE id = ?", e);
-	AUTO(stmt) sqlite3_stmt *finding = span ? sql_prepare(d, "UPDATE findings SET last_run = ? WHERE id = ?", e) : NULL;
+	AUTO(stmt) sqlite3_stmt *finding = sql_prepare(d, "UPDATE findings SET last_run = ? WHERE id = ?", e);
 
-	if (!finding)
+	if (!span || !finding)
 		return false;
 	for (size_t i = 0; i < diff->endings.n; i++) {
 		const struct ending *end = &diff->endings.at[i];
@@ -206,28 +219,31 @@ write_opening(struct opener *o, const struct finding *f, struct err *e)
 
 	if (f->agent)
 		agent = mem_printf("%s/%s/%s", f->agent->namespace, f->agent->kind, f->agent->name);
-	sql_bind(o->finding, "itttttttii", o->source, f->fingerprint, f->rule->id, f->namespace, agent, f->object.kind,
-		 f->object.name, f->object.container, o->run, o->at);
+	sql_bind(o->finding, "itttttttii", o->source, f->fingerprint, f->rule->id, f->namespace, agent,
+		 f->object.kind, f->object.name, f->object.container, o->run, o->at);
 	if (!sql_run(o->d, o->finding, e))
 		return false;
-	sql_bind(o->span, "iitittti", o->source, o->run, reason_of(f), (int64_t)f->severity, f->message, f->evidence,
-		 f->fingerprint, o->source);
+	sql_bind(o->span, "iitittti", o->source, o->run, reason_of(f), (int64_t)f->severity, f->message,
+		 f->evidence, f->fingerprint, o->source);
 	return sql_run(o->d, o->span, e);
 }
 
 static bool
 write_openings(struct db *d, const struct difference *diff, int64_t source, int64_t run, int64_t at, struct err *e)
 {
-	AUTO(stmt) sqlite3_stmt *finding = sql_prepare(
-		d,
-		"INSERT INTO findings (source, fingerprint, rule, namespace, agent, kind, object, container, first_run, first_at) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, fingerprint) DO UPDATE SET last_run = NULL",
-		e);
+	AUTO(stmt) sqlite3_stmt *finding = sql_prepare(d,
+					    "INSERT INTO findings (source, fingerprint, rule, namespace, agent, "
+					    "kind, object, container, first_run, first_at) "
+					    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, "
+					    "fingerprint) DO UPDATE SET last_run = NULL",
+					    e);
 	AUTO(stmt) sqlite3_stmt *span =
-		finding ? sql_prepare(d,
-				      "INSERT INTO spans (source, first_run, suppressed, severity, message, evidence, finding) "
-				      "SELECT ?, ?, ?, ?, ?, ?, id FROM findings WHERE fingerprint = ? AND source = ?",
-				      e)
+		finding ? sql_prepare(
+				  d,
+				  "INSERT INTO spans (source, first_run, suppressed, severity, message, evidence, "
+				  "finding) "
+				  "SELECT ?, ?, ?, ?, ?, ?, id FROM findings WHERE fingerprint = ? AND source = ?",
+				  e)
 			: NULL;
 	struct opener o = {d, source, run, at, finding, span};
 
@@ -278,12 +294,13 @@ runs_write(struct db *d, const struct run_scope *scope, const struct audit *a, i
 static bool
 read_entries(struct db *d, int64_t source, struct arena *a, struct baseline *out, struct err *e)
 {
-	AUTO(stmt) sqlite3_stmt *s = sql_prepare(
-		d,
-		"SELECT f.fingerprint, f.rule, s.severity, f.kind, f.namespace, f.object FROM spans s "
-		"JOIN findings f ON f.id = s.finding WHERE s.source = ? AND s.last_run IS NULL AND s.suppressed IS NULL "
-		"ORDER BY f.fingerprint",
-		e);
+	AUTO(stmt) sqlite3_stmt *s =
+		sql_prepare(d,
+			    "SELECT f.fingerprint, f.rule, s.severity, f.kind, f.namespace, f.object FROM spans s "
+			    "JOIN findings f ON f.id = s.finding WHERE s.source = ? AND s.last_run IS NULL AND "
+			    "s.suppressed IS NULL "
+			    "ORDER BY f.fingerprint",
+			    e);
 	VEC(struct baseline_entry) list = {0};
 	bool ok = true;
 
@@ -297,7 +314,8 @@ read_entries(struct db *d, int64_t source, struct arena *a, struct baseline *out
 		vec_push(&list, (struct baseline_entry){
 					.fingerprint = arena_strdup(a, sql_str(s, 0)),
 					.rule = arena_strdup(a, sql_str(s, 1)),
-					.severity = severity_name(severity >= 0 && severity < SEVERITIES ? severity : SEV_INFO),
+					.severity = severity_name(
+						severity >= 0 && severity < SEVERITIES ? severity : SEV_INFO),
 					.object = arena_printf(a, "%s %s%s%s", sql_str(s, 3), namespace,
 							       *namespace ? "/" : "", sql_str(s, 5)),
 				});

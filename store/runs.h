@@ -14,8 +14,8 @@ struct run_scope {
 };
 
 /*
- * In one transaction: the run, the findings that are new, changed or gone since the last run of the same scope. On a
- * failure nothing of it is kept. *id is the run's number.
+ * In one transaction: the run, the findings that are new, changed or gone since the last run of the same
+ * scope. On a failure nothing of it is kept. *id is the run's number.
  */
 bool runs_write(struct db *d, const struct run_scope *scope, const struct audit *a, int64_t *id, struct err *e);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables, by numbered steps: a file of version N has had the first N. A step that was released is never changed;
- * what changes is a step behind it. docs/store.md says what the columns mean.
+ * The tables, by numbered steps: a file of version N has had the first N. A step that was released is never
+ * changed; what changes is a step behind it. docs/store.md says what the columns mean.
  */
 #include "base/attr.h"
 #include "base/mem.h"
@@ -86,8 +86,8 @@ const int schema_version = COUNT_OF(steps);
 static bool
 run_steps(struct db *d, struct err *e)
 {
-	AUTO(free) char *done = mem_printf("PRAGMA application_id = %d; PRAGMA user_version = %d", SCHEMA_APPLICATION,
-					   schema_version);
+	AUTO(free) char *done = mem_printf("PRAGMA application_id = %d; PRAGMA user_version = %d",
+					   SCHEMA_APPLICATION, schema_version);
 	int64_t version;
 
 	/* Inside the transaction: another process may have been faster. */

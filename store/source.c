@@ -23,8 +23,8 @@ uid_of(const struct fleet *f)
 }
 
 /*
- * By uid; a cluster whose uid was not read before (no right to read namespaces) is known by its address, and so is one
- * whose uid is not read now: then the newest at that address.
+ * By uid; a cluster whose uid was not read before (no right to read namespaces) is known by its address, and
+ * so is one whose uid is not read now: then the newest at that address.
  */
 static bool
 find_cluster(struct db *d, const struct fleet *f, int64_t *id, struct err *e)
@@ -35,7 +35,8 @@ find_cluster(struct db *d, const struct fleet *f, int64_t *id, struct err *e)
 	if (uid && !sql_ask(d, id, e, "SELECT id FROM clusters WHERE uid = ?", "t", uid))
 		return false;
 	return *id || sql_ask(d, id, e,
-			      "SELECT id FROM clusters WHERE address = ? AND (uid IS NULL OR ? IS NULL) ORDER BY id DESC LIMIT 1",
+			      "SELECT id FROM clusters WHERE address = ? AND (uid IS NULL OR ? IS NULL) ORDER BY "
+			      "id DESC LIMIT 1",
 			      "tt", f->source.address, uid);
 }
 
@@ -46,8 +47,8 @@ keep_cluster(struct db *d, const struct fleet *f, int64_t *id, struct err *e)
 		return false;
 	if (*id)
 		return sql_ask(d, NULL, e,
-			       "UPDATE clusters SET uid = ifnull(?, uid), address = ?, server = ? WHERE id = ?", "ttti", uid_of(f),
-			       f->source.address, f->source.server, *id);
+			       "UPDATE clusters SET uid = ifnull(?, uid), address = ?, server = ? WHERE id = ?",
+			       "ttti", uid_of(f), f->source.address, f->source.server, *id);
 	return sql_ask(d, NULL, e, "INSERT INTO clusters (uid, address, server) VALUES (?, ?, ?)", "ttt", uid_of(f),
 		       f->source.address, f->source.server) &&
 	       sql_ask(d, id, e, "SELECT last_insert_rowid()", "");
@@ -91,12 +92,15 @@ hash_paths(const struct source *s, char out[65])
 
 /* The row of that cluster or of those files. */
 static bool
-find_row(struct db *d, const struct run_scope *scope, int64_t cluster, const char *files, int64_t *id, struct err *e)
+find_row(struct db *d, const struct run_scope *scope, int64_t cluster, const char *files, int64_t *id,
+	 struct err *e)
 {
 	return sql_ask(d, id, e,
-		       "SELECT id FROM sources WHERE ifnull(cluster, 0) = ? AND ifnull(files, '') = ? AND namespace = ? AND "
+		       "SELECT id FROM sources WHERE ifnull(cluster, 0) = ? AND ifnull(files, '') = ? AND "
+		       "namespace = ? AND "
 		       "selector = ?",
-		       "ittt", cluster, files, scope->namespace ? scope->namespace : "", scope->selector ? scope->selector : "");
+		       "ittt", cluster, files, scope->namespace ? scope->namespace : "",
+		       scope->selector ? scope->selector : "");
 }
 
 bool
@@ -146,7 +150,8 @@ source_keep(struct db *d, const struct run_scope *scope, int64_t *id, struct err
 	if (*id)
 		return sql_ask(d, NULL, e, "UPDATE sources SET name = ? WHERE id = ?", "ti", name, *id);
 	return sql_ask(d, NULL, e,
-		       "INSERT INTO sources (cluster, files, namespace, selector, name) VALUES (nullif(?, 0), nullif(?, ''), ?, ?, ?)",
+		       "INSERT INTO sources (cluster, files, namespace, selector, name) VALUES (nullif(?, 0), "
+		       "nullif(?, ''), ?, ?, ?)",
 		       "itttt", cluster, files, scope->namespace ? scope->namespace : "",
 		       scope->selector ? scope->selector : "", name) &&
 	       sql_ask(d, id, e, "SELECT last_insert_rowid()", "");

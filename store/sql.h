@@ -28,8 +28,8 @@ bool sql_failed(struct db *d, struct err *e);
 /* One or more statements without parameters. */
 bool sql_exec(struct db *d, const char *text, struct err *e);
 /*
- * One statement, with a value for each letter of `types`: t for const char * (NULL is SQL's), i for int64_t. *out, unless
- * NULL, is the integer of its first row; 0 without a row.
+ * One statement, with a value for each letter of `types`: t for const char * (NULL is SQL's), i for int64_t.
+ * *out, unless NULL, is the integer of its first row; 0 without a row.
  */
 bool sql_ask(struct db *d, int64_t *out, struct err *e, const char *text, const char *types, ...);
 /* NULL and an error; else sqlite3_finalize it. */

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The history file: made, refused, moved aside; file systems without locks or shared memory, by a VFS of our own. */
+/*
+ * The history file: made, refused, moved aside; file systems without locks or shared memory, by a VFS of our
+ * own.
+ */
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -163,7 +167,8 @@ mode_of(const char *path)
 static void
 made_for_its_owner_alone(void **state)
 {
-	AUTO(free) char *path = path_of("state/moat/moat.db"), *moat = path_of("state/moat"), *above = path_of("state");
+	AUTO(free) char *path = path_of("state/moat/moat.db"),
+	     *moat = path_of("state/moat"), *above = path_of("state");
 	mode_t mask = umask(0);
 	struct db *d = open_good(path);
 
@@ -178,8 +183,9 @@ made_for_its_owner_alone(void **state)
 	assert_sqlite(path, "PRAGMA journal_mode", "wal");
 	assert_sqlite(path, "PRAGMA user_version", "1");
 	assert_sqlite(path, "PRAGMA auto_vacuum", "2");
-	assert_sqlite(path, "SELECT group_concat(name) FROM (SELECT name FROM sqlite_master WHERE type = 'table' AND "
-			    "name NOT LIKE 'sqlite_%' ORDER BY name)",
+	assert_sqlite(path,
+		      "SELECT group_concat(name) FROM (SELECT name FROM sqlite_master WHERE type = 'table' AND "
+		      "name NOT LIKE 'sqlite_%' ORDER BY name)",
 		      "clusters,findings,runs,sources,spans");
 	db_close(open_good(path)); /* a second time */
 	assert_sqlite(path, "PRAGMA integrity_check", "ok");
@@ -304,11 +310,13 @@ no_database_is_moved_aside(void **state)
 static void
 the_second_of_a_second_has_a_name_too(void **state)
 {
-	AUTO(free) char *path = path_of("moat.db"), *second = path_of("moat.db.damaged-20260102T030405Z-2"), *kept = NULL;
+	AUTO(free) char *path = path_of("moat.db"),
+	     *second = path_of("moat.db.damaged-20260102T030405Z-2"), *kept = NULL;
 
 	(void)state;
 	setenv("MOAT_NOW", "2026-01-02T03:04:05Z", 1);
-	for (const char *text = "one............."; text; text = strcmp(text, "two.............") ? "two............." : NULL) {
+	for (const char *text = "one............."; text;
+	     text = strcmp(text, "two.............") ? "two............." : NULL) {
 		write_file(path, text);
 		db_close(open_good(path));
 	}
@@ -327,7 +335,8 @@ a_damaged_page_is_found(void **state)
 
 	(void)state;
 	db_close(open_good(path));
-	page = with_sqlite(path, "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size WHERE name = 'spans_finding'");
+	page = with_sqlite(path, "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size WHERE "
+				 "name = 'spans_finding'");
 	fd = open(path, O_WRONLY);
 	assert_int_equal(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, atol(page)), 8);
 	close(fd);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs kept and read back: what comes, goes, comes back and changes; which runs belong together. */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -19,9 +20,9 @@
 #include "store/history.h"
 #include "store/runs.h"
 
-#define AGENT(name)                                                                                              \
-	"---\napiVersion: apps/v1\nkind: Deployment\n"                                                           \
-	"metadata: {name: " name ", namespace: a, labels: {app.kubernetes.io/component: agent}}\n"               \
+#define AGENT(name)                                                                                               \
+	"---\napiVersion: apps/v1\nkind: Deployment\n"                                                            \
+	"metadata: {name: " name ", namespace: a, labels: {app.kubernetes.io/component: agent}}\n"                \
 	"spec: {selector: {matchLabels: {app: " name "}}, template: {metadata: {labels: {app: " name "}}, spec: " \
 	"{containers: [{name: c, image: \"i:1\"}]}}}\n"
 #define KUBE_SYSTEM(uid) "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system, uid: " uid "}\n"
@@ -347,17 +348,19 @@ damage_found_while_writing(void **state)
 	keep(two);
 	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(other, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(other, 
-					    "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size "
-					    "WHERE name = 'runs'",
-					    -1, &s, NULL),
-			 SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(other,
+				   "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size "
+				   "WHERE name = 'runs'",
+				   -1, &s, NULL),
+		SQLITE_OK);
 	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
 	fd = open(path, O_WRONLY);
 	assert_int_equal(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, sqlite3_column_int64(s, 0)), 8);
 	close(fd);
 	sqlite3_finalize(s);
-	sqlite3_exec(other, "UPDATE clusters SET id = id; CREATE TABLE more (x); DROP TABLE more", NULL, NULL, NULL);
+	sqlite3_exec(other, "UPDATE clusters SET id = id; CREATE TABLE more (x); DROP TABLE more", NULL, NULL,
+		     NULL);
 	sqlite3_close(other); /* a new version of the file: what the first connection remembers is worth nothing */
 	assert_int_equal(keep(two), 1);
 	assert_true(str_has(buf_str(&told), "moved to"));
@@ -370,12 +373,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(what_goes_and_comes_back),
-		TEST(what_looks_otherwise),
-		TEST(what_was_not_judged_is_taken_over),
-		TEST(clusters_are_told_apart),
-		TEST(the_last_run_is_a_baseline),
-		TEST(pruning_keeps_what_is_there),
+		TEST(what_goes_and_comes_back),		 TEST(what_looks_otherwise),
+		TEST(what_was_not_judged_is_taken_over), TEST(clusters_are_told_apart),
+		TEST(the_last_run_is_a_baseline),	 TEST(pruning_keeps_what_is_there),
 		TEST(damage_found_while_writing),
 	};
 
