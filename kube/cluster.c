@@ -471,6 +471,7 @@ count_kind(const struct cluster *c, const struct kind *k, struct cluster_status 
 	if (s.listed && s.heard_ms >= 0 && (out->heard_ms < 0 || s.heard_ms < out->heard_ms))
 		out->heard_ms = s.heard_ms;
 	if (out->err.kind == ERR_NONE && (s.state == REFLECTOR_RETRYING || s.state == REFLECTOR_FORBIDDEN ||
+					  (s.state == REFLECTOR_ABSENT && !k->resource.optional) ||
 					  (s.state == REFLECTOR_DONE && c->opt.watch))) /* listed now and then */
 		out->err = s.err;
 }

@@ -185,7 +185,7 @@ absent(struct reflector *r, const struct err *e)
 	r->in_list = false;
 	r->opt.events.commit(r->opt.events.ctx, r);
 	if (r->opt.watch)
-		when(r, ABSENT_MS, start_list);
+		when(r, r->opt.resource->optional ? ABSENT_MS : FORBIDDEN_MS, start_list);
 	set_state(r, REFLECTOR_ABSENT, e);
 }
 
@@ -198,13 +198,23 @@ forbidden(struct reflector *r, const struct err *e)
 	set_state(r, REFLECTOR_FORBIDDEN, e);
 }
 
-/* An HTTP status that says no. A kind that cannot be listed (405) is as good as none. */
+/*
+ * A kind that cannot be listed (405) is as good as none. One that every server has, and that was listed before, is not gone:
+ * something that stands before the server says so, and its objects are kept.
+ */
+static bool
+says_absent(const struct reflector *r, int status)
+{
+	return (status == 404 || status == 405) && (r->opt.resource->optional || !r->status.listed);
+}
+
+/* An HTTP status that says no. */
 static bool
 refused(struct reflector *r, int status, const struct err *e)
 {
 	if (status == 401 || status == 403)
 		forbidden(r, e);
-	else if (status == 404 || status == 405)
+	else if (says_absent(r, status))
 		absent(r, e);
 	else
 		return false;

@@ -25,7 +25,7 @@ enum reflector_state {
 	REFLECTOR_DONE, /* listed, and not to be watched, or only looked at from time to time */
 	REFLECTOR_RETRYING, /* lost: what was put may be old; err says why */
 	REFLECTOR_FORBIDDEN, /* 401 or 403; tried again every minute or so where `watch` is set */
-	REFLECTOR_ABSENT, /* the server does not have the kind; looked for again every ten minutes */
+	REFLECTOR_ABSENT, /* the server does not have the kind; looked for again, if it is optional every ten minutes */
 };
 
 struct reflector_status {

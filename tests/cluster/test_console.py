@@ -191,6 +191,16 @@ class Cluster(ConsoleTest):
         self.proxy.heal()
         c.send("\x12").wait("first").wait("live", row=0)
 
+    def test_watch_404(self):
+        """What stands before a server that is away says so: what was shown is stale, and gone it is not."""
+        c = self.live()
+        self.proxy.fault(r"/deployments\?", status=404)
+        self.proxy.cut_all()
+        self.wait_for(lambda: self.proxy.faults[0].hits > 1)
+        c.wait("stale", row=0).wait("first")
+        self.proxy.heal()
+        c.wait("live", row=0).wait("first")
+
     def test_watch_garbage(self):
         self.heals(insert=b"\x00\xff<html>{\n")
 

@@ -519,9 +519,25 @@ test_absent_later(void **state)
 {
 	struct test *t = *state;
 
+	t->resource.optional = true;
 	calls_refuse(watched(t), 404, "NotFound");
 	calls_refuse(calls_wait("limit=500"), 404, "NotFound");
 	told(t, "begin LISTING commit ABSENT ");
+}
+
+/* No server is without pods: what stands before one that is away says so, and what was read of it is kept. */
+static void
+test_never_absent(void **state)
+{
+	struct test *t = *state;
+
+	calls_refuse(watched(t), 404, "NotFound");
+	calls_refuse(calls_wait("limit=500"), 404, "NotFound");
+	told(t, "begin LISTING abandon RETRYING ");
+	assert_int_equal(reflector_status(t->r).err.code, 404);
+	calls_answer(calls_wait("limit=500"), PAGE("12", "", POD("a", "3")));
+	calls_started(calls_wait("resourceVersion=12"));
+	told(t, "begin put:a@3 commit LIVE ");
 }
 
 static void
@@ -618,7 +634,7 @@ main(void)
 		TEST(name_by_get),  TEST(events),	  TEST(large_line),   TEST(broken),
 		TEST(expired),	    TEST(other_errors),	  TEST(garbage),      TEST(forbidden_later),
 		TEST(absent_later), TEST(list_only),	  TEST(relist),	      TEST(stream),
-		TEST(no_stream),    TEST(stream_refused),
+		TEST(no_stream),    TEST(stream_refused), TEST(never_absent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
