@@ -82,7 +82,6 @@ cli_terminal(void)
 	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO) ? &terminal : NULL;
 }
 
-/* What tells clusters apart whose kube-system cannot be read: where they are, and whom they are trusted by. */
 /* Nothing of the client is under way up the stack here, and nobody comes back to it. */
 static void
 end(void *k, int signo)
@@ -106,6 +105,7 @@ cli_end_by_signals(struct loop *loop, struct kube *k)
 		loop_add_signal(loop, signals[i], end, k);
 }
 
+/* What tells clusters apart whose kube-system cannot be read: where they are, and whom they are trusted by. */
 static void
 hash_address(const struct kube *k, char out[65])
 {
@@ -145,6 +145,9 @@ cli_fleet_of(const struct cli *cli, const struct kube *k, const struct cluster *
 
 	if (status.state == CLUSTER_FAILED || status.state == CLUSTER_FORBIDDEN) {
 		*e = status.err;
+		if (e->code == 403)
+			err_set(e, status.err.kind, 403, "%s; moat doctor prints the role that is missing%s",
+				status.err.msg, cli->namespace ? "" : ", -n NAMESPACE reads one namespace alone");
 		return NULL;
 	}
 	n = cluster_gaps(c, &scratch, &gaps);

@@ -198,7 +198,7 @@ next_audit(struct watcher *w)
 		w->build_due = true;
 	} else if (!a) {
 		a = make(w);
-		w->outdated = false;
+		w->outdated = !a; /* what changed until now is in no fleet yet */
 		w->made_ms = w->judged_ms = clock_ms();
 		w->make_took_ms = w->made_ms - start;
 	}
@@ -332,8 +332,12 @@ work(void *arg)
 	w->build = loop_add_timer(w->loop, build, w);
 	w->tick = loop_add_timer(w->loop, on_tick, w);
 	loop_timer_set(w->tick, STATUS_MS);
-	if (!loop_run(w->loop, &e))
+	if (!loop_run(w->loop, &e)) {
 		log_error("%s", e.msg);
+		w->status.state = w->built ? APP_STALE : APP_FAILED;
+		w->status.err = e;
+		hand_over(w, NULL);
+	}
 	cluster_free(w->cluster);
 	return NULL;
 }
