@@ -371,6 +371,7 @@ static void
 streamed(struct reflector *r)
 {
 	commit(r);
+	r->fresh = false; /* the list is the watch, which goes on */
 	set_state(r, REFLECTOR_LIVE, NULL);
 }
 

@@ -590,6 +590,24 @@ test_stream(void **state)
 	assert_int_equal(calls.lists, 0);
 }
 
+/* What was streamed was watched as well: rights that are taken away later are asked for at once, not in minutes. */
+static void
+test_stream_refused_later(void **state)
+{
+	struct test *t = *state;
+	struct kube_call *w;
+
+	start(t, (struct reflector_options){.watch = true, .stream = true});
+	w = calls_wait("sendInitialEvents");
+	calls_started(w);
+	calls_text(w, EVENT("ADDED", POD("a", "3")) WHOLE("10"));
+	calls_whole(w);
+	calls_refuse(calls_wait("resourceVersion=10"), 403, "Forbidden");
+	calls_refuse(calls_wait("sendInitialEvents"), 403, "Forbidden");
+	calls_refuse(calls_wait("limit=500"), 403, "Forbidden");
+	told(t, "begin put:a@3 commit LIVE begin LISTING abandon FORBIDDEN ");
+}
+
 /* Whatever is wrong with it: pages, and no second attempt. */
 static void
 test_no_stream(void **state)
@@ -635,6 +653,7 @@ main(void)
 		TEST(expired),	    TEST(other_errors),	  TEST(garbage),      TEST(forbidden_later),
 		TEST(absent_later), TEST(list_only),	  TEST(relist),	      TEST(stream),
 		TEST(no_stream),    TEST(stream_refused), TEST(never_absent),
+		TEST(stream_refused_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
