@@ -39,6 +39,8 @@ finish(const struct audit *a, const struct buf *out)
 	struct err e = {0};
 
 	cli_warn(a->fleet);
+	if (!a->n_agents && !a->n_companions)
+		fputs("moat: no agent and no companion here; moat explain no-companion says what makes an agent\n", stderr);
 	return output_stdout(out, &e) ? audit_exit_status(a, SEV_NEVER) : cli_fail(&e);
 }
 

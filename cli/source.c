@@ -310,7 +310,7 @@ cli_find_workload(const struct cli *cli, const struct fleet *f, const char *name
 	if (found.n)
 		w = only_one(&found, name, "workloads", e);
 	else
-		err_set(e, ERR_USAGE, 0, "no workload \"%s\" here; moat reach without names lists all that may talk", name);
+		err_set(e, ERR_USAGE, 0, "no workload \"%s\" here; moat fleet lists the agents, moat reach all that may talk", name);
 	free(n.copy);
 	vec_free(&found);
 	return w;

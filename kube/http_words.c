@@ -28,7 +28,7 @@ errno_words(int code)
 {
 	switch (code) {
 	case ECONNREFUSED:
-		return "refused";
+		return "refused: is it up, and is the address right?";
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 		return "no route to it from here";

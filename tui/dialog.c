@@ -5,6 +5,8 @@
 #include "tui/frame.h"
 #include "tui/input.h"
 
+#define ABOVE "\xe2\x96\xb4" /* more text is there: arrows and page keys go to it */
+#define BELOW "\xe2\x96\xbe"
 #define WIDEST 76
 #define FRAME_COLUMNS 4 /* a border and a blank on both sides */
 #define FRAME_ROWS 4 /* borders, a blank line, the buttons */
@@ -49,9 +51,11 @@ dialog_key(struct dialog *d, int key)
 		d->focus = (d->focus + d->n_buttons - 1) % d->n_buttons;
 		break;
 	case K_DOWN:
+	case 'j':
 		scroll(d, 1);
 		break;
 	case K_UP:
+	case 'k':
 		scroll(d, -1);
 		break;
 	case K_PAGE_DOWN:
@@ -147,6 +151,10 @@ dialog_draw(struct dialog *d, const struct pane *text, struct screen *s, int row
 	draw_edge(s, row, column, columns, b->top_left, b->across, b->top_right);
 	draw_edge(s, row + height - 1, column, columns, b->bottom_left, b->across, b->bottom_right);
 	screen_put(s, row, column + 2, columns - 4, STYLE_TITLE, d->title);
+	if (d->first > 0)
+		screen_put(s, row + 1, column + columns - 2, 1, STYLE_BORDER, ABOVE);
+	if (d->below > 0)
+		screen_put(s, row + shown, column + columns - 2, 1, STYLE_BORDER, BELOW);
 	pane_draw(text, s, row + 1, column + 2, shown, columns - FRAME_COLUMNS, d->first);
 	draw_buttons(d, s, row + height - 2, column + 1, columns - 2);
 }

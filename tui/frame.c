@@ -108,11 +108,26 @@ put_summary(struct screen *s, int row, int column, int end, const struct cell *c
 	}
 }
 
+/* A name that is longer than that many columns loses its begin: of an ARN or a project's path the end tells. */
+static int
+put_end_of(struct screen *s, int row, int column, int columns, const char *text)
+{
+	int cut = (int)text_width(text) - columns, used;
+	const char *end = text + strlen(text);
+
+	if (cut <= 0 || columns < 2)
+		return screen_put(s, row, column, columns, STYLE_INFO, text);
+	for (int gone = 0; gone <= cut && text < end;)
+		gone += text_char_width(text_next(&text, end));
+	used = screen_put(s, row, column, 1, STYLE_INFO, BUSY);
+	return used + screen_put(s, row, column + used, columns - used, STYLE_INFO, text);
+}
+
 void
 frame_header(struct screen *s, int row, const struct app_status *status, const struct cell *summary, size_t n)
 {
 	struct pieces right = {0};
-	int end = s->columns, column = 0;
+	int end = s->columns, column = 0, room;
 
 	screen_fill(s, row, 0, s->columns, STYLE_BODY, " ");
 	add_state(&right, status);
@@ -123,7 +138,10 @@ frame_header(struct screen *s, int row, const struct app_status *status, const s
 	}
 	column += screen_put(s, row, column, end - column, STYLE_LOGO, " moat ");
 	column += screen_put(s, row, column, end - column, STYLE_INFO, " ");
-	column += screen_put(s, row, column, end - column, STYLE_INFO, status->source ? status->source : "");
+	room = end - column - 1 - summary_width(summary, n);
+	if (room < (end - column) / 2)
+		room = (end - column) / 2;
+	column += put_end_of(s, row, column, room, status->source ? status->source : "");
 	/* How the fleet is counts for more than where it is. */
 	if (status->scope && column + 3 + (int)text_width(status->scope) + 1 + summary_width(summary, n) <= end) {
 		column += screen_put(s, row, column, end - column, STYLE_INFO_LABEL, " " INTO " ");

@@ -711,7 +711,7 @@ secrets_stay_secret(void **state)
 	t->kube = new_kube(t, "http://root:s3cr3t@127.0.0.1:1/p", "{}", NULL, &e);
 	assert_string_equal(kube_server(t->kube), "http://127.0.0.1:1/p");
 	ask(t, &c, (struct kube_call_args){.path = "/b"});
-	assert_string_equal(c.err.msg, "connect 127.0.0.1:1: refused");
+	assert_string_equal(c.err.msg, "connect 127.0.0.1:1: refused: is it up, and is the address right?");
 	assert_false(kube_insecure(t->kube));
 	call_free(&c);
 	log_close();
@@ -783,7 +783,7 @@ upgrades(void **state)
 	kube_upgrade(t->kube, &(struct kube_upgrade_args){.path = "/exec", .ctx = &c, .fn = on_upgrade});
 	wait_for(t, &c.called);
 	assert_null(c.conn);
-	assert_string_equal(c.err.msg, "connect 127.0.0.1:1: refused");
+	assert_string_equal(c.err.msg, "connect 127.0.0.1:1: refused: is it up, and is the address right?");
 	kube_upgrade(t->kube, &(struct kube_upgrade_args){.path = "/exec", .ctx = &b, .fn = on_upgrade});
 	free_kube(t); /* while one is under way */
 	let_run(t, 20);

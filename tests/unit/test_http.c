@@ -550,7 +550,7 @@ unreachable(void **state)
 	struct err e;
 
 	e = expect_error(t, "http://127.0.0.1:1/", ECONNREFUSED, "");
-	assert_string_equal(e.msg, "connect 127.0.0.1:1: refused");
+	assert_string_equal(e.msg, "connect 127.0.0.1:1: refused: is it up, and is the address right?");
 	expect_error(t, "http://user:secret@moat.invalid/", ENOENT, "look up moat.invalid:80: ");
 	expect_error(t, "gopher://127.0.0.1/", EINVAL, "https://HOST:PORT");
 	expect_error(t, "http://", EINVAL, "https://HOST:PORT");
@@ -736,7 +736,7 @@ proxies(void **state)
 	expect_error(t, "https://blocked.example/", EPROTO, "the proxy refuses");
 	t->peer.proxy = "http://127.0.0.1:1";
 	e = expect_error(t, "https://a.example/", ECONNREFUSED, "");
-	assert_string_equal(e.msg, "connect a.example:443: connect its proxy http://127.0.0.1:1: refused");
+	assert_string_equal(e.msg, "connect a.example:443: connect its proxy http://127.0.0.1:1: refused: is it up, and is the address right?");
 	t->peer.proxy = "http://me:secret@proxy.invalid:3128";
 	e = expect_error(t, "https://a.example/", ENOENT, "look up its proxy http://proxy.invalid:3128");
 	assert_null(strstr(e.msg, "secret"));
