@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "cli/watcher.h"
 #include "cli/worker.h"
 #include "tui/console.h"
@@ -109,10 +111,15 @@ cli_console(struct cli *cli)
 int
 cmd_console(struct cli *cli)
 {
+	AUTO(buf) struct buf keys = {0};
 	struct err e = {0};
 
 	if (!cli_no_args(cli, &e))
 		return cli_fail(&e);
+	if (cli->markdown) {
+		app_keys_markdown(views, &keys);
+		return output_stdout(&keys, &e) ? 0 : cli_fail(&e);
+	}
 	if (!isatty(STDOUT_FILENO))
 		return cli_fail_usage("the console needs a terminal; moat audit prints a report");
 	return cli_console(cli);

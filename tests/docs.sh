@@ -11,5 +11,6 @@ same() {
 }
 
 same rules.md rules --markdown
+same keys.md console --markdown
 same usage.txt --help
 done_testing

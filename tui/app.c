@@ -656,6 +656,22 @@ key_groups(const struct app *app, struct key_group out[GROUPS])
 	out[2] = (struct key_group){"moving and sorting", moving, COUNT_OF(moving)};
 }
 
+void
+app_keys_markdown(const struct view *const *views, struct buf *out)
+{
+	const struct key_group shared[] = {
+		{"general", general, COUNT_OF(general)},
+		{"moving and sorting", moving, COUNT_OF(moving)},
+		{"in a page", in_page, COUNT_OF(in_page)},
+	};
+
+	buf_adds(out, "# Keys\n\nPrinted by `moat console --markdown`; `?` in the console shows those of the screen at hand.\n");
+	for (size_t i = 0; views[i]; i++)
+		help_markdown(out, &(struct key_group){views[i]->title, views[i]->bindings, views[i]->n_bindings});
+	for (size_t i = 0; i < COUNT_OF(shared); i++)
+		help_markdown(out, &shared[i]);
+}
+
 /* Keys */
 
 static void

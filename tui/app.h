@@ -16,6 +16,7 @@
 #include "tui/view.h"
 
 struct app;
+struct buf;
 
 struct app_options {
 	struct app_data_source source;
@@ -63,5 +64,8 @@ void app_flash(struct app *app, enum style style, const char *fmt, ...) PRINTF(3
 bool app_selected(struct app *app, const struct view_data **data, size_t *row);
 /* The rows that are meant: those that are marked and in sight, else the one under the cursor. Returns how many. */
 size_t app_chosen(struct app *app, const struct view_data **data, struct arena *a, size_t **rows);
+
+/* All bindings, as docs/keys.md has them; views ends with NULL. */
+void app_keys_markdown(const struct view *const *views, struct buf *out);
 
 #endif

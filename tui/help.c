@@ -162,3 +162,19 @@ help_draw(struct screen *s, const struct key_group *groups, size_t n, const stru
 	frame_more(s, row, rows, *first, layout.down);
 	vec_free(&l);
 }
+
+void
+help_markdown(struct buf *out, const struct key_group *g)
+{
+	AUTO(arena) struct arena a = {0};
+
+	if (!g->n)
+		return;
+	buf_addf(out, "\n## %s\n\n| key | |\n| --- | --- |\n", g->title);
+	for (size_t i = 0; i < g->n; i++) {
+		const struct binding *b = &g->bindings[i];
+
+		if (!(b->flags & KEY_HIDDEN))
+			buf_addf(out, "| %s | %s |\n", all_keys(g, b, &a), b->help ? b->help : b->name);
+	}
+}

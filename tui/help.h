@@ -3,6 +3,7 @@
 #ifndef TUI_HELP_H
 #define TUI_HELP_H
 
+#include "base/buf.h"
 #include "tui/keys.h"
 #include "tui/screen.h"
 #include "tui/view.h"
@@ -13,5 +14,8 @@
  */
 void help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view, int row,
 	       int rows, int *first);
+
+/* The group as a section of docs/keys.md. */
+void help_markdown(struct buf *out, const struct key_group *g);
 
 #endif
