@@ -435,6 +435,33 @@ discover(void *ctx)
 
 /* --- how it is --- */
 
+/* With one namespace only, its name is all that policies can ask of it: the API server labels it so. */
+static bool
+is_known_anyway(const struct cluster *c, const struct kind *k)
+{
+	return c->namespace && str_eq(k->resource.kind, "Namespace");
+}
+
+/* Whether an operator should know of the state that a kind is in. */
+static bool
+is_worth_a_word(const struct cluster *c, const struct kind *k, enum reflector_state state)
+{
+	switch (state) {
+	case REFLECTOR_RETRYING:
+		return true;
+	case REFLECTOR_FORBIDDEN:
+		return !is_known_anyway(c, k);
+	case REFLECTOR_ABSENT:
+		return !k->resource.optional;
+	case REFLECTOR_DONE:
+		return c->opt.watch; /* listed now and then */
+	case REFLECTOR_LISTING:
+	case REFLECTOR_LIVE:
+		break;
+	}
+	return false;
+}
+
 struct tally {
 	size_t forbidden_workloads, workloads; /* kinds; those that the server has */
 	size_t loading, stale;
@@ -464,15 +491,15 @@ count_kind(const struct cluster *c, const struct kind *k, struct cluster_status 
 	out->forbidden += s.state == REFLECTOR_FORBIDDEN;
 	out->retrying += s.state == REFLECTOR_RETRYING;
 	t->forbidden_workloads += workloads && s.state == REFLECTOR_FORBIDDEN;
-	t->stale += s.listed && s.state == REFLECTOR_RETRYING;
+	/* What may be listed but not watched is as old as its last list. */
+	t->stale += s.listed && (s.state == REFLECTOR_RETRYING ||
+				 (c->opt.watch && s.state == REFLECTOR_DONE && s.err.kind != ERR_NONE));
 	/* A kind that only some servers have must not keep the rest from being shown. */
 	t->loading += !s.listed && !s.gave_up &&
 		      (s.state == REFLECTOR_LISTING || (s.state == REFLECTOR_RETRYING && !k->resource.optional));
 	if (s.listed && s.heard_ms >= 0 && (out->heard_ms < 0 || s.heard_ms < out->heard_ms))
 		out->heard_ms = s.heard_ms;
-	if (out->err.kind == ERR_NONE && (s.state == REFLECTOR_RETRYING || s.state == REFLECTOR_FORBIDDEN ||
-					  (s.state == REFLECTOR_ABSENT && !k->resource.optional) ||
-					  (s.state == REFLECTOR_DONE && c->opt.watch))) /* listed now and then */
+	if (out->err.kind == ERR_NONE && is_worth_a_word(c, k, s.state))
 		out->err = s.err;
 }
 
@@ -574,13 +601,6 @@ forbidden_reason(struct arena *a, const struct kind *k, const struct err *e)
 	if (e->code == 401)
 		return arena_printf(a, "the credentials were refused: %s", e->msg);
 	return arena_printf(a, "forbidden: needs list %s%s%s", r->plural, *r->group ? "." : "", r->group);
-}
-
-/* With one namespace only, its name is all that policies can ask of it: the API server labels it so. */
-static bool
-is_known_anyway(const struct cluster *c, const struct kind *k)
-{
-	return c->namespace && str_eq(k->resource.kind, "Namespace");
 }
 
 static void

@@ -29,7 +29,7 @@ struct cluster_options {
 enum cluster_state {
 	CLUSTER_LOADING, /* a kind was not listed yet, and none has failed for good */
 	CLUSTER_LIVE, /* every kind is watched, or was read, or is known to be forbidden or absent */
-	CLUSTER_STALE, /* read, but the server does not answer any more: `heard_ms` says since when */
+	CLUSTER_STALE, /* read, but the server does not answer any more, or lets it not be watched: see `heard_ms` */
 	CLUSTER_FORBIDDEN, /* nothing that makes a fleet (workloads) may be read */
 	CLUSTER_FAILED, /* nothing was read, and the server does not answer */
 };

@@ -329,6 +329,42 @@ test_namespace(void **state)
 	assert_string_equal(gaps[0].namespace, "n");
 }
 
+/* Who may read one namespace and not the Namespace itself misses nothing, and hears nothing of it. */
+static void
+test_namespace_alone(void **state)
+{
+	struct test *t = *state;
+	AUTO(arena) struct arena a = {0};
+	struct gap *gaps;
+
+	start(t, "n", false);
+	discover("");
+	calls_refuse(calls_wait("/api/v1/namespaces?fieldSelector=metadata.name%3Dn"), 403, "Forbidden");
+	calls_refuse(calls_wait("/api/v1/namespaces/n"), 403, "Forbidden");
+	serve(NULL, 0);
+	assert_int_equal(cluster_status(t->c).state, CLUSTER_LIVE);
+	assert_int_equal(cluster_status(t->c).err.kind, ERR_NONE);
+	assert_int_equal(cluster_gaps(t->c, &a, &gaps), 0);
+}
+
+/* What may be listed but not watched is minutes old: that is not live. */
+static void
+test_unwatched(void **state)
+{
+	struct test *t = *state;
+
+	start(t, NULL, true);
+	discover("");
+	serve(owned, COUNT_OF(owned));
+	agree();
+	calls_refuse(calls_wait(DEPLOYMENTS "?watch=1"), 403, "Forbidden");
+	calls_answer(calls_wait(DEPLOYMENTS "?limit=500"), LIST(DEPLOYMENT("d", "1")));
+	calls_refuse(calls_wait(DEPLOYMENTS "?watch=1"), 403, "Forbidden");
+	assert_int_equal(cluster_status(t->c).state, CLUSTER_STALE);
+	assert_int_equal(cluster_status(t->c).err.code, 403);
+	assert_true(cluster_settled(t->c));
+}
+
 /* --- discovery --- */
 
 static void
@@ -548,6 +584,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(once),	  TEST(order),	  TEST(gaps),	       TEST(forbidden),	  TEST(unreachable),
+		TEST(namespace_alone), TEST(unwatched),
 		TEST(namespace),  TEST(versions), TEST(old_discovery), TEST(changes),	  TEST(relist),
 		TEST(bad_change), TEST(stale),	  TEST(orphan),	       TEST(orphan_gone), TEST(let_go),
 	};
