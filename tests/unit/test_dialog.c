@@ -253,9 +253,16 @@ long_texts_scroll(void **state)
 	screen_text(&s, &drawn);
 	assert_true(str_has(buf_str(&drawn), "line 29."));
 	assert_false(str_has(buf_str(&drawn), "line 0."));
+	assert_true(str_has(buf_str(&drawn), "\xe2\x96\xb4")); /* more above, and nothing below */
+	assert_false(str_has(buf_str(&drawn), "\xe2\x96\xbe"));
 	for (int i = 0; i < 100; i++)
-		dialog_key(&d, K_UP);
+		dialog_key(&d, 'k');
 	assert_int_equal(d.first, 0);
+	dialog_draw(&d, &text, &s, 0, 12);
+	buf_clear(&drawn);
+	screen_text(&s, &drawn);
+	assert_false(str_has(buf_str(&drawn), "\xe2\x96\xb4"));
+	assert_true(str_has(buf_str(&drawn), "\xe2\x96\xbe"));
 }
 
 /* ---- a restart */
