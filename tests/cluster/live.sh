@@ -63,7 +63,7 @@ start kwok --config kwok.yaml --kubeconfig admin.kubeconfig --node-ip 127.0.0.1 
 export KUBECONFIG=$state/admin.kubeconfig
 size='"cpu":"999","memory":"999Gi","pods":"20000"'
 for ((i = 1; i <= nodes; i++)); do
-  echo "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"node-$i\"}," \
+  echo "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"node-$i\",\"labels\":{\"kubernetes.io/hostname\":\"node-$i\"}}," \
     "\"status\":{\"allocatable\":{$size},\"capacity\":{$size}}}"
 done | "$bin/kubectl" create -f - >/dev/null
 "$bin/kubectl" wait --for=condition=Ready --timeout=60s nodes --all >/dev/null

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the other live tests lean on: controllers make pods, pods run, and answer to exec and logs."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,8 +11,18 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap
 
 
-def kubectl(*args):
-    run = subprocess.run(["kubectl", "-n", "fixture", *args], capture_output=True, text=True, timeout=60)
+# Two domains at least: until the scheduler knows of the second node a second pod waits for it.
+WEB = {
+    "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+    "spec": {"replicas": 4, "selector": {"matchLabels": {"app": "web"}}, "template": {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "web", "image": "web"}], "topologySpreadConstraints": [{
+            "maxSkew": 1, "minDomains": 2, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchLabels": {"app": "web"}}, "matchLabelKeys": ["pod-template-hash"]}]}}}}
+
+
+def kubectl(*args, stdin=None):
+    run = subprocess.run(["kubectl", "-n", "fixture", *args], capture_output=True, text=True, timeout=60, input=stdin)
     if run.returncode != 0:
         raise AssertionError(f"kubectl {' '.join(args)}: {run.stderr}")
     return run.stdout
@@ -21,7 +32,7 @@ class Fixture(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         kubectl("create", "namespace", "fixture")
-        kubectl("create", "deployment", "web", "--image=web", "--replicas=4")
+        kubectl("create", "-f", "-", stdin=json.dumps(WEB))
         kubectl("rollout", "status", "deployment/web", "--timeout=30s")
 
     def test_pods_run_on_every_node(self):
