@@ -475,18 +475,11 @@ static bool
 print(struct doctor *d, struct err *e)
 {
 	AUTO(buf) struct buf out = {0};
-	json_t *v;
 
-	if (d->format == TABLE_TEXT) {
+	if (d->format == TABLE_TEXT)
 		add_text(d, &out);
-		return output_stdout(&out, e);
-	}
-	v = value(d);
-	if (d->format == TABLE_JSON)
-		output_json(&out, v);
 	else
-		output_yaml(&out, v);
-	json_decref(v);
+		output_value(&out, d->format, value(d));
 	return output_stdout(&out, e);
 }
 

@@ -22,16 +22,6 @@ add_names(const struct audit *a, struct buf *out)
 	}
 }
 
-static void
-add_value(struct buf *out, enum table_format format, json_t *value)
-{
-	if (format == TABLE_JSON)
-		output_json(out, value);
-	else
-		output_yaml(out, value);
-	json_decref(value);
-}
-
 /* 3 for a source without agents and companions, 4 for one that was not read whole: as for moat audit. */
 static int
 finish(const struct audit *a, const struct buf *out)
@@ -62,7 +52,7 @@ cmd_fleet(struct cli *cli)
 	if (format == TABLE_NAME)
 		add_names(a, &out);
 	else if (format == TABLE_JSON || format == TABLE_YAML)
-		add_value(&out, format, report_agents_json(a));
+		output_value(&out, format, report_agents_json(a));
 	else
 		view_table(&view_fleet, a, format == TABLE_WIDE, &opt, &out);
 	status = finish(a, &out);
@@ -94,7 +84,7 @@ cmd_show(struct cli *cli)
 		return cli_fail(&e);
 	}
 	if (format == TABLE_JSON || format == TABLE_YAML) {
-		add_value(&out, format, report_agent_json(a, agent));
+		output_value(&out, format, report_agent_json(a, agent));
 	} else {
 		AUTO(pane) struct pane page = {.columns = (int)opt.columns};
 

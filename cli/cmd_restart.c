@@ -188,23 +188,18 @@ print_value(const struct run *r, struct err *e)
 {
 	AUTO(buf) struct buf out = {0};
 	const struct restart_step *steps;
-	json_t *list = json_array(), *value;
+	json_t *list;
 	size_t n;
 
-	if (r->format == TABLE_TEXT) {
-		json_decref(list);
+	if (r->format == TABLE_TEXT)
 		return true;
-	}
+	list = json_array();
 	steps = restart_steps(r->restart, &n);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, step_json(&steps[i]));
-	value = json_pack("{s:s, s:s, s:o}", "context", kube_context(r->kube)->name, "server", kube_server(r->kube),
-			  "steps", list);
-	if (r->format == TABLE_JSON)
-		output_json(&out, value);
-	else
-		output_yaml(&out, value);
-	json_decref(value);
+	output_value(&out, r->format,
+		     json_pack("{s:s, s:s, s:o}", "context", kube_context(r->kube)->name, "server", kube_server(r->kube),
+			       "steps", list));
 	return output_stdout(&out, e);
 }
 

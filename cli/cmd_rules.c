@@ -116,11 +116,10 @@ lists(struct buf *out, enum table_format format)
 			json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "group", group, "glob", known[i].glob, "what",
 							     known[i].what));
 	}
-	if (format == TABLE_JSON)
-		output_json(out, all);
-	else if (format == TABLE_YAML)
-		output_yaml(out, all);
-	json_decref(all);
+	if (format == TABLE_JSON || format == TABLE_YAML)
+		output_value(out, format, all);
+	else
+		json_decref(all);
 }
 
 static void
@@ -140,11 +139,7 @@ catalogue(struct buf *out, enum table_format format)
 	all = json_array();
 	for (size_t i = 0; i < n_rules; i++)
 		json_array_append_new(all, rule_json(rules[i]));
-	if (format == TABLE_JSON)
-		output_json(out, all);
-	else
-		output_yaml(out, all);
-	json_decref(all);
+	output_value(out, format, all);
 }
 
 int

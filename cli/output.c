@@ -227,3 +227,13 @@ output_yaml(struct buf *out, const json_t *value)
 	emit(&y, &ev);
 	yaml_emitter_delete(&y);
 }
+
+void
+output_value(struct buf *out, enum table_format format, json_t *value)
+{
+	if (format == TABLE_JSON)
+		output_json(out, value);
+	else
+		output_yaml(out, value);
+	json_decref(value);
+}
