@@ -156,7 +156,7 @@ end_yaml(struct sheet *s)
 		buf_adds(&s->out, "[]\n");
 }
 
-/* ---- CSV, as RFC 4180 has it */
+/* ---- CSV */
 
 static void
 quote_csv(struct buf *out, const struct buf *raw)
@@ -164,17 +164,7 @@ quote_csv(struct buf *out, const struct buf *raw)
 	AUTO(buf) struct buf safe = {0};
 
 	text_safe(&safe, raw->data, raw->len);
-	if (!strpbrk(buf_str(&safe), "\",")) {
-		buf_adds(out, buf_str(&safe));
-		return;
-	}
-	buf_addc(out, '"');
-	for (const char *p = buf_str(&safe); *p; p++) {
-		if (*p == '"')
-			buf_addc(out, '"');
-		buf_addc(out, *p);
-	}
-	buf_addc(out, '"');
+	output_csv(out, buf_str(&safe));
 }
 
 static void

@@ -114,6 +114,22 @@ table_format_parse(const char *word, enum table_format *out, struct err *e)
 
 /* All that is not ASCII is escaped, for a terminal may be reading; DEL is the one control that jansson leaves. */
 void
+output_csv(struct buf *out, const char *safe)
+{
+	if (!strpbrk(safe, ",\"")) {
+		buf_adds(out, safe);
+		return;
+	}
+	buf_addc(out, '"');
+	for (const char *p = safe; *p; p++) {
+		if (*p == '"')
+			buf_addc(out, '"');
+		buf_addc(out, *p);
+	}
+	buf_addc(out, '"');
+}
+
+void
 output_json(struct buf *out, const json_t *value)
 {
 	AUTO(free) char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);

@@ -28,6 +28,9 @@ bool output_open(struct output_stream *o, const char *path, struct err *e) MUST_
 void output_spill(void *stream, struct buf *text);
 bool output_close(struct output_stream *o, struct err *e);
 
+/* A field of CSV, as RFC 4180 has it; the text is safe to show already. */
+void output_csv(struct buf *out, const char *safe);
+
 enum table_format { TABLE_TEXT, TABLE_WIDE, TABLE_JSON, TABLE_YAML, TABLE_NAME };
 bool table_format_parse(const char *word, enum table_format *out, struct err *e);
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "cli/output.h"
 
 /* A format without `row` gets all rows at once, and not the columns with `more`. */
 struct records_format {
@@ -228,7 +229,7 @@ json_end(struct records *r, bool ascii)
 	buf_adds(&r->out, r->rows ? "\n]\n" : "]\n");
 }
 
-/* ---- CSV, as RFC 4180 has it */
+/* ---- CSV */
 
 /* A spreadsheet takes text that begins like a formula for one: names come from strangers. */
 static void
@@ -240,17 +241,7 @@ add_quoted(struct buf *out, const char *text)
 	if (formula && *formula)
 		buf_addc(&safe, '\'');
 	text_safe(&safe, text, strlen(text));
-	if (!strpbrk(buf_str(&safe), ",\"")) {
-		buf_adds(out, buf_str(&safe));
-		return;
-	}
-	buf_addc(out, '"');
-	for (const char *p = buf_str(&safe); *p; p++) {
-		if (*p == '"')
-			buf_addc(out, '"');
-		buf_addc(out, *p);
-	}
-	buf_addc(out, '"');
+	output_csv(out, buf_str(&safe));
 }
 
 static void
