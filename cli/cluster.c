@@ -74,12 +74,20 @@ give_back(void *ctx UNUSED)
 {
 }
 
-const struct credential_terminal *
-cli_terminal(void)
+bool
+cli_has_terminal(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+struct kube *
+cli_connect(const struct cli *cli, struct loop **loop, struct err *e)
 {
 	static const struct credential_terminal terminal = {.borrow = borrow, .give_back = give_back};
+	struct credential_options credential = {.terminal = cli_has_terminal() ? &terminal : NULL};
 
-	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO) ? &terminal : NULL;
+	*loop = loop_new(e);
+	return *loop ? cli_kube(cli, *loop, &credential, e) : NULL;
 }
 
 /* Nothing of the client is under way up the stack here, and nobody comes back to it. */
@@ -180,9 +188,8 @@ cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err 
 struct fleet *
 cli_cluster_fleet(struct cli *cli, struct err *e)
 {
-	struct credential_options credential = {.terminal = cli_terminal()};
-	struct loop *loop = loop_new(e);
-	struct kube *k = loop ? cli_kube(cli, loop, &credential, e) : NULL;
+	struct loop *loop;
+	struct kube *k = cli_connect(cli, &loop, e);
 	struct fleet *fleet = NULL;
 
 	if (k) {

@@ -19,8 +19,13 @@ struct kube *cli_kube(const struct cli *cli, struct loop *loop, const struct cre
 		      struct err *e);
 /* On stderr, when the server may be anybody: for commands without a screen. */
 void cli_warn_insecure(const struct kube *k);
-/* For commands that have the terminal to themselves: interactive plugins get it; NULL where there is none. */
-const struct credential_terminal *cli_terminal(void);
+/* Is there a terminal that an interactive plugin could have? */
+bool cli_has_terminal(void);
+/*
+ * The same for a command, which has the terminal to itself: with a loop of its own. Both are the caller's to free, the
+ * client first; without a client *loop may be there all the same.
+ */
+struct kube *cli_connect(const struct cli *cli, struct loop **loop, struct err *e);
 /*
  * SIGINT, SIGTERM and SIGHUP end the program by themselves, as they would without a loop, but not before a credential plugin
  * that runs in a session of its own. For commands that write nothing. As long as the loop.

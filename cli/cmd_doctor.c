@@ -506,15 +506,13 @@ check(struct doctor *d, struct err *e)
 int
 cmd_doctor(struct cli *cli)
 {
-	struct credential_options credential = {.terminal = cli_terminal()};
 	struct doctor d = {.cli = cli};
 	struct err e = {0};
 	int status;
 
 	if (!check(&d, &e))
 		return cli_fail(&e);
-	d.loop = loop_new(&e);
-	d.kube = d.loop ? cli_kube(cli, d.loop, &credential, &e) : NULL;
+	d.kube = cli_connect(cli, &d.loop, &e);
 	if (d.kube)
 		cli_end_by_signals(d.loop, d.kube);
 	status = d.kube ? run(&d, &e) : cli_fail(&e);

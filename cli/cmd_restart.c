@@ -400,15 +400,13 @@ check(struct run *r, struct err *e)
 int
 cmd_restart(struct cli *cli)
 {
-	struct credential_options credential = {.terminal = cli_terminal()};
 	struct run r = {.cli = cli};
 	struct err e = {0};
 	int status;
 
 	if (!check(&r, &e))
 		return cli_fail(&e);
-	r.loop = loop_new(&e);
-	r.kube = r.loop ? cli_kube(cli, r.loop, &credential, &e) : NULL;
+	r.kube = cli_connect(cli, &r.loop, &e);
 	if (r.kube)
 		cli_warn_insecure(r.kube);
 	status = r.kube ? run(&r, &e) : cli_fail(&e);

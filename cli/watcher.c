@@ -532,9 +532,8 @@ connect(struct watcher *w, struct err *e)
 	struct credential_options credential = {.reluctant = true, .note = on_note, .note_ctx = w};
 
 	w->terminal = (struct credential_terminal){w, borrow_terminal, give_terminal_back};
-	if (cli_terminal())
+	if (cli_has_terminal())
 		credential.terminal = &w->terminal;
-
 	if (!cli_config(w->cli, e))
 		return false;
 	w->loop = loop_new(e);
