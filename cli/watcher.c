@@ -2,7 +2,6 @@
 #include "cli/watcher.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "base/str.h"
 #include "cli/cluster.h"
 #include "cli/operations.h"
+#include "cli/thread.h"
 #include "fleet/update.h"
 #include "tui/agent_cells.h"
 
@@ -495,20 +495,6 @@ summary(void *ctx, struct cell *cells, size_t max, struct arena *a)
 	return w->shown ? cells_summary(w->shown, cells, max, a) : 0;
 }
 
-/* All signals are the console's loop's. */
-static bool
-start_thread(struct watcher *w, struct err *e)
-{
-	sigset_t all, before;
-	int code;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	code = pthread_create(&w->thread, NULL, work, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return code == 0 || err_sys(e, ERR_SOURCE, code, "start a thread");
-}
-
 static void
 release(struct watcher *w)
 {
@@ -566,7 +552,7 @@ watcher_new(struct cli *cli, struct loop *loop, struct err *e)
 	w->now.busy = true;
 	pthread_mutex_init(&w->lock, NULL);
 	w->wake = loop_add_wake(loop, arrived, w);
-	if (!connect(w, e) || !start_thread(w, e)) {
+	if (!connect(w, e) || !thread_start(&w->thread, work, w, e)) {
 		release(w);
 		return NULL;
 	}

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "cli/thread.h"
 #include "tui/agent_cells.h"
 
 struct worker {
@@ -176,20 +176,6 @@ source_name(const struct cli *cli)
 	return buf_take(&name);
 }
 
-/* All signals are the loop's: a worker that took one would lose it. */
-static bool
-start_worker(struct worker *w, struct err *e)
-{
-	sigset_t all, before;
-	int code;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	code = pthread_create(&w->thread, NULL, work, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return code == 0 || err_sys(e, ERR_SOURCE, code, "start a thread");
-}
-
 static bool
 paths_are_there(const struct cli *cli, struct err *e)
 {
@@ -217,7 +203,7 @@ worker_new(struct cli *cli, struct loop *loop, struct err *e)
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->work, NULL);
 	w->wake = loop_add_wake(loop, arrived, w);
-	if (!start_worker(w, e)) {
+	if (!thread_start(&w->thread, work, w, e)) {
 		loop_wake_remove(w->wake);
 		free(w->source);
 		free(w);
