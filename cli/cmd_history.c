@@ -83,11 +83,10 @@ static const struct record_column finding_columns[] = {
 	{"message", true},    {"evidence", true},  {"fingerprint", false},
 };
 
+/* What every row about a finding says of it: severity to agent. */
 static void
-add_finding(void *ctx, const struct history_finding *f)
+add_what(struct records *out, const struct history_finding *f)
 {
-	struct records *out = ctx;
-
 	records_borrow(out, severity_name(f->severity));
 	records_borrow(out, f->rule);
 	records_borrow(out, f->namespace);
@@ -95,6 +94,14 @@ add_finding(void *ctx, const struct history_finding *f)
 	records_borrow(out, f->object);
 	records_borrow(out, f->container);
 	records_borrow(out, f->agent);
+}
+
+static void
+add_finding(void *ctx, const struct history_finding *f)
+{
+	struct records *out = ctx;
+
+	add_what(out, f);
 	records_time(out, f->first_at);
 	records_number(out, f->first_run);
 	if (f->last_run)
@@ -157,13 +164,7 @@ add_change(void *ctx, const struct history_change *c)
 	struct records *out = ctx;
 
 	records_borrow(out, history_change_name(c->kind));
-	records_borrow(out, severity_name(f->severity));
-	records_borrow(out, f->rule);
-	records_borrow(out, f->namespace);
-	records_borrow(out, f->kind);
-	records_borrow(out, f->object);
-	records_borrow(out, f->container);
-	records_borrow(out, f->agent);
+	add_what(out, f);
 	records_borrow(out, moved(&out->arena, c));
 	records_borrow(out, f->message);
 	records_borrow(out, f->evidence);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/place.h"
 #include "base/str.h"
 #include "base/text.h"
 #include "base/vec.h"
@@ -331,21 +331,10 @@ go(struct run *r, struct err *e)
 	return restart_failed(r->restart) ? STATUS_FAILED : 0;
 }
 
-/* The manifests of bare pods: beside what else moat keeps. */
-static char *
-save_folder(void)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-
-	if (state && *state == '/')
-		return mem_printf("%s/moat/pods", state);
-	return home && *home == '/' ? mem_printf("%s/.local/state/moat/pods", home) : NULL;
-}
-
 static int
 run(struct run *r, struct err *e)
 {
-	AUTO(free) char *folder = save_folder();
+	AUTO(free) char *folder = place_state("pods"); /* manifests of bare pods: beside what else moat keeps */
 
 	if (!choose(r, e))
 		return cli_fail(e);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/place.h"
 #include "store/sql.h"
 
 /* The write-ahead log grows past this in a large transaction; it is cut back to it afterwards. */
@@ -26,11 +27,7 @@
 char *
 db_default_path(void)
 {
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-
-	if (state && *state == '/')
-		return mem_printf("%s/moat/moat.db", state);
-	return home && *home == '/' ? mem_printf("%s/.local/state/moat/moat.db", home) : NULL;
+	return place_state("moat.db");
 }
 
 static void tell(const struct db *d, const char *fmt, ...) PRINTF(2, 3);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where moat keeps what it writes. */
+#ifndef BASE_PLACE_H
+#define BASE_PLACE_H
+
+/* $XDG_STATE_HOME/moat/NAME, else ~/.local/state/moat/NAME; a variable that is no absolute path is not set. NULL: there is none. */
+char *place_state(const char *name);
+
+#endif
