@@ -58,7 +58,7 @@ cli_kube(const struct cli *cli, struct loop *loop, const struct credential_optio
 void
 cli_warn_insecure(const struct kube *k)
 {
-	if (kube_context(k)->cluster->insecure)
+	if (kube_insecure(k))
 		fprintf(stderr, "moat: warning: TLS is not verified (insecure-skip-tls-verify): the server may be "
 				"anybody\n");
 }

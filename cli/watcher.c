@@ -133,13 +133,12 @@ gaps_text(struct watcher *w)
 
 /* The present audit with what changed folded in, the present one when nothing did; NULL: it has to be made anew. */
 static struct audit *
-update(struct watcher *w, const struct cluster_changes *changes)
+update(struct watcher *w, const struct cluster_changes *changes, const char *gaps)
 {
 	struct fleet_change *at = ARENA_ARRAY(&w->scratch, struct fleet_change, changes->n);
 	struct fleet_touched touched = {0};
 	struct audit *a;
 	struct fleet *next;
-	AUTO(free) char *gaps = gaps_text(w);
 
 	if (!w->built || changes->too_many || !str_eq(gaps, w->gaps))
 		return NULL;
@@ -164,8 +163,6 @@ make(struct watcher *w)
 	struct fleet *f = cli_fleet_of(w->cli, w->kube, w->cluster, &e);
 	struct audit *a = f ? audit_new(f, &w->cli->config->audit, clock_now()) : NULL;
 
-	free(w->gaps);
-	w->gaps = gaps_text(w);
 	fleet_unref(f);
 	return a;
 }
@@ -186,11 +183,12 @@ next_audit(struct watcher *w)
 {
 	struct cluster_changes changes = {0};
 	int64_t start = clock_ms(), rest;
+	AUTO(free) char *gaps = gaps_text(w);
 	struct audit *a = NULL;
 
 	cluster_take_changes(w->cluster, &changes);
 	if (!w->outdated)
-		a = update(w, &changes);
+		a = update(w, &changes, gaps);
 	w->outdated = !a;
 	rest = a ? 0 : rest_ms(w);
 	if (rest) {
@@ -198,6 +196,8 @@ next_audit(struct watcher *w)
 		w->build_due = true;
 	} else if (!a) {
 		a = make(w);
+		free(w->gaps);
+		w->gaps = take(gaps);
 		w->outdated = !a; /* what changed until now is in no fleet yet */
 		w->made_ms = w->judged_ms = clock_ms();
 		w->make_took_ms = w->made_ms - start;
@@ -538,7 +538,7 @@ connect(struct watcher *w, struct err *e)
 		.wish = on_wish,
 		.news = on_news,
 	});
-	w->status.insecure = w->now.insecure = kube_context(w->kube)->cluster->insecure;
+	w->status.insecure = w->now.insecure = kube_insecure(w->kube);
 	return true;
 }
 

@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "base/place.h"
+#include "base/str.h"
 #include "store/sql.h"
 
 /* The write-ahead log grows past this in a large transaction; it is cut back to it afterwards. */

@@ -1057,6 +1057,7 @@ app_ended(const struct app *app)
 void
 app_changed(struct app *app)
 {
+	const void *data = source(app)->data(source(app)->ctx);
 	const char *line;
 
 	if (app->restart) {
@@ -1065,7 +1066,8 @@ app_changed(struct app *app)
 			app_flash(app, STYLE_OK, "%s", line);
 	}
 	for (size_t i = 0; i < app->depth; i++)
-		table_load(app->stack[i], source(app)->data(source(app)->ctx));
+		if (table_source(app->stack[i]) != data)
+			table_load(app->stack[i], data);
 	if (app->changed)
 		app->changed(app->changed_ctx);
 }

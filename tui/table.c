@@ -169,6 +169,12 @@ table_load(struct table *t, const void *data)
 	table_set_filter(t, t->filter_text, NULL);
 }
 
+const void *
+table_source(const struct table *t)
+{
+	return t->data.data;
+}
+
 const struct view *
 table_view(const struct table *t)
 {

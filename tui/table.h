@@ -26,6 +26,7 @@ void table_free(struct table *t); /* NULL is fine */
  */
 void table_load(struct table *t, const void *data);
 
+const void *table_source(const struct table *t); /* what it was loaded with; NULL: nothing */
 const struct view *table_view(const struct table *t);
 const struct view_data *table_data(const struct table *t); /* NULL when nothing is loaded */
 const char *table_arg(const struct table *t);

@@ -18,15 +18,18 @@ struct fake {
 	struct app *app;
 	struct app_status status;
 	bool has_data;
-	int restarts, refreshes, changes;
+	int restarts, refreshes, changes, counted; /* counted: how often a view was asked for its rows */
 };
 
 static const char *const agents[] = {"research/scout", "research/librarian", "coding/builder"};
+
+static struct fake fake;
 
 static size_t
 agent_rows(const struct view_data *v)
 {
 	(void)v;
+	fake.counted++;
 	return COUNT_OF(agents);
 }
 
@@ -70,8 +73,6 @@ open_findings(struct app *app)
 	assert_true(app_selected(app, &v, &row));
 	app_open(app, "findings", agents[row]);
 }
-
-static struct fake fake;
 
 static void
 restart(struct app *app)
@@ -531,6 +532,22 @@ changes_are_told(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* A status alone costs no new rows: there may be ten thousand of them. */
+static void
+rows_are_asked_for_once(void **state)
+{
+	int before = fake.counted;
+
+	fake.status.state = APP_STALE;
+	app_changed(*state);
+	assert_int_equal(fake.counted, before);
+	fake.has_data = false;
+	app_changed(*state);
+	fake.has_data = true;
+	app_changed(*state);
+	assert_int_equal(fake.counted, before + 1);
+}
+
 int
 main(void)
 {
@@ -549,6 +566,7 @@ main(void)
 		TEST(details),
 		TEST(states_before_data),
 		TEST(changes_are_told),
+		TEST(rows_are_asked_for_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
