@@ -1,69 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tui/app.h"
+#include "tui/app_state.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/text.h"
 #include "base/vec.h"
-#include "tui/frame.h"
 #include "tui/help.h"
 #include "tui/input.h"
-#include "tui/prompt.h"
-#include "tui/restart_dialog.h"
-#include "tui/table.h"
 
-#define MAX_DEPTH 16
 #define MAX_PLACES 100
 #define FLASH_MS 5000
-#define ROOM_FOR_DETAIL 14 /* rows below which the table needs them all */
-
-/* What is shown in place of the table; both scroll, and esc leaves them. */
-enum page { PAGE_NONE, PAGE_HELP, PAGE_DETAILS };
-
-struct app {
-	struct app_options options;
-	void (*changed)(void *ctx);
-	void *changed_ctx;
-
-	struct table *stack[MAX_DEPTH]; /* the last one is on top */
-	size_t depth;
-	struct {
-		char **at;
-		size_t n, cap;
-	} places; /* commands that lead to where one was, oldest first */
-	size_t place; /* the one shown */
-	char *last_place; /* the one before */
-
-	struct prompt prompt;
-	char *filter_before; /* the filter when `/` was pressed: esc brings it back */
-	const struct binding *asked; /* what a yes runs */
-	struct arena names; /* of the line that completion looks at */
-	bool pasting;
-
-	struct restart_dialog *restart; /* NULL: the source's objects cannot be changed */
-
-	enum page page;
-	int page_first; /* the line at its top */
-	int page_rows;
-	bool no_header;
-	bool ended;
-
-	struct buf flash;
-	enum style flash_style;
-	int64_t flash_until; /* clock_ms() */
-};
-
-static struct table *
-top(const struct app *app)
-{
-	return app->depth ? app->stack[app->depth - 1] : NULL;
-}
 
 static void
 set_flash(struct app *app, enum style style, const char *text, size_t len)
@@ -88,16 +39,10 @@ app_flash(struct app *app, enum style style, const char *fmt, ...)
 	set_flash(app, style, buf_str(&text), text.len);
 }
 
-static const struct app_data_source *
-source(const struct app *app)
-{
-	return &app->options.source;
-}
-
 bool
 app_selected(struct app *app, const struct view_data **data, size_t *row)
 {
-	struct table *t = top(app);
+	struct table *t = app_top(app);
 
 	*data = t ? table_data(t) : NULL;
 	return *data && table_selected(t, row);
@@ -110,7 +55,7 @@ app_chosen(struct app *app, const struct view_data **data, struct arena *a, size
 
 	if (!app_selected(app, data, &row))
 		return 0;
-	n = table_marked(top(app), a, rows);
+	n = table_marked(app_top(app), a, rows);
 	if (n)
 		return n;
 	*rows = ARENA_ARRAY(a, size_t, 1);
@@ -147,12 +92,12 @@ push(struct app *app, const struct view *view, const char *arg)
 {
 	struct table *t = table_new(view, arg);
 
-	if (app->depth == MAX_DEPTH) { /* nobody goes that deep; the oldest is forgotten */
+	if (app->depth == APP_DEPTH) { /* nobody goes that deep; the oldest is forgotten */
 		table_free(app->stack[0]);
 		memmove(app->stack, app->stack + 1, --app->depth * sizeof(app->stack[0]));
 	}
 	app->stack[app->depth++] = t;
-	table_load(t, source(app)->data(source(app)->ctx));
+	table_load(t, app_source(app)->data(app_source(app)->ctx));
 }
 
 /* Remembers the place one is at now, for [, ] and -. Going somewhere new ends the way forward. */
@@ -220,7 +165,7 @@ show_help(struct app *app)
 static void
 refresh(struct app *app)
 {
-	source(app)->refresh(source(app)->ctx);
+	app_source(app)->refresh(app_source(app)->ctx);
 }
 
 static const struct command commands[] = {
@@ -249,7 +194,7 @@ set_filter(struct app *app, const char *text)
 {
 	struct err e = {0};
 
-	if (top(app) && !table_set_filter(top(app), text, &e))
+	if (app_top(app) && !table_set_filter(app_top(app), text, &e))
 		app_flash(app, STYLE_BAD, "%s", e.msg);
 }
 
@@ -299,7 +244,7 @@ run_command(struct app *app, const char *line, bool remember)
 	app->page = PAGE_NONE;
 	go(app, view, rest);
 	if (remember)
-		remember_place(app, view->name, table_arg(top(app)));
+		remember_place(app, view->name, table_arg(app_top(app)));
 }
 
 void
@@ -328,7 +273,7 @@ complete_argument(struct app *app, const char *typed, const char *arg, size_t i)
 {
 	AUTO(free) char *name = mem_strndup(typed, strcspn(typed, " "));
 	const struct view *view = find_view(app, name);
-	const void *data = source(app)->data(source(app)->ctx);
+	const void *data = app_source(app)->data(app_source(app)->ctx);
 	const char *candidate;
 
 	if (!view || !view->argument || !data)
@@ -364,10 +309,10 @@ ask_command(struct app *app)
 static void
 ask_filter(struct app *app)
 {
-	if (!top(app))
+	if (!app_top(app))
 		return;
 	free(app->filter_before);
-	app->filter_before = mem_strdup(table_filter(top(app)));
+	app->filter_before = mem_strdup(table_filter(app_top(app)));
 	prompt_open(&app->prompt, PROMPT_FILTER, app->filter_before);
 }
 
@@ -375,7 +320,7 @@ ask_filter(struct app *app)
 static void
 clear_or_back(struct app *app)
 {
-	struct table *t = top(app);
+	struct table *t = app_top(app);
 
 	if (!t)
 		return;
@@ -401,34 +346,34 @@ back_or_quit(struct app *app)
 static void
 toggle_faults(struct app *app)
 {
-	if (top(app))
-		table_set_faults(top(app), !table_faults(top(app)));
+	if (app_top(app))
+		table_set_faults(app_top(app), !table_faults(app_top(app)));
 }
 
 static void
 mark_row(struct app *app)
 {
-	table_mark(top(app));
+	table_mark(app_top(app));
 }
 
 static void
 mark_range(struct app *app)
 {
-	table_mark_range(top(app));
+	table_mark_range(app_top(app));
 }
 
 static void
 unmark(struct app *app)
 {
-	if (top(app))
-		table_unmark(top(app));
+	if (app_top(app))
+		table_unmark(app_top(app));
 }
 
 static void
 toggle_wide(struct app *app)
 {
-	if (top(app))
-		table_set_wide(top(app), !table_wide(top(app)));
+	if (app_top(app))
+		table_set_wide(app_top(app), !table_wide(app_top(app)));
 }
 
 static void
@@ -480,8 +425,8 @@ move(struct app *app, long rows)
 {
 	if (app->page)
 		app->page_first += (int)rows;
-	else if (top(app))
-		table_move(top(app), rows);
+	else if (app_top(app))
+		table_move(app_top(app), rows);
 }
 
 static void
@@ -501,8 +446,8 @@ page(struct app *app, int pages)
 {
 	if (app->page)
 		app->page_first += pages * app->page_rows;
-	else if (top(app))
-		table_move_page(top(app), pages);
+	else if (app_top(app))
+		table_move_page(app_top(app), pages);
 }
 
 static void
@@ -521,64 +466,64 @@ static void
 go_first(struct app *app)
 {
 	app->page_first = 0;
-	if (top(app) && !app->page)
-		table_move_first(top(app));
+	if (app_top(app) && !app->page)
+		table_move_first(app_top(app));
 }
 
 static void
 go_last(struct app *app)
 {
 	app->page_first = 100000; /* drawing knows where the end is */
-	if (top(app) && !app->page)
-		table_move_last(top(app));
+	if (app_top(app) && !app->page)
+		table_move_last(app_top(app));
 }
 
 static void
 scroll_left(struct app *app)
 {
-	if (top(app))
-		table_scroll(top(app), -1);
+	if (app_top(app))
+		table_scroll(app_top(app), -1);
 }
 
 static void
 scroll_right(struct app *app)
 {
-	if (top(app))
-		table_scroll(top(app), 1);
+	if (app_top(app))
+		table_scroll(app_top(app), 1);
 }
 
 static void
 sort_left(struct app *app)
 {
-	if (top(app))
-		table_sort_next(top(app), -1);
+	if (app_top(app))
+		table_sort_next(app_top(app), -1);
 }
 
 static void
 sort_right(struct app *app)
 {
-	if (top(app))
-		table_sort_next(top(app), 1);
+	if (app_top(app))
+		table_sort_next(app_top(app), 1);
 }
 
 static void
 sort_ascending(struct app *app)
 {
-	if (top(app))
-		table_sort_direction(top(app), false);
+	if (app_top(app))
+		table_sort_direction(app_top(app), false);
 }
 
 static void
 sort_descending(struct app *app)
 {
-	if (top(app))
-		table_sort_direction(top(app), true);
+	if (app_top(app))
+		table_sort_direction(app_top(app), true);
 }
 
 static void
 show_details(struct app *app)
 {
-	if (table_view(top(app))->detail) {
+	if (table_view(app_top(app))->detail) {
 		app->page = PAGE_DETAILS;
 		app->page_first = 0;
 	} else {
@@ -644,16 +589,20 @@ static const struct binding in_page[] = {
 	{K_ENTER, NULL, NULL, KEY_HIDDEN, close_page},
 };
 
-#define GROUPS 3
-
-static void
-key_groups(const struct app *app, struct key_group out[GROUPS])
+void
+app_key_groups(const struct app *app, struct key_group out[APP_KEY_GROUPS])
 {
-	const struct view *view = top(app) ? table_view(top(app)) : NULL;
+	const struct view *view = app_top(app) ? table_view(app_top(app)) : NULL;
 
 	out[0] = view ? (struct key_group){view->title, view->bindings, view->n_bindings} : (struct key_group){0};
 	out[1] = (struct key_group){"general", general, COUNT_OF(general)};
 	out[2] = (struct key_group){"moving and sorting", moving, COUNT_OF(moving)};
+}
+
+struct key_group
+app_page_keys(void)
+{
+	return (struct key_group){"page", in_page, COUNT_OF(in_page)};
 }
 
 void
@@ -684,7 +633,7 @@ ask_first(struct app *app, const struct binding *b)
 
 	text_safe(&question, b->help ? b->help : b->name, strlen(b->help ? b->help : b->name));
 	if (b->flags & KEY_NEEDS_ROW && app_selected(app, &data, &row)) {
-		const struct view *view = table_view(top(app));
+		const struct view *view = table_view(app_top(app));
 		const char *key = view->key(data, row, &a);
 
 		buf_adds(&question, ": ");
@@ -701,8 +650,8 @@ run_binding(struct app *app, const struct binding *b)
 	const struct view_data *data;
 	size_t row;
 	struct keys_state state = {
-		.read_only = source(app)->status(source(app)->ctx).read_only,
-		.files = !source(app)->operations,
+		.read_only = app_source(app)->status(app_source(app)->ctx).read_only,
+		.files = !app_source(app)->operations,
 		.has_row = app_selected(app, &data, &row),
 	};
 	struct err e;
@@ -723,23 +672,23 @@ run_binding(struct app *app, const struct binding *b)
 static void
 command_key(struct app *app, int key)
 {
-	struct key_group groups[GROUPS];
+	struct key_group groups[APP_KEY_GROUPS];
 	const struct binding *b = NULL;
 
-	key_groups(app, groups);
+	app_key_groups(app, groups);
 	if (app->page) {
-		struct key_group page = {"page", in_page, COUNT_OF(in_page)};
+		struct key_group page = app_page_keys();
 
 		b = keys_find(&page, 1, key);
 		if (!b && key != '/') /* of the rest, what moves, and what leaves */
-			b = keys_find(groups + 1, GROUPS - 1, key);
+			b = keys_find(groups + 1, APP_KEY_GROUPS - 1, key);
 	} else {
-		b = keys_find(groups, GROUPS, key);
+		b = keys_find(groups, APP_KEY_GROUPS, key);
 	}
 	if (b)
 		run_binding(app, b);
-	else if (!app->page && top(app))
-		table_sort_by_key(top(app), key);
+	else if (!app->page && app_top(app))
+		table_sort_by_key(app_top(app), key);
 }
 
 static void
@@ -809,243 +758,16 @@ app_key(struct app *app, int key)
 		command_key(app, key);
 }
 
-/* Drawing */
-
-static void
-draw_header(const struct app *app, struct screen *s, int row, const struct app_status *status)
-{
-	AUTO(arena) struct arena a = {0};
-	struct cell cells[12] = {0};
-	size_t n = 0;
-
-	if (source(app)->summary)
-		n = source(app)->summary(source(app)->ctx, cells, COUNT_OF(cells), &a);
-	frame_header(s, row, status, cells, n);
-}
-
-static void
-draw_title(const struct app *app, struct screen *s, int row)
-{
-	AUTO(arena) struct arena a = {0};
-	struct frame_title title = {.filter = ""};
-	struct table *t = top(app);
-	size_t *marked;
-
-	for (size_t i = 0; i < app->depth; i++) {
-		const char *arg = table_arg(app->stack[i]);
-
-		title.crumbs[title.n_crumbs++] =
-			arena_printf(&a, "%s%s%s", table_view(app->stack[i])->name, *arg ? " " : "", arg);
-	}
-	if (app->page) {
-		title.crumbs[title.n_crumbs++] = app->page == PAGE_HELP ? "help" : "details";
-	} else if (t &&
-		   table_data(t)) { /* before there is data, "0 rows" would be said of a fleet nobody has seen */
-		title.rows = true;
-		title.shown = table_shown(t);
-		title.total = table_total(t);
-		title.filter = table_filter(t);
-		title.faults = table_faults(t);
-		title.wide = table_wide(t);
-		title.marked = table_marked(t, &a, &marked);
-		table_position(t, &title.first, &title.last);
-	}
-	frame_title(s, row, &title);
-}
-
-/* In the place of rows: what is going on. */
-static void
-draw_state(struct table *t, const struct app_status *status, struct screen *s, int row, int rows)
-{
-	AUTO(buf) struct buf text = {0};
-	const struct err *error = table_error(t);
-	const char *name = status->source ? status->source : "the source";
-
-	if (error) {
-		frame_message(s, row, rows, STYLE_BAD, error->msg, "esc goes back");
-	} else if (status->state == APP_LOADING) {
-		buf_addf(&text, "reading %s", name);
-		if (status->message)
-			buf_addf(&text, ": %s", status->message);
-		frame_message(s, row, rows, STYLE_ACCENT, buf_str(&text), NULL);
-	} else if (status->state == APP_FAILED) {
-		buf_addf(&text, "%s", status->message ? status->message : "the source failed");
-		frame_message(s, row, rows, STYLE_BAD, buf_str(&text), "ctrl-r tries again");
-	} else if (status->state == APP_FORBIDDEN) {
-		buf_addf(&text, "%s", status->message ? status->message : "nothing may be read");
-		frame_message(s, row, rows, STYLE_BAD, buf_str(&text), "moat doctor says which permissions are missing");
-	} else if (status->state == APP_EMPTY && !table_total(t)) {
-		buf_addf(&text, "%s was read, and holds no agent and no companion", name);
-		frame_message(s, row, rows, STYLE_WARN, buf_str(&text), "moat explain no-companion says what makes an agent");
-	} else if (table_total(t)) {
-		frame_message(s, row, rows, STYLE_CELL, "no row passes the filter", "esc clears it");
-	} else {
-		frame_message(s, row, rows, STYLE_CELL,
-			      table_view(t)->empty ? table_view(t)->empty : "nothing here", NULL);
-	}
-}
-
-/* What is known of the row under the cursor, in the lower part; returns the rows left for the table. */
-static int
-draw_detail(struct app *app, struct screen *s, int row, int rows)
-{
-	AUTO(pane) struct pane p = {.columns = s->columns - 2, .ascii = s->ascii};
-	const struct view_data *data;
-	int height = rows / 3;
-	size_t selected;
-
-	if (rows < ROOM_FOR_DETAIL || !table_view(top(app))->detail || !app_selected(app, &data, &selected))
-		return rows;
-	table_view(top(app))->detail(data, selected, &p);
-	row += rows - height;
-	frame_rule(s, row - 1, p.lines - height);
-	for (int i = 0; i < height; i++)
-		screen_fill(s, row + i, 0, s->columns, STYLE_CELL, " ");
-	pane_draw(&p, s, row, 1, height, s->columns - 2, 0);
-	return rows - height - 1;
-}
-
-static void
-draw_body(struct app *app, struct screen *s, int row, int rows, const struct app_status *status)
-{
-	struct table *t = top(app);
-
-	if (!t)
-		return;
-	rows = draw_detail(app, s, row, rows);
-	table_draw(t, s, row, 0, rows, s->columns);
-	if (!table_shown(t))
-		draw_state(t, status, s, row + 1, rows - 1);
-}
-
-static void
-draw_help(struct app *app, struct screen *s, int row, int rows)
-{
-	struct key_group groups[GROUPS];
-
-	key_groups(app, groups);
-	help_draw(s, groups, GROUPS, top(app) ? table_view(top(app)) : NULL, row, rows, &app->page_first);
-}
-
-/* All of what is known of the row under the cursor, with room to scroll. */
-static void
-draw_details(struct app *app, struct screen *s, int row, int rows)
-{
-	AUTO(pane) struct pane p = {.columns = s->columns - 2, .ascii = s->ascii};
-	const struct view_data *data;
-	size_t selected;
-
-	if (app_selected(app, &data, &selected) && table_view(top(app))->detail)
-		table_view(top(app))->detail(data, selected, &p);
-	else
-		pane_add(&p, STYLE_DIM, 0, "the row is no longer there");
-	app->page_first = app->page_first > p.lines - rows ? p.lines - rows : app->page_first;
-	app->page_first = app->page_first < 0 ? 0 : app->page_first;
-	for (int i = 0; i < rows; i++)
-		screen_fill(s, row + i, 0, s->columns, STYLE_CELL, " ");
-	pane_draw(&p, s, row, 1, rows, s->columns - 2, app->page_first);
-	frame_more(s, row, rows, app->page_first, p.lines);
-}
-
-static void
-draw_page(struct app *app, struct screen *s, int row, int rows)
-{
-	app->page_rows = rows > 1 ? rows - 1 : 1;
-	if (app->page == PAGE_HELP)
-		draw_help(app, s, row, rows);
-	else
-		draw_details(app, s, row, rows);
-}
-
-static void
-draw_footer(const struct app *app, struct screen *s, int row, bool read_only)
-{
-	struct key_group groups[GROUPS], page = {"page", in_page, COUNT_OF(in_page)};
-
-	key_groups(app, groups);
-	if (app->prompt.mode != PROMPT_OFF)
-		frame_prompt(s, row, &app->prompt);
-	else if (app->page)
-		frame_hints(s, row, &page, 1, read_only);
-	else
-		frame_hints(s, row, groups, GROUPS, read_only);
-}
-
-static void
-draw_flash(const struct app *app, struct screen *s, int row)
-{
-	if (clock_ms() >= app->flash_until || row < 0)
-		return;
-	screen_fill(s, row, 0, s->columns, STYLE_BODY, " ");
-	screen_put_padded(s, row, 1, s->columns - 2, false, app->flash_style, buf_str(&app->flash));
-}
-
-/* A restart that goes on out of sight. */
-static void
-draw_restart_line(const struct app *app, struct screen *s, int row)
-{
-	enum style style;
-	const char *line = app->restart ? restart_dialog_line(app->restart, &style) : NULL;
-
-	if (!line || row < 0)
-		return;
-	screen_fill(s, row, 0, s->columns, STYLE_BODY, " ");
-	screen_put_padded(s, row, 1, s->columns - 2, false, style, line);
-}
-
-/* What goes with rows that are shown; without rows it stands in their place. */
-static bool
-has_notice(const struct app_status *status)
-{
-	return status->message && (status->state == APP_LIVE || status->state == APP_STALE || status->state == APP_EMPTY);
-}
-
-static void
-draw_notice(const struct app_status *status, struct screen *s, int row)
-{
-	screen_fill(s, row, 0, s->columns, STYLE_BODY, " ");
-	screen_put_padded(s, row, 1, s->columns - 2, false, STYLE_WARN, status->message);
-}
-
-/* A line gives way as the terminal gets lower: the header first, then the title, last the footer. */
-void
-app_draw(struct app *app, struct screen *s)
-{
-	struct app_status status = source(app)->status(source(app)->ctx);
-	bool header = !app->no_header && s->rows >= 6, title = s->rows >= 4;
-	bool footer = s->rows >= 2 || app->prompt.mode != PROMPT_OFF;
-	bool notice = s->rows >= 8 && has_notice(&status);
-	int body = header + title, rows = s->rows - body - footer - notice;
-
-	screen_clear(s, STYLE_BODY);
-	if (app->page)
-		draw_page(app, s, body, rows);
-	else
-		draw_body(app, s, body, rows, &status);
-	if (header)
-		draw_header(app, s, 0, &status);
-	if (title)
-		draw_title(app, s, header);
-	if (notice)
-		draw_notice(&status, s, body + rows);
-	if (footer)
-		draw_footer(app, s, s->rows - 1, status.read_only || !source(app)->operations);
-	draw_restart_line(app, s, s->rows - 1 - footer);
-	if (app->restart && restart_dialog_shown(app->restart))
-		restart_dialog_draw(app->restart, s, body, rows);
-	draw_flash(app, s, s->rows - 1 - footer);
-}
-
 bool
 app_wants_terminal(const struct app *app)
 {
-	return source(app)->lend_terminal && source(app)->status(source(app)->ctx).wants_terminal;
+	return app_source(app)->lend_terminal && app_source(app)->status(app_source(app)->ctx).wants_terminal;
 }
 
 void
 app_lend_terminal(struct app *app)
 {
-	source(app)->lend_terminal(source(app)->ctx);
+	app_source(app)->lend_terminal(app_source(app)->ctx);
 }
 
 bool
@@ -1057,7 +779,7 @@ app_ended(const struct app *app)
 void
 app_changed(struct app *app)
 {
-	const void *data = source(app)->data(source(app)->ctx);
+	const void *data = app_source(app)->data(app_source(app)->ctx);
 	const char *line;
 
 	if (app->restart) {
