@@ -3,7 +3,10 @@
 #ifndef BASE_PLACE_H
 #define BASE_PLACE_H
 
-/* $XDG_STATE_HOME/moat/NAME, else ~/.local/state/moat/NAME; a variable that is no absolute path is not set. NULL: there is none. */
+/*
+ * $XDG_STATE_HOME/moat/NAME, else ~/.local/state/moat/NAME; a variable that is no absolute path counts as not set. NULL
+ * when there is no such place.
+ */
 char *place_state(const char *name);
 
 #endif

@@ -128,8 +128,9 @@ hash_address(const struct kube *k, char out[65])
 	sha256_hex(all.data, all.len, out);
 }
 
-struct source
-cli_cluster_source(const struct cli *cli, const struct kube *k)
+/* For the reports; borrowed from the client. */
+static struct source
+source_of(const struct cli *cli, const struct kube *k)
 {
 	struct source s = {
 		.type = SOURCE_CLUSTER,
@@ -161,7 +162,7 @@ cli_fleet_of(const struct cli *cli, const struct kube *k, const struct cluster *
 	n = cluster_gaps(c, &scratch, &gaps);
 	cluster_objects(c, &set);
 	return fleet_new(&(struct fleet_input){
-		.source = cli_cluster_source(cli, k),
+		.source = source_of(cli, k),
 		.objects = &set,
 		.settings = &cli->config->fleet,
 		.gaps = gaps,

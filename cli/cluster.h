@@ -31,8 +31,6 @@ struct kube *cli_connect(const struct cli *cli, struct loop **loop, struct err *
  * that runs in a session of its own. For commands that write nothing. As long as the loop.
  */
 void cli_end_by_signals(struct loop *loop, struct kube *k);
-/* For the reports; borrowed from the client. */
-struct source cli_cluster_source(const struct cli *cli, const struct kube *k);
 
 /* cli_cluster_fleet with a client that is there already, on its loop. */
 struct fleet *cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err *e);

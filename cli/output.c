@@ -129,8 +129,8 @@ output_csv(struct buf *out, const char *safe)
 	buf_addc(out, '"');
 }
 
-void
-output_json(struct buf *out, const json_t *value)
+static void
+add_json(struct buf *out, const json_t *value)
 {
 	AUTO(free) char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 
@@ -221,8 +221,8 @@ emit_value(yaml_emitter_t *y, const json_t *value)
 	}
 }
 
-void
-output_yaml(struct buf *out, const json_t *value)
+static void
+add_yaml(struct buf *out, const json_t *value)
 {
 	yaml_emitter_t y;
 	yaml_event_t ev;
@@ -248,8 +248,8 @@ void
 output_value(struct buf *out, enum table_format format, json_t *value)
 {
 	if (format == TABLE_JSON)
-		output_json(out, value);
+		add_json(out, value);
 	else
-		output_yaml(out, value);
+		add_yaml(out, value);
 	json_decref(value);
 }

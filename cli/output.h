@@ -34,10 +34,7 @@ void output_csv(struct buf *out, const char *safe);
 enum table_format { TABLE_TEXT, TABLE_WIDE, TABLE_JSON, TABLE_YAML, TABLE_NAME };
 bool table_format_parse(const char *word, enum table_format *out, struct err *e);
 
-void output_json(struct buf *out, const json_t *value);
-/* The same value as block-style YAML, by libyaml. */
-void output_yaml(struct buf *out, const json_t *value);
-/* TABLE_JSON or TABLE_YAML; takes the value. */
+/* TABLE_JSON, or TABLE_YAML: the same value in block style, by libyaml. Takes the value. */
 void output_value(struct buf *out, enum table_format format, json_t *value);
 
 #endif

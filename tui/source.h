@@ -83,7 +83,7 @@ struct app_operations {
 /* Calls return at once, on the loop's thread. */
 struct app_data_source {
 	void *ctx;
-	/* What views are called with; borrowed until app_changed. NULL until there is some. The same again: nothing is new. */
+	/* What views are called with; borrowed until app_changed. NULL until there is some. The same again is nothing new. */
 	const void *(*data)(void *ctx);
 	struct app_status (*status)(void *ctx); /* strings borrowed until the next call */
 	/* The fleet in a few words for the header ("5 agents", "3 verified"); returns how many were set. NULL: none. */
