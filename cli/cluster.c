@@ -44,14 +44,13 @@ cli_kube(const struct cli *cli, struct loop *loop, const struct credential_optio
 		.as_groups = cli->as_groups.at,
 		.n_as_groups = cli->as_groups.n,
 		.request_timeout_ms = cli->request_timeout_ms,
+		.credential = *credential,
 	};
 
 	if (!context) {
 		kubeconfig_free(config);
 		return NULL;
 	}
-	if (credential)
-		opt.credential = *credential;
 	return kube_new(loop, config, context, &opt, e);
 }
 
@@ -128,9 +127,8 @@ hash_address(const struct kube *k, char out[65])
 	sha256_hex(all.data, all.len, out);
 }
 
-/* For the reports; borrowed from the client. */
-static struct source
-source_of(const struct cli *cli, const struct kube *k)
+struct source
+cli_source(const struct cli *cli, const struct kube *k)
 {
 	struct source s = {
 		.type = SOURCE_CLUSTER,
@@ -144,7 +142,7 @@ source_of(const struct cli *cli, const struct kube *k)
 }
 
 struct fleet *
-cli_fleet_of(const struct cli *cli, const struct kube *k, const struct cluster *c, struct err *e)
+cli_fleet_of(const struct cli *cli, const struct source *source, const struct cluster *c, struct err *e)
 {
 	struct cluster_status status = cluster_status(c);
 	AUTO(arena) struct arena scratch = {0};
@@ -162,7 +160,7 @@ cli_fleet_of(const struct cli *cli, const struct kube *k, const struct cluster *
 	n = cluster_gaps(c, &scratch, &gaps);
 	cluster_objects(c, &set);
 	return fleet_new(&(struct fleet_input){
-		.source = source_of(cli, k),
+		.source = *source,
 		.objects = &set,
 		.settings = &cli->config->fleet,
 		.gaps = gaps,
@@ -175,13 +173,14 @@ struct fleet *
 cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err *e)
 {
 	struct cluster *c = cluster_new(&(struct cluster_options){.kube = k, .loop = loop, .namespace = cli->namespace});
+	struct source source = cli_source(cli, k);
 	struct fleet *fleet = NULL;
 	bool ok = true;
 
 	while (ok && !cluster_settled(c))
 		ok = loop_once(loop, -1, e);
 	if (ok)
-		fleet = cli_fleet_of(cli, k, c, e);
+		fleet = cli_fleet_of(cli, &source, c, e);
 	cluster_free(c);
 	return fleet;
 }

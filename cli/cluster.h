@@ -13,33 +13,35 @@
 
 /*
  * A client for --kubeconfig and --context, else $KUBECONFIG, ~/.kube/config, else the service account of the pod that moat
- * runs in. ERR_USAGE when there is none of these: then -f is missing. `credential` may be NULL.
+ * runs in. ERR_USAGE when there is none of these: then -f is missing.
  */
 struct kube *cli_kube(const struct cli *cli, struct loop *loop, const struct credential_options *credential,
 		      struct err *e);
-/* On stderr, when the server may be anybody: for commands without a screen. */
-void cli_warn_insecure(const struct kube *k);
-/* Is there a terminal that an interactive plugin could have? */
-bool cli_has_terminal(void);
 /*
  * The same for a command, which has the terminal to itself: with a loop of its own. Both are the caller's to free, the
  * client first; without a client *loop may be there all the same.
  */
 struct kube *cli_connect(const struct cli *cli, struct loop **loop, struct err *e);
+/* Is there a terminal that an interactive plugin could have? */
+bool cli_has_terminal(void);
+/* On stderr, when the server may be anybody: for commands without a screen. */
+void cli_warn_insecure(const struct kube *k);
 /*
  * SIGINT, SIGTERM and SIGHUP end the program by themselves, as they would without a loop, but not before a credential plugin
  * that runs in a session of its own. For commands that write nothing. As long as the loop.
  */
 void cli_end_by_signals(struct loop *loop, struct kube *k);
 
-/* cli_cluster_fleet with a client that is there already, on its loop. */
-struct fleet *cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err *e);
+/* What fleets of that client say of where they come from; borrowed from it. Reads the CA's file: once a client. */
+struct source cli_source(const struct cli *cli, const struct kube *k);
+/* The fleet of what has been read so far. NULL and e while no workload may be or could be read. */
+struct fleet *cli_fleet_of(const struct cli *cli, const struct source *source, const struct cluster *c, struct err *e);
 /*
  * Everything that a fleet is made of, read once; waits until nothing more will come. What could not be read is a gap of
  * the fleet, as long as there is any workload to show; else the error says why.
  */
 struct fleet *cli_cluster_fleet(struct cli *cli, struct err *e);
-/* The fleet of what has been read so far. NULL and e while no workload may be or could be read. */
-struct fleet *cli_fleet_of(const struct cli *cli, const struct kube *k, const struct cluster *c, struct err *e);
+/* cli_cluster_fleet with a client that is there already, on its loop. */
+struct fleet *cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err *e);
 
 #endif

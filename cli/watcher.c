@@ -53,6 +53,7 @@ struct watcher {
 	struct loop *loop;
 	struct loop_wake *nudge;
 	struct kube *kube;
+	struct source source;
 	struct cluster *cluster;
 	struct loop_timer *build, *tick;
 	bool build_due;
@@ -160,7 +161,7 @@ static struct audit *
 make(struct watcher *w)
 {
 	struct err e = {0};
-	struct fleet *f = cli_fleet_of(w->cli, w->kube, w->cluster, &e);
+	struct fleet *f = cli_fleet_of(w->cli, &w->source, w->cluster, &e);
 	struct audit *a = f ? audit_new(f, &w->cli->config->audit, clock_now()) : NULL;
 
 	fleet_unref(f);
@@ -529,6 +530,7 @@ connect(struct watcher *w, struct err *e)
 	w->kube = cli_kube(w->cli, w->loop, &credential, e);
 	if (!w->kube)
 		return false;
+	w->source = cli_source(w->cli, w->kube);
 	w->operations = operations_new(&(struct operations_options){
 		.kube = w->kube,
 		.loop = w->loop,
