@@ -54,34 +54,20 @@ static int
 run(struct cli *cli, struct loop *loop, const struct theme *theme, struct err *e)
 {
 	bool colors = cli->color == COLOR_ALWAYS || (cli->color == COLOR_AUTO && !no_color());
-	struct worker *worker = cli_is_live(cli) ? NULL : worker_new(cli, loop, e);
-	struct watcher *watcher = cli_is_live(cli) ? watcher_new(cli, loop, e) : NULL;
-	struct app_data_source source;
+	struct feed feed;
 	struct app *app;
 	int signo = 0;
-	bool ok;
+	bool ok = cli_is_live(cli) ? watcher_open(cli, loop, &feed, e) : worker_open(cli, loop, &feed, e);
 
-	if (!worker && !watcher)
+	if (!ok)
 		return cli_fail(e);
-	source = watcher ? watcher_source(watcher) : worker_source(worker);
-	app = app_new(&(struct app_options){
-		.source = source,
-		.views = views,
-		.start = "fleet",
-	});
-	if (watcher)
-		watcher_on_change(watcher, on_change, app);
-	else
-		worker_on_change(worker, on_change, app);
+	app = app_new(&(struct app_options){.source = feed.source, .views = views, .start = "fleet"});
+	feed.listen(feed.source.ctx, on_change, app);
 	ok = console_run(loop, app, theme, colors, &signo, e);
-	if (watcher)
-		watcher_on_change(watcher, NULL, NULL);
-	else
-		worker_on_change(worker, NULL, NULL);
-	say_what_goes_on(&source);
+	feed.listen(feed.source.ctx, NULL, NULL);
+	say_what_goes_on(&feed.source);
 	app_free(app);
-	watcher_free(watcher);
-	worker_free(worker);
+	feed.free(feed.source.ctx);
 	if (!ok)
 		return cli_fail(e);
 	return signo ? 128 + signo : 0;

@@ -544,9 +544,32 @@ connect(struct watcher *w, struct err *e)
 	return true;
 }
 
-struct watcher *
-watcher_new(struct cli *cli, struct loop *loop, struct err *e)
+static void
+listen(void *ctx, void (*fn)(void *arg), void *arg)
 {
+	struct watcher *w = ctx;
+
+	w->changed = fn;
+	w->listener = arg;
+}
+
+static void
+end(void *ctx)
+{
+	struct watcher *w = ctx;
+
+	pthread_mutex_lock(&w->lock);
+	w->ending = true;
+	pthread_mutex_unlock(&w->lock);
+	nudge(w);
+	pthread_join(w->thread, NULL);
+	release(w);
+}
+
+bool
+watcher_open(struct cli *cli, struct loop *loop, struct feed *out, struct err *e)
+{
+	static const struct app_operations operations = {.restart = restart, .go = go, .drop = drop, .look = look};
 	struct watcher *w = mem_alloc(sizeof(*w));
 
 	w->cli = cli;
@@ -556,43 +579,20 @@ watcher_new(struct cli *cli, struct loop *loop, struct err *e)
 	w->wake = loop_add_wake(loop, arrived, w);
 	if (!connect(w, e) || !thread_start(&w->thread, work, w, e)) {
 		release(w);
-		return NULL;
+		return false;
 	}
-	return w;
-}
-
-struct app_data_source
-watcher_source(struct watcher *w)
-{
-	static const struct app_operations operations = {.restart = restart, .go = go, .drop = drop, .look = look};
-
-	return (struct app_data_source){
-		.ctx = w,
-		.data = newest,
-		.status = status,
-		.summary = summary,
-		.refresh = refresh,
-		.lend_terminal = lend_terminal,
-		.operations = &operations,
+	*out = (struct feed){
+		.source = {
+			.ctx = w,
+			.data = newest,
+			.status = status,
+			.summary = summary,
+			.refresh = refresh,
+			.lend_terminal = lend_terminal,
+			.operations = &operations,
+		},
+		.listen = listen,
+		.free = end,
 	};
-}
-
-void
-watcher_on_change(struct watcher *w, void (*fn)(void *ctx), void *ctx)
-{
-	w->changed = fn;
-	w->listener = ctx;
-}
-
-void
-watcher_free(struct watcher *w)
-{
-	if (!w)
-		return;
-	pthread_mutex_lock(&w->lock);
-	w->ending = true;
-	pthread_mutex_unlock(&w->lock);
-	nudge(w);
-	pthread_join(w->thread, NULL);
-	release(w);
+	return true;
 }

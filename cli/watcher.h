@@ -9,16 +9,12 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "cli/cli.h"
-#include "tui/source.h"
+#include "cli/feed.h"
 
-struct watcher;
-
-/* Starts the thread. Signals that the loop takes have to be added to it before. */
-struct watcher *watcher_new(struct cli *cli, struct loop *loop, struct err *e);
-struct app_data_source watcher_source(struct watcher *w);
-/* Called on the loop's thread whenever data or status is new. */
-void watcher_on_change(struct watcher *w, void (*fn)(void *ctx), void *ctx);
-/* Waits for nothing but a fleet that is being judged. NULL is fine. */
-void watcher_free(struct watcher *w);
+/*
+ * Starts the thread. Signals that the loop takes have to be added to it before. Freeing it waits for nothing but a fleet that
+ * is being judged.
+ */
+bool watcher_open(struct cli *cli, struct loop *loop, struct feed *out, struct err *e);
 
 #endif

@@ -185,56 +185,24 @@ paths_are_there(const struct cli *cli, struct err *e)
 	return true;
 }
 
-struct worker *
-worker_new(struct cli *cli, struct loop *loop, struct err *e)
+static void
+listen(void *ctx, void (*fn)(void *arg), void *arg)
 {
-	struct worker *w = mem_alloc(sizeof(*w));
+	struct worker *w = ctx;
 
-	/* A config file that is wrong, or a path that is not there, is an error before the screen is taken. */
-	if (!cli_config(cli, e) || !paths_are_there(cli, e)) {
-		free(w);
-		return NULL;
-	}
-	w->cli = cli;
-	w->source = source_name(cli);
-	w->read_at = CLOCK_UNKNOWN;
-	for (size_t i = 0; i < cli->paths.n; i++)
-		w->reads_stdin |= str_eq(cli->paths.at[i], "-");
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->work, NULL);
-	w->wake = loop_add_wake(loop, arrived, w);
-	if (!thread_start(&w->thread, work, w, e)) {
-		loop_wake_remove(w->wake);
-		free(w->source);
-		free(w);
-		return NULL;
-	}
-	start(w);
-	return w;
-}
-
-struct app_data_source
-worker_source(struct worker *w)
-{
-	return (struct app_data_source){.ctx = w, .data = newest, .status = status, .summary = summary, .refresh = refresh};
-}
-
-void
-worker_on_change(struct worker *w, void (*fn)(void *ctx), void *ctx)
-{
 	w->changed = fn;
-	w->listener = ctx;
+	w->listener = arg;
 }
 
 /*
  * A reading of gigabytes cannot be broken off, and nobody who quits waits for it: then the worker keeps what it works on
  * until the process ends.
  */
-void
-worker_free(struct worker *w)
+static void
+end(void *ctx)
 {
-	if (!w)
-		return;
+	struct worker *w = ctx;
+
 	pthread_mutex_lock(&w->lock);
 	w->ending = true;
 	pthread_cond_signal(&w->work);
@@ -251,4 +219,36 @@ worker_free(struct worker *w)
 	pthread_cond_destroy(&w->work);
 	free(w->source);
 	free(w);
+}
+
+bool
+worker_open(struct cli *cli, struct loop *loop, struct feed *out, struct err *e)
+{
+	struct worker *w;
+
+	/* A config file that is wrong, or a path that is not there, is an error before the screen is taken. */
+	if (!cli_config(cli, e) || !paths_are_there(cli, e))
+		return false;
+	w = mem_alloc(sizeof(*w));
+	w->cli = cli;
+	w->source = source_name(cli);
+	w->read_at = CLOCK_UNKNOWN;
+	for (size_t i = 0; i < cli->paths.n; i++)
+		w->reads_stdin |= str_eq(cli->paths.at[i], "-");
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->work, NULL);
+	w->wake = loop_add_wake(loop, arrived, w);
+	if (!thread_start(&w->thread, work, w, e)) {
+		loop_wake_remove(w->wake);
+		free(w->source);
+		free(w);
+		return false;
+	}
+	start(w);
+	*out = (struct feed){
+		.source = {.ctx = w, .data = newest, .status = status, .summary = summary, .refresh = refresh},
+		.listen = listen,
+		.free = end,
+	};
+	return true;
 }
