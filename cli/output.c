@@ -10,28 +10,14 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-static bool
-write_all(int fd, const struct buf *text)
-{
-	for (size_t at = 0; at < text->len;) {
-		ssize_t n = write(fd, text->data + at, text->len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		at += (size_t)n;
-	}
-	return true;
-}
 
 bool
 output_stdout(const struct buf *text, struct err *e)
 {
-	if (!write_all(STDOUT_FILENO, text) && errno != EPIPE)
+	if (!io_write_all(STDOUT_FILENO, text->data, text->len) && errno != EPIPE)
 		return err_sys(e, ERR_OUTPUT, errno, "write to standard output");
 	return true;
 }
@@ -69,7 +55,7 @@ output_spill(void *stream, struct buf *text)
 {
 	struct output_stream *o = stream;
 
-	if (!o->code && !write_all(o->fd, text))
+	if (!o->code && !io_write_all(o->fd, text->data, text->len))
 		o->code = errno;
 	buf_clear(text);
 }

@@ -6,11 +6,12 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/mem.h"
+#include "base/place.h"
 #include "base/str.h"
 
 /*
@@ -61,38 +62,6 @@ recreate_manifest(const char *json, size_t len, struct err *e)
 	return text;
 }
 
-static bool
-make_folders(const char *folder, struct err *e)
-{
-	AUTO(free) char *path = mem_strdup(folder);
-
-	for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-		if (slash)
-			*slash = '\0';
-		if (mkdir(path, 0700) < 0 && errno != EEXIST)
-			return err_sys(e, ERR_OUTPUT, errno, "make %s", path);
-		if (!slash)
-			return true;
-		*slash = '/';
-	}
-}
-
-static bool
-write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		text += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) == 0;
-}
-
 /* A name that is not there yet: a second restart within one second does not write over the first. */
 static int
 create_file(const char *folder, const char *namespace, const char *name, char **path)
@@ -119,14 +88,14 @@ recreate_save(const char *folder, const char *namespace, const char *name, const
 	bool ok;
 	int fd;
 
-	if (!make_folders(folder, e))
+	if (!place_make_folders(folder, e))
 		return NULL;
 	fd = create_file(folder, namespace, name, &path);
 	if (fd < 0) {
 		err_sys(e, ERR_OUTPUT, errno, "save the pod in %s", folder);
 		return NULL;
 	}
-	ok = write_all(fd, manifest, strlen(manifest)) && write_all(fd, "\n", 1);
+	ok = io_write_all(fd, manifest, strlen(manifest)) && io_write_all(fd, "\n", 1) && fsync(fd) == 0;
 	if (!ok)
 		err_sys(e, ERR_OUTPUT, errno, "save the pod as %s", path);
 	if (close(fd) < 0 && ok)

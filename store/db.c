@@ -73,26 +73,6 @@ folder_of(const char *path)
 	return slash == path ? mem_strdup("/") : mem_strndup(path, (size_t)(slash - path));
 }
 
-/* All that are missing, for nobody else to look into. */
-static bool
-make_folders(const char *path, struct err *e)
-{
-	AUTO(free) char *folder = folder_of(path);
-
-	for (char *p = folder + 1;; p++) {
-		char c = *p;
-
-		if (c != '/' && c != '\0')
-			continue;
-		*p = '\0';
-		if (mkdir(folder, 0700) != 0 && errno != EEXIST && access(folder, X_OK) != 0)
-			return err_sys(e, ERR_OUTPUT, errno, "make folder %s", folder);
-		if (c == '\0')
-			return true;
-		*p = c;
-	}
-}
-
 /* A file that is not there is made here: SQLite would make one that others can read. */
 static bool
 make_file(const char *path, struct err *e)
@@ -415,13 +395,15 @@ struct db *
 db_open(const struct db_options *opt, struct err *e)
 {
 	struct db *d = mem_alloc(sizeof(*d));
+	AUTO(free) char *folder = NULL;
 	int lock = -1;
 	bool ok;
 
 	d->opt = *opt;
 	d->path = absolute(opt->path, e);
 	if (opt->use == DB_WRITE) {
-		ok = d->path && make_folders(d->path, e);
+		folder = d->path ? folder_of(d->path) : NULL;
+		ok = folder && place_make_folders(folder, e);
 		lock = ok ? lock_folder(d->path) : -1;
 		ok = ok && open_write(d, e);
 	} else {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -208,17 +209,8 @@ set_styles(struct term *t, const struct theme *theme, bool colors)
 static void
 send(const char *s)
 {
-	size_t len = strlen(s);
-
 	fflush(stdout);
-	while (len) {
-		ssize_t n = write(STDOUT_FILENO, s, len);
-
-		if (n < 0 && errno != EINTR)
-			return;
-		s += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
+	io_write_all(STDOUT_FILENO, s, strlen(s));
 }
 
 static void
