@@ -6,6 +6,7 @@
 #include "audit/baseline.h"
 #include "audit/summary.h"
 #include "base/clock.h"
+#include "base/refs.h"
 
 /*
  * Scope
@@ -281,7 +282,7 @@ audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *
 	copy(a, old);
 	a->refs = 1;
 	a->fleet = fleet_ref(next);
-	__atomic_add_fetch(&a->frame->refs, 1, __ATOMIC_RELAXED);
+	refs_take(&a->frame->refs);
 	a->started_at = started_at;
 	a->judgments = shared_array_next(old->judgments);
 	update(a, touched, s ? s : &no_settings);
@@ -292,14 +293,14 @@ audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *
 struct audit *
 audit_ref(struct audit *a)
 {
-	__atomic_add_fetch(&a->refs, 1, __ATOMIC_RELAXED);
+	refs_take(&a->refs);
 	return a;
 }
 
 static void
 unref_frame(struct audit_frame *f)
 {
-	if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	if (!refs_drop(&f->refs))
 		return;
 	arena_free(&f->arena);
 	free(f);
@@ -308,7 +309,7 @@ unref_frame(struct audit_frame *f)
 void
 audit_unref(struct audit *a)
 {
-	if (!a || __atomic_sub_fetch(&a->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	if (!a || !refs_drop(&a->refs))
 		return;
 	summary_unref(a->summary);
 	shared_array_free(a->judgments);

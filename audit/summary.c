@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/refs.h"
 #include "base/str.h"
 
 struct drafts {
@@ -640,7 +641,7 @@ next_inert(struct change *c, struct replaced *at, size_t n)
 
 	s->inert = c->old->inert;
 	if (!is_inert_anew(c, judged)) {
-		__atomic_fetch_add(&s->inert->item.refs, 1, __ATOMIC_RELAXED);
+		refs_take(&s->inert->item.refs);
 		return n;
 	}
 	s->inert = judgment_of_exemptions(c->run, NULL, s->uses, judged);
@@ -679,16 +680,16 @@ summary_next(const struct summary *old, struct audit_run *run, const struct repl
 struct summary *
 summary_ref(struct summary *s)
 {
-	__atomic_fetch_add(&s->refs, 1, __ATOMIC_RELAXED);
+	refs_take(&s->refs);
 	return s;
 }
 
 void
 summary_unref(struct summary *s)
 {
-	if (!s || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	if (!s || !refs_drop(&s->refs))
 		return;
-	if (__atomic_sub_fetch(&s->inert->item.refs, 1, __ATOMIC_ACQ_REL) == 0)
+	if (refs_drop(&s->inert->item.refs))
 		judgment_drop(&s->inert->item);
 	arena_free(&s->arena);
 	free(s);

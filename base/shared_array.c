@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/shared_array.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-
-/* Whoever hands out a reference holds one, so adding needs no order; the one who frees has to see what others did. */
-static void
-add_ref(int *refs)
-{
-	__atomic_fetch_add(refs, 1, __ATOMIC_RELAXED);
-}
-
-static bool
-drop_ref(int *refs)
-{
-	return __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) == 0;
-}
+#include "base/refs.h"
 
 struct shared_array *
 shared_array_new(size_t n, void (*drop)(struct shared_item *item))
@@ -43,21 +30,21 @@ shared_array_next(const struct shared_array *a)
 
 	memcpy(next, a, size);
 	for (size_t i = 0; i < next->n_chunks; i++)
-		add_ref(&next->chunks[i]->refs);
+		refs_take(&next->chunks[i]->refs);
 	return next;
 }
 
 static void
 let_go(const struct shared_array *a, struct shared_item *item)
 {
-	if (item && drop_ref(&item->refs))
+	if (item && refs_drop(&item->refs))
 		a->drop(item);
 }
 
 static void
 free_chunk(const struct shared_array *a, struct shared_chunk *c)
 {
-	if (!drop_ref(&c->refs))
+	if (!refs_drop(&c->refs))
 		return;
 	for (size_t i = 0; i < SHARED_CHUNK; i++)
 		let_go(a, c->at[i]);
@@ -70,14 +57,14 @@ own_chunk(struct shared_array *a, size_t which)
 {
 	struct shared_chunk *old = a->chunks[which], *copy;
 
-	if (__atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
+	if (refs_alone(&old->refs))
 		return old;
 	copy = mem_alloc(sizeof(*copy));
 	memcpy(copy->at, old->at, sizeof(copy->at));
 	copy->refs = 1;
 	for (size_t i = 0; i < SHARED_CHUNK; i++)
 		if (copy->at[i])
-			add_ref(&copy->at[i]->refs);
+			refs_take(&copy->at[i]->refs);
 	a->chunks[which] = copy;
 	free_chunk(a, old);
 	return copy;

@@ -6,6 +6,7 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/refs.h"
 #include "fleet/egress.h"
 #include "fleet/fleet_index.h"
 #include "fleet/gather.h"
@@ -207,14 +208,14 @@ fleet_new(struct fleet_input *in)
 struct fleet *
 fleet_ref(struct fleet *f)
 {
-	__atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
+	refs_take(&f->refs);
 	return f;
 }
 
 void
 fleet_unref(struct fleet *f)
 {
-	if (!f || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	if (!f || !refs_drop(&f->refs))
 		return;
 	for (size_t i = 0; i < f->n_objects; i++)
 		object_unref(f->objects[i]);

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/refs.h"
 #include "base/text.h"
 #include "base/vec.h"
 
@@ -36,8 +37,7 @@ object_new(size_t size, enum object_kind type)
 struct object *
 object_ref(struct object *o)
 {
-	/* Whoever hands out a reference holds one: nothing has to be seen in order. */
-	__atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED);
+	refs_take(&o->refs);
 	return o;
 }
 
@@ -46,8 +46,7 @@ object_unref(struct object *o)
 {
 	struct arena memory;
 
-	/* The thread that frees has to see all that the others did before they let go. */
-	if (!o || __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	if (!o || !refs_drop(&o->refs))
 		return;
 	memory = o->memory; /* the object lies in its own arena */
 	arena_free(&memory);
