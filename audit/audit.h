@@ -75,7 +75,7 @@ struct inapplicable {
 };
 
 struct audit {
-	int refs;
+	int refs; /* first: refs_copy_rest */
 	struct fleet *fleet; /* one reference */
 	int64_t started_at; /* seconds */
 	int64_t duration_ms;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -259,15 +258,6 @@ update(struct audit *a, const struct fleet_touched *touched, const struct audit_
 	free(uses);
 }
 
-/* All but the count, which whoever shows the old one may be changing at this moment. */
-static void
-copy(struct audit *to, const struct audit *from)
-{
-	const size_t rest = offsetof(struct audit, fleet);
-
-	memcpy((char *)to + rest, (const char *)from + rest, sizeof(*to) - rest);
-}
-
 struct audit *
 audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *touched,
 	     const struct audit_settings *s, int64_t started_at)
@@ -279,7 +269,7 @@ audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *
 	if (next->base != built || started_at > old->frame->next_expiry)
 		return NULL;
 	a = mem_alloc(sizeof(*a));
-	copy(a, old);
+	refs_copy_rest(a, old, sizeof(*a));
 	a->refs = 1;
 	a->fleet = fleet_ref(next);
 	refs_take(&a->frame->refs);

@@ -4,6 +4,8 @@
 #define BASE_REFS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 
 /* Whoever hands out a reference holds one: nothing has to be seen in order. */
 static inline void
@@ -24,6 +26,13 @@ static inline bool
 refs_alone(const int *refs)
 {
 	return __atomic_load_n(refs, __ATOMIC_ACQUIRE) == 1;
+}
+
+/* Copies a thing of that size that begins with its count, all but the count: others may be changing it at this moment. */
+static inline void
+refs_copy_rest(void *to, const void *from, size_t size)
+{
+	memcpy((int *)to + 1, (const int *)from + 1, size - sizeof(int));
 }
 
 #endif

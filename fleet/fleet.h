@@ -183,8 +183,8 @@ struct source {
 };
 
 struct fleet {
+	int refs; /* first: refs_copy_rest */
 	struct arena arena;
-	int refs;
 	struct source source;
 	int64_t read_at; /* seconds */
 	const struct settings *settings; /* borrowed: outlives the fleet; never NULL */

@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/refs.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "fleet/egress.h"
@@ -444,7 +445,7 @@ share(struct fleet *f)
 {
 	struct fleet *next = mem_alloc(sizeof(*next));
 
-	*next = *f;
+	refs_copy_rest(next, f, sizeof(*next));
 	next->refs = 1;
 	next->base = fleet_ref(f->base ? f->base : f);
 	next->arena = next->paths = (struct arena){0};
