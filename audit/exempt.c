@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/judgment.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -32,7 +33,7 @@ struct entry {
 };
 
 struct exempt {
-	struct exempt_view view;
+	int64_t now; /* seconds, when it was made */
 	bool trusted; /* objects may exempt */
 	struct tag *tags; /* sorted by key */
 	size_t n_tags;
@@ -114,8 +115,17 @@ read_words(struct arena *a, struct tag *t)
  * What is set on objects
  */
 
+/* Is this object, and the workload it describes (NULL for none), part of what is judged? */
+static bool
+in_scope(const struct audit_run *run, const struct object *o, const struct workload *w)
+{
+	return run_in_scope(run, w ? w->namespace : o->namespace, w);
+}
+
 struct collector {
-	struct exempt *x;
+	const struct audit_run *run;
+	struct arena *arena;
+	bool trusted; /* see exempt */
 	VEC(struct tag) tags;
 	VEC(struct object_exemption) list;
 };
@@ -131,10 +141,10 @@ list(struct collector *c, const struct object *o, const struct workload *w, cons
 		.key = key,
 		.value = value,
 		.reason = reason,
-		.ignored = !c->x->trusted,
+		.ignored = !c->trusted,
 	};
 
-	if (c->x->view.in_scope(c->x->view.ctx, o, w))
+	if (in_scope(c->run, o, w))
 		vec_push(&c->list, e);
 }
 
@@ -155,9 +165,9 @@ collect_ignore(struct collector *c, const struct object *o, const struct workloa
 		return;
 	reason = t.suppression.reason = reason_of(labels_get(annotations, REASON));
 	list(c, o, w, IGNORE, value, reason);
-	if (!c->x->trusted)
+	if (!c->trusted)
 		return;
-	read_words(c->x->view.arena, &t);
+	read_words(c->arena, &t);
 	vec_push(&c->tags, t);
 }
 
@@ -200,10 +210,10 @@ by_object(const void *a, const void *b)
 }
 
 static void
-collect(struct exempt *x)
+collect(struct exempt *x, const struct audit_run *run, struct arena *a)
 {
-	const struct fleet *f = x->view.fleet;
-	struct collector c = {.x = x};
+	const struct fleet *f = run->fleet;
+	struct collector c = {.run = run, .arena = a, .trusted = x->trusted};
 
 	for (size_t i = 0; i < f->n_workloads; i++)
 		collect_workload(&c, &f->workloads[i]);
@@ -218,9 +228,9 @@ collect(struct exempt *x)
 		qsort(c.tags.at, c.tags.n, sizeof(*c.tags.at), by_key);
 	if (c.list.n)
 		qsort(c.list.at, c.list.n, sizeof(*c.list.at), by_object);
-	x->tags = arena_copy(x->view.arena, c.tags.at, c.tags.n * sizeof(*c.tags.at));
+	x->tags = arena_copy(a, c.tags.at, c.tags.n * sizeof(*c.tags.at));
 	x->n_tags = c.tags.n;
-	x->list = arena_copy(x->view.arena, c.list.at, c.list.n * sizeof(*c.list.at));
+	x->list = arena_copy(a, c.list.at, c.list.n * sizeof(*c.list.at));
 	x->n_list = c.list.n;
 	vec_free(&c.tags);
 	vec_free(&c.list);
@@ -231,22 +241,18 @@ collect(struct exempt *x)
  */
 
 static void
-take_entries(struct exempt *x)
+take_entries(struct exempt *x, const struct audit_settings *s, struct arena *a)
 {
-	const struct audit_settings *s = x->view.settings;
-
-	if (!s || !s->n_exemptions)
-		return;
 	x->n_entries = s->n_exemptions;
-	x->entries = ARENA_ARRAY(x->view.arena, struct entry, x->n_entries);
+	x->entries = ARENA_ARRAY(a, struct entry, x->n_entries);
 	for (size_t i = 0; i < x->n_entries; i++) {
 		const struct exemption_setting *e = &s->exemptions[i];
-		bool expired = e->expires_at != CLOCK_UNKNOWN && e->expires_at < x->view.now;
+		bool expired = e->expires_at != CLOCK_UNKNOWN && e->expires_at < x->now;
 
 		x->entries[i] = (struct entry){
 			.setting = e,
-			.suppression = {.reason = arena_strdup(x->view.arena, e->reason),
-					.owner = arena_strdup(x->view.arena, e->owner),
+			.suppression = {.reason = arena_strdup(a, e->reason),
+					.owner = arena_strdup(a, e->owner),
 					.from = "config",
 					.expires_at = e->expires_at},
 			.in_force = reason_of(e->reason) && !expired,
@@ -326,7 +332,7 @@ report_tag(const struct tag *t, struct audit_run *run, const char *subject, cons
 }
 
 static void
-inert_claim(const struct exempt_view *view, struct audit_run *run, const struct tag *t, const struct rule *r, bool used)
+inert_claim(struct audit_run *run, const struct tag *t, const struct rule *r, bool used, const bool *judged)
 {
 	const char *id = r->id;
 
@@ -336,20 +342,20 @@ inert_claim(const struct exempt_view *view, struct audit_run *run, const struct 
 	else if (!t->suppression.reason)
 		report_tag(t, run, id, audit_printf(run, "gives no reason, so %s is not suppressed", id),
 			   "Say why in the annotation " REASON " beside it, or remove " IGNORE ".");
-	else if (!used && view->judged(view->ctx, r))
+	else if (!used && judged[rule_place(r)])
 		report_tag(t, run, id, audit_printf(run, "exempts from %s, which is not broken there", id),
 			   audit_printf(run, "Remove %s from " IGNORE ".", id));
 }
 
 static void
-inert_tag(const struct exempt_view *view, struct audit_run *run, const struct tag *t, const uint32_t *uses)
+inert_tag(struct audit_run *run, const struct tag *t, const uint32_t *uses, const bool *judged)
 {
 	if (t->unknown)
 		report_tag(t, run, audit_printf(run, "unknown %s", t->unknown),
 			   audit_printf(run, "names what is no rule: %s", t->unknown),
 			   "Write ids as `moat rules` prints them, separated by commas.");
 	for (size_t i = 0; i < t->n_claims; i++)
-		inert_claim(view, run, t, t->claims[i], uses[t->use + i]);
+		inert_claim(run, t, t->claims[i], uses[t->use + i], judged);
 }
 
 /* In words, and the same from run to run: lines move when the file is edited. */
@@ -377,24 +383,24 @@ describe(struct audit_run *run, const struct exemption_setting *e)
 
 /* NULL when the rule, or every rule for "*", was not judged everywhere, or when only a part of the fleet was. */
 static const char *
-unneeded(const struct exempt_view *view, const struct exemption_setting *e, const struct rule *r)
+unneeded(const struct audit_run *run, const struct exemption_setting *e, const struct rule *r, const bool *judged)
 {
-	const struct audit_settings *s = view->settings;
+	const struct audit_settings *s = run->settings;
 
 	if (s->namespace || s->selector.present)
 		return NULL;
-	if (!matches_anything(&e->match, view->fleet))
+	if (!matches_anything(&e->match, run->fleet))
 		return "means no object that is there";
 	for (size_t i = 0; !r && i < n_rules; i++) {
-		if (!view->judged(view->ctx, rules[i]))
+		if (!judged[i])
 			return NULL;
 	}
-	return !r || view->judged(view->ctx, r) ? "covers no finding" : NULL;
+	return !r || judged[rule_place(r)] ? "covers no finding" : NULL;
 }
 
 /* What is wrong with an entry, and what to do; NULL when it is of use. */
 static const char *
-fault(const struct exempt_view *view, struct audit_run *run, const struct entry *e, bool used, const char **fix)
+fault(struct audit_run *run, const struct entry *e, bool used, const bool *judged, const char **fix)
 {
 	const struct exemption_setting *s = e->setting;
 	const struct rule *r = rule_find(s->rule);
@@ -419,22 +425,22 @@ fault(const struct exempt_view *view, struct audit_run *run, const struct entry 
 		*fix = "Remove the entry, or decide anew and give it a later expiry date.";
 		return audit_printf(run, "expired at %s", day);
 	}
-	return used ? NULL : unneeded(view, s, r);
+	return used ? NULL : unneeded(run, s, r, judged);
 }
 
 static void
-inert_entry(const struct exempt_view *view, struct audit_run *run, const struct entry *e, bool used)
+inert_entry(struct audit_run *run, const struct entry *e, bool used, const bool *judged)
 {
-	const char *fix, *what = fault(view, run, e, used, &fix), *path = view->settings->config_path;
+	const char *fix, *what = fault(run, e, used, judged, &fix), *path = run->settings->config_path;
 	const char *description;
 	struct object *config;
 
 	if (!what)
 		return;
-	config = ARENA_NEW(view->arena, struct object);
+	config = ARENA_NEW(run->arena, struct object);
 	config->kind = "Config";
 	config->namespace = "";
-	config->name = path ? arena_strdup(view->arena, path) : "";
+	config->name = path ? arena_strdup(run->arena, path) : "";
 	config->location = (struct location){.path = path ? config->name : NULL, .line = e->setting->line};
 	description = describe(run, e->setting);
 	audit_report(run, NULL, &(struct finding_args){
@@ -452,14 +458,14 @@ inert_entry(const struct exempt_view *view, struct audit_run *run, const struct 
  */
 
 struct exempt *
-exempt_new(const struct exempt_view *view)
+exempt_new(const struct audit_run *run, struct arena *a, int64_t now)
 {
-	struct exempt *x = ARENA_NEW(view->arena, struct exempt);
+	struct exempt *x = ARENA_NEW(a, struct exempt);
 
-	x->view = *view;
-	x->trusted = !view->fleet->settings || view->fleet->settings->trust_objects;
-	collect(x);
-	take_entries(x);
+	x->now = now;
+	x->trusted = run->fleet->settings->trust_objects;
+	collect(x, run, a);
+	take_entries(x, run->settings, a);
 	x->n_uses = x->n_entries;
 	for (size_t i = 0; i < x->n_tags; i++) {
 		x->tags[i].use = x->n_uses;
@@ -516,14 +522,14 @@ exempt_find(const struct exempt *x, const struct finding *f, const struct object
 }
 
 void
-exempt_report_inert(const struct exempt *x, const uint32_t *uses, struct audit_run *run, const struct exempt_view *view)
+exempt_report_inert(const struct exempt *x, struct audit_run *run, const uint32_t *uses, const bool *judged)
 {
 	for (size_t i = 0; i < x->n_tags; i++) {
-		if (view->in_scope(view->ctx, x->tags[i].object, x->tags[i].workload))
-			inert_tag(view, run, &x->tags[i], uses);
+		if (in_scope(run, x->tags[i].object, x->tags[i].workload))
+			inert_tag(run, &x->tags[i], uses, judged);
 	}
 	for (size_t i = 0; i < x->n_entries; i++)
-		inert_entry(view, run, &x->entries[i], uses[i]);
+		inert_entry(run, &x->entries[i], uses[i], judged);
 }
 
 size_t
@@ -540,7 +546,7 @@ exempt_next_expiry(const struct exempt *x)
 	for (size_t i = 0; i < x->n_entries; i++) {
 		int64_t at = x->entries[i].setting->expires_at;
 
-		if (at != CLOCK_UNKNOWN && at >= x->view.now && at < next)
+		if (at != CLOCK_UNKNOWN && at >= x->now && at < next)
 			next = at;
 	}
 	return next;

@@ -10,20 +10,8 @@
 
 struct exempt;
 
-/* What exemptions need to know of an audit. `judged` is asked when inert ones are reported. */
-struct exempt_view {
-	struct arena *arena; /* what is made lives in it */
-	const struct fleet *fleet;
-	const struct audit_settings *settings; /* NULL for none */
-	int64_t now; /* seconds */
-	void *ctx;
-	/* Was this rule judged everywhere? An exemption of a rule that was not may well be needed. */
-	bool (*judged)(void *ctx, const struct rule *r);
-	/* Is this object, and the workload it describes (NULL for none), part of what is judged? */
-	bool (*in_scope)(void *ctx, const struct object *o, const struct workload *w);
-};
-
-struct exempt *exempt_new(const struct exempt_view *view);
+/* Of the run's fleet and settings; only its scope has to be known by now. `now`: seconds. Lives in the arena. */
+struct exempt *exempt_new(const struct audit_run *run, struct arena *a, int64_t now);
 /*
  * The exemption that covers a finding on this object, or NULL. Of every exemption that does, `change` is added to the uses,
  * one number for each of exempt_uses: a finding that goes is counted off again.
@@ -33,9 +21,11 @@ const struct suppression *exempt_find(const struct exempt *x, const struct findi
 size_t exempt_uses(const struct exempt *x);
 /* When the next exemption that is in force ends, seconds; INT64_MAX for none. */
 int64_t exempt_next_expiry(const struct exempt *x);
-/* Reports suppression-inert for those without a use; the run's present rule has to be that one. */
-void exempt_report_inert(const struct exempt *x, const uint32_t *uses, struct audit_run *run,
-			 const struct exempt_view *view);
+/*
+ * Reports suppression-inert for those without a use; the run's present rule has to be that one. `judged` says of each of
+ * rules[] whether it was judged everywhere: an exemption of one that was not may well be needed.
+ */
+void exempt_report_inert(const struct exempt *x, struct audit_run *run, const uint32_t *uses, const bool *judged);
 /* What is set on objects in scope, sorted by namespace, name, kind; in the arena. */
 const struct object_exemption *exempt_list(const struct exempt *x, size_t *n);
 

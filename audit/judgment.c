@@ -261,16 +261,6 @@ call_rules(struct audit_run *run, const struct workload *w)
 	}
 }
 
-static size_t
-rule_place(const struct rule *r)
-{
-	size_t i = 0;
-
-	while (i < n_rules && rules[i] != r)
-		i++;
-	return i;
-}
-
 int
 inapplicable_cmp(const void *a, const void *b)
 {
@@ -429,48 +419,17 @@ judgment_of_fleet(struct audit_run *run, struct arena *a)
  * Exemptions
  */
 
-struct asked {
-	const struct audit_run *run;
-	const bool *judged;
-};
-
-static bool
-judged_everywhere(void *ctx, const struct rule *r)
-{
-	const struct asked *a = ctx;
-
-	return a->judged[rule_place(r)];
-}
-
-static bool
-exemption_in_scope(void *ctx, const struct object *o, const struct workload *w)
-{
-	const struct asked *a = ctx;
-
-	return run_in_scope(a->run, w ? w->namespace : o->namespace, w);
-}
-
 struct judgment *
 judgment_of_exemptions(struct audit_run *run, struct arena *a, const uint32_t *uses, const bool *judged)
 {
 	struct judgment *j = begin(run, a, PLACE_INERT);
-	struct asked asked = {run, judged};
-	size_t i = 0;
+	const struct rule_plan *plan;
 
-	while (i < n_rules && !str_eq(rules[i]->id, "suppression-inert"))
-		i++;
-	run->order = i;
-	run->rule = rules[i];
-	if (!run->frame->plan[i].off && !run->frame->plan[i].not_applicable)
-		exempt_report_inert(run->frame->exempt, uses, run,
-				    &(struct exempt_view){
-					    .arena = run->arena,
-					    .fleet = run->fleet,
-					    .settings = run->settings,
-					    .ctx = &asked,
-					    .judged = judged_everywhere,
-					    .in_scope = exemption_in_scope,
-				    });
+	run->rule = rule_find("suppression-inert");
+	run->order = rule_place(run->rule);
+	plan = &run->frame->plan[run->order];
+	if (!plan->off && !plan->not_applicable)
+		exempt_report_inert(run->frame->exempt, run, uses, judged);
 	arena_reset(&run->scratch);
 	return end(run, j);
 }

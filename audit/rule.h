@@ -71,5 +71,6 @@ void audit_not_applicable(struct audit_run *run, const struct workload *w, const
 extern const struct rule *const rules[];
 extern const size_t n_rules;
 const struct rule *rule_find(const char *id);
+size_t rule_place(const struct rule *r); /* in rules[] */
 
 #endif

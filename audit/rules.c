@@ -24,3 +24,13 @@ rule_find(const char *id)
 	}
 	return NULL;
 }
+
+size_t
+rule_place(const struct rule *r)
+{
+	size_t i = 0;
+
+	while (i < n_rules && rules[i] != r)
+		i++;
+	return i;
+}

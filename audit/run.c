@@ -64,24 +64,11 @@ choose_scope(struct audit *a, struct audit_frame *frame, const struct audit_sett
  * The frame
  */
 
-static bool
-exemption_in_scope(void *ctx, const struct object *o, const struct workload *w)
-{
-	return run_in_scope(ctx, w ? w->namespace : o->namespace, w);
-}
-
 /* The run only has to know the scope by now. */
 static void
 open_exemptions(struct audit *a, struct audit_run *run, struct audit_frame *frame)
 {
-	frame->exempt = exempt_new(&(struct exempt_view){
-		.arena = &frame->arena,
-		.fleet = a->fleet,
-		.settings = run->settings,
-		.now = a->started_at,
-		.ctx = run,
-		.in_scope = exemption_in_scope,
-	});
+	frame->exempt = exempt_new(run, &frame->arena, a->started_at);
 	frame->next_expiry = exempt_next_expiry(frame->exempt);
 	a->exemptions = exempt_list(frame->exempt, &a->exemptions_from_objects);
 	a->exemptions_from_config = run->settings->n_exemptions;
