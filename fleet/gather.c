@@ -40,12 +40,6 @@ workload_cmp(const struct member *a, const struct member *b)
 }
 
 static int
-object_ptr_cmp(const void *a, const void *b)
-{
-	return object_cmp(*(const struct object *const *)a, *(const struct object *const *)b);
-}
-
-static int
 member_cmp(const void *a, const void *b)
 {
 	const struct member *x = a, *y = b;

@@ -62,6 +62,12 @@ object_cmp(const struct object *a, const struct object *b)
 	return order ? order : strcmp(a->kind, b->kind);
 }
 
+int
+object_ptr_cmp(const void *a, const void *b)
+{
+	return object_cmp(*(const struct object *const *)a, *(const struct object *const *)b);
+}
+
 void
 object_set_add(struct object_set *set, struct object *o)
 {

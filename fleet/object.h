@@ -61,6 +61,7 @@ void object_unref(struct object *o); /* NULL is fine */
 
 /* Order of (namespace, name, kind), as lists are sorted. */
 int object_cmp(const struct object *a, const struct object *b);
+int object_ptr_cmp(const void *a, const void *b); /* the same of two pointers to objects, for qsort and bsearch */
 
 /* What a source has read: objects in any order, and what it has to say about them. */
 struct object_set {

@@ -24,12 +24,6 @@ struct owners {
 	VEC(struct change) changes; /* since; the last that means an object counts */
 };
 
-static int
-object_ptr_cmp(const void *a, const void *b)
-{
-	return object_cmp(*(const struct object *const *)a, *(const struct object *const *)b);
-}
-
 struct owners *
 owners_new(struct arena *a, const struct object_set *set)
 {
