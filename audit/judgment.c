@@ -261,7 +261,8 @@ call_rules(struct audit_run *run, const struct workload *w)
 	}
 }
 
-int
+/* By workload, reason, rule. */
+static int
 inapplicable_cmp(const void *a, const void *b)
 {
 	const struct inapplicable *p = a, *q = b;

@@ -104,6 +104,4 @@ void judgment_drop(struct shared_item *item); /* what a shared array calls */
 /* Is that what was asked about? Agents and companions by choice, the rest by namespace; "" is the config file. */
 bool run_in_scope(const struct audit_run *run, const char *namespace, const struct workload *w);
 
-int inapplicable_cmp(const void *a, const void *b); /* by workload, reason, rule */
-
 #endif

@@ -101,7 +101,8 @@ patch_labels(struct audit_run *run, const struct workload *w)
 	return audit_printf(run, "{%s}", buf_str(&labels));
 }
 
-const char *
+/* The same inside a policy's spec: "podSelector: {matchLabels: {app: x}}". */
+static const char *
 patch_selector(struct audit_run *run, const struct workload *w)
 {
 	return audit_printf(run, "podSelector: {matchLabels: %s}", patch_labels(run, w));

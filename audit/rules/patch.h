@@ -12,8 +12,6 @@
 const char *patch_pods(struct audit_run *run, const struct workload *w, const char *namespace);
 /* Labels that its pods have and keep: "{app: x}". */
 const char *patch_labels(struct audit_run *run, const struct workload *w);
-/* The same inside a policy's spec: "podSelector: {matchLabels: {app: x}}". */
-const char *patch_selector(struct audit_run *run, const struct workload *w);
 
 /* Egress rules: for the agent's companion (in capitals what is not known, without one), for DNS, for the web. */
 const char *patch_to_companion(struct audit_run *run, const struct workload *agent);
