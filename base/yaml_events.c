@@ -643,10 +643,8 @@ bool
 yaml_may_be_list(const struct node *head)
 {
 	const struct node *kind = node_get(head, "kind");
-	const char *text = node_str(kind);
-	size_t len = text ? strlen(text) : 0;
 
-	return !kind || (len >= 4 && strcmp(text + len - 4, "List") == 0);
+	return !kind || str_ends(node_str(kind), "List");
 }
 
 static void
