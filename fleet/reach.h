@@ -23,6 +23,9 @@
 
 struct reach;
 
+/* The label that every namespace carries, whether or not the source shows it: its own name. */
+#define REACH_NAMESPACE_NAME "kubernetes.io/metadata.name"
+
 /* Equal pods. Running pods' own labels count over their template's; finished pods do not count. */
 struct pod_class {
 	const char *namespace;

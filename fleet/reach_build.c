@@ -13,7 +13,6 @@
 
 #define LARGE_SET 64
 #define NAMESPACE_KEY "\001namespace" /* no label can have this key: a pod's namespace, among its labels' numbers */
-#define NAMESPACE_NAME "kubernetes.io/metadata.name"
 
 struct named_namespace {
 	const char *name;
@@ -155,19 +154,18 @@ namespace_cmp(const void *a, const void *b)
 	return order ? order : (y->labels.n > x->labels.n) - (y->labels.n < x->labels.n);
 }
 
-/* Every namespace carries its own name as a label, whether or not the source shows it. */
 static struct labels
 with_name_label(struct arena *a, const struct labels *l, const char *name)
 {
 	struct label *at = ARENA_ARRAY(a, struct label, l->n + 1);
 	size_t k = 0, rest;
 
-	while (k < l->n && strcmp(l->at[k].key, NAMESPACE_NAME) < 0)
+	while (k < l->n && strcmp(l->at[k].key, REACH_NAMESPACE_NAME) < 0)
 		k++;
-	rest = k < l->n && strcmp(l->at[k].key, NAMESPACE_NAME) == 0 ? k + 1 : k;
+	rest = k < l->n && strcmp(l->at[k].key, REACH_NAMESPACE_NAME) == 0 ? k + 1 : k;
 	if (k)
 		memcpy(at, l->at, k * sizeof(*at));
-	at[k] = (struct label){NAMESPACE_NAME, name};
+	at[k] = (struct label){REACH_NAMESPACE_NAME, name};
 	if (rest < l->n)
 		memcpy(at + k + 1, l->at + rest, (l->n - rest) * sizeof(*at));
 	return (struct labels){at, k + 1 + l->n - rest};
