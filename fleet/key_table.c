@@ -31,17 +31,9 @@ static void
 grow(struct key_table *t)
 {
 	size_t n_slots = t->n_slots ? t->n_slots * 2 : SMALLEST;
-	struct key_slot *slots = mem_array(n_slots, sizeof(*slots));
+	struct slot *slots = mem_array(n_slots, sizeof(*slots));
 
-	for (size_t i = 0; i < t->n_slots; i++) {
-		size_t at = t->slots[i].hash & (n_slots - 1);
-
-		if (!t->slots[i].next)
-			continue;
-		while (slots[at].next)
-			at = (at + 1) & (n_slots - 1);
-		slots[at] = t->slots[i];
-	}
+	slots_move(t->slots, t->n_slots, slots, n_slots);
 	free(t->slots);
 	t->slots = slots;
 	t->n_slots = n_slots;
@@ -64,7 +56,7 @@ key_table_add(struct key_table *t, const struct u32_list *key, bool *added)
 	for (size_t i = 0; i < key->n; i++)
 		vec_push(&t->keys, key->at[i]);
 	vec_push(&t->ends, (uint32_t)t->keys.n);
-	t->slots[at] = (struct key_slot){hash, (uint32_t)t->ends.n};
+	t->slots[at] = (struct slot){hash, (uint32_t)t->ends.n};
 	*added = true;
 	return (uint32_t)t->ends.n - 1;
 }

@@ -8,14 +8,13 @@
 #include <stdint.h>
 
 #include "base/u32_list.h"
+#include "fleet/slots.h"
 
 /* Zeroed when empty. */
 struct key_table {
 	struct u32_list keys; /* one behind the other */
 	struct u32_list ends; /* by place: where in `keys` it ends */
-	struct key_slot {
-		uint32_t hash, next; /* next: the place + 1; 0 for a free slot */
-	} * slots;
+	struct slot *slots; /* of places */
 	size_t n_slots; /* a power of two, or 0 */
 };
 

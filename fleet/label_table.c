@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "fleet/slots.h"
+
 #define SMALLEST 16 /* slots */
 
 struct entry {
@@ -14,9 +16,7 @@ struct label_table {
 	struct arena *arena;
 	struct entry *entries; /* by number; half as many fit as there are slots */
 	size_t n;
-	struct slot {
-		uint32_t hash, next; /* next: the label's number + 1; 0 for a free slot */
-	} * slots;
+	struct slot *slots; /* of labels' numbers */
 	size_t n_slots; /* a power of two */
 };
 
@@ -54,15 +54,7 @@ make_room(struct label_table *t, size_t n_slots)
 
 	if (t->n)
 		memcpy(entries, t->entries, t->n * sizeof(*entries));
-	for (size_t i = 0; i < t->n_slots; i++) {
-		size_t at = t->slots[i].hash & (n_slots - 1);
-
-		if (!t->slots[i].next)
-			continue;
-		while (slots[at].next)
-			at = (at + 1) & (n_slots - 1);
-		slots[at] = t->slots[i];
-	}
+	slots_move(t->slots, t->n_slots, slots, n_slots);
 	t->entries = entries;
 	t->slots = slots;
 	t->n_slots = n_slots;
