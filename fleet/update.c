@@ -62,6 +62,15 @@ find_workload(const struct fleet *f, const struct membership *m)
 	return w;
 }
 
+/* The workload that an object is part of, by those owners; NULL likewise. */
+static struct workload *
+workload_of(const struct update *u, const struct owners *owners, const struct object *o)
+{
+	struct membership m = owners_workload(owners, o);
+
+	return find_workload(u->old, &m);
+}
+
 static void
 add_edit(struct update *u, const struct workload *w, const struct edit *e)
 {
@@ -93,17 +102,14 @@ note_version(struct update *u, const struct object *before, const struct object 
 static bool
 note_added(struct update *u, const struct object *o)
 {
-	struct membership m = owners_workload(u->next->owners, o), other;
+	struct membership m = owners_workload(u->next->owners, o);
 	const struct workload *w = find_workload(u->old, &m);
 	const struct object *guess = owners_guess(u->next->owners, o);
 
 	if (m.itself || !w || !w->itself || fleet_workload(u->old, o->namespace, o->kind, o->name))
 		return false;
-	if (guess) {
-		other = owners_workload(u->next->owners, guess);
-		if (find_workload(u->old, &other) != w)
-			return false;
-	}
+	if (guess && workload_of(u, u->next->owners, guess) != w)
+		return false;
 	owners_add(u->next->owners, o);
 	return true;
 }
@@ -132,22 +138,15 @@ note_controller(struct update *u, const struct fleet_change *c)
 static bool
 note_pod(struct update *u, const struct fleet_change *c)
 {
-	if (c->before) {
-		struct membership m = owners_workload(u->old->owners, c->before);
-		const struct workload *w = find_workload(u->old, &m);
+	const struct workload *from = c->before ? workload_of(u, u->old->owners, c->before) : NULL;
+	const struct workload *to = c->after ? workload_of(u, u->next->owners, c->after) : NULL;
 
-		if (!w)
-			return false;
-		add_edit(u, w, &(struct edit){.before = object_pod(c->before)});
-	}
-	if (c->after) {
-		struct membership m = owners_workload(u->next->owners, c->after);
-		const struct workload *w = find_workload(u->old, &m);
-
-		if (!w)
-			return false;
-		add_edit(u, w, &(struct edit){.after = object_pod(c->after)});
-	}
+	if (!from != !c->before || !to != !c->after)
+		return false;
+	if (from)
+		add_edit(u, from, &(struct edit){.before = object_pod(c->before)});
+	if (to)
+		add_edit(u, to, &(struct edit){.after = object_pod(c->after)});
 	return true;
 }
 
@@ -363,8 +362,7 @@ apply_edits(struct update *u)
 static bool
 is_let_go(const struct update *u, const struct object *o)
 {
-	struct membership m = owners_workload(u->old->owners, o);
-	const struct live *l = fleet_live(u->next, find_workload(u->old, &m));
+	const struct live *l = fleet_live(u->next, workload_of(u, u->old->owners, o));
 
 	for (size_t i = 0; i < l->n_pods; i++)
 		if (str_eq(l->pods[i]->object.owner.name, o->name) &&
