@@ -446,8 +446,8 @@ same_draft(const struct draft *d, const struct draft *e)
 
 	return d->print == e->print && d->order == e->order && f->severity == g->severity && f->agent == g->agent &&
 	       f->workload == g->workload && f->suppressed == g->suppressed &&
-	       f->location.line == g->location.line && str_cmp(f->message, g->message) == 0 &&
-	       str_cmp(f->evidence, g->evidence) == 0 && str_cmp(f->fix, g->fix) == 0;
+	       f->location.line == g->location.line && str_eq(f->message, g->message) &&
+	       str_eq(f->evidence, g->evidence) && str_eq(f->fix, g->fix);
 }
 
 static bool

@@ -41,20 +41,13 @@ annotations_same(const struct labels *a, const struct labels *b)
 	return i == a->n && k == b->n;
 }
 
-/* NULL is only the same as NULL. */
-static bool
-text_same(const char *a, const char *b)
-{
-	return str_cmp(a, b) == 0;
-}
-
 static bool
 texts_same(const char *const *a, size_t n_a, const char *const *b, size_t n_b)
 {
 	if (n_a != n_b)
 		return false;
 	for (size_t i = 0; i < n_a; i++)
-		if (!text_same(a[i], b[i]))
+		if (!str_eq(a[i], b[i]))
 			return false;
 	return true;
 }
@@ -86,8 +79,8 @@ env_same(const void *x, const void *y)
 {
 	const struct env_var *a = x, *b = y;
 
-	return text_same(a->name, b->name) && text_same(a->value, b->value) && a->source == b->source &&
-	       text_same(a->ref, b->ref) && text_same(a->key, b->key) && a->optional == b->optional;
+	return str_eq(a->name, b->name) && str_eq(a->value, b->value) && a->source == b->source &&
+	       str_eq(a->ref, b->ref) && str_eq(a->key, b->key) && a->optional == b->optional;
 }
 
 static bool
@@ -95,8 +88,8 @@ env_from_same(const void *x, const void *y)
 {
 	const struct env_from *a = x, *b = y;
 
-	return text_same(a->prefix, b->prefix) && text_same(a->config_map, b->config_map) &&
-	       text_same(a->secret, b->secret) && a->optional == b->optional;
+	return str_eq(a->prefix, b->prefix) && str_eq(a->config_map, b->config_map) &&
+	       str_eq(a->secret, b->secret) && a->optional == b->optional;
 }
 
 static bool
@@ -104,9 +97,8 @@ mount_same(const void *x, const void *y)
 {
 	const struct volume_mount *a = x, *b = y;
 
-	return text_same(a->volume, b->volume) && text_same(a->path, b->path) &&
-	       text_same(a->sub_path, b->sub_path) && text_same(a->sub_path_expr, b->sub_path_expr) &&
-	       a->read_only == b->read_only;
+	return str_eq(a->volume, b->volume) && str_eq(a->path, b->path) && str_eq(a->sub_path, b->sub_path) &&
+	       str_eq(a->sub_path_expr, b->sub_path_expr) && a->read_only == b->read_only;
 }
 
 static bool
@@ -114,7 +106,7 @@ port_same(const void *x, const void *y)
 {
 	const struct container_port *a = x, *b = y;
 
-	return text_same(a->name, b->name) && text_same(a->protocol, b->protocol) && a->port == b->port;
+	return str_eq(a->name, b->name) && str_eq(a->protocol, b->protocol) && a->port == b->port;
 }
 
 static bool
@@ -130,7 +122,7 @@ container_same(const void *x, const void *y)
 {
 	const struct container *a = x, *b = y;
 
-	return text_same(a->name, b->name) && text_same(a->image, b->image) && a->class == b->class &&
+	return str_eq(a->name, b->name) && str_eq(a->image, b->image) && a->class == b->class &&
 	       texts_same(a->command, a->n_command, b->command, b->n_command) &&
 	       texts_same(a->args, a->n_args, b->args, b->n_args) && LIST_SAME(a, b, env, n_env, env_same) &&
 	       LIST_SAME(a, b, env_from, n_env_from, env_from_same) &&
@@ -143,7 +135,7 @@ item_same(const void *x, const void *y)
 {
 	const struct volume_item *a = x, *b = y;
 
-	return text_same(a->key, b->key) && text_same(a->path, b->path) && mode_same(&a->mode, &b->mode);
+	return str_eq(a->key, b->key) && str_eq(a->path, b->path) && mode_same(&a->mode, &b->mode);
 }
 
 static bool
@@ -151,7 +143,7 @@ source_same(const void *x, const void *y)
 {
 	const struct volume_source *a = x, *b = y;
 
-	return a->type == b->type && text_same(a->name, b->name) && a->optional == b->optional &&
+	return a->type == b->type && str_eq(a->name, b->name) && a->optional == b->optional &&
 	       a->has_items == b->has_items && LIST_SAME(a, b, items, n_items, item_same);
 }
 
@@ -160,7 +152,7 @@ volume_same(const void *x, const void *y)
 {
 	const struct volume *a = x, *b = y;
 
-	return text_same(a->name, b->name) && a->type == b->type && mode_same(&a->default_mode, &b->default_mode) &&
+	return str_eq(a->name, b->name) && a->type == b->type && mode_same(&a->default_mode, &b->default_mode) &&
 	       LIST_SAME(a, b, sources, n_sources, source_same);
 }
 
@@ -188,7 +180,7 @@ requirement_same(const void *x, const void *y)
 {
 	const struct requirement *a = x, *b = y;
 
-	return text_same(a->key, b->key) && a->op == b->op &&
+	return str_eq(a->key, b->key) && a->op == b->op &&
 	       texts_same(a->values, a->n_values, b->values, b->n_values);
 }
 
@@ -212,8 +204,8 @@ pod_same(const struct object *x, const struct object *y)
 {
 	const struct pod *a = object_pod(x), *b = object_pod(y);
 
-	return template_same(&a->template, &b->template) && text_same(a->pipelock, b->pipelock) &&
-	       text_same(a->pipelock_image, b->pipelock_image);
+	return template_same(&a->template, &b->template) && str_eq(a->pipelock, b->pipelock) &&
+	       str_eq(a->pipelock_image, b->pipelock_image);
 }
 
 static bool
@@ -221,8 +213,8 @@ service_port_same(const void *x, const void *y)
 {
 	const struct service_port *a = x, *b = y;
 
-	return text_same(a->name, b->name) && text_same(a->protocol, b->protocol) && a->port == b->port &&
-	       text_same(a->target_name, b->target_name) && a->target_port == b->target_port;
+	return str_eq(a->name, b->name) && str_eq(a->protocol, b->protocol) && a->port == b->port &&
+	       str_eq(a->target_name, b->target_name) && a->target_port == b->target_port;
 }
 
 static bool
@@ -230,7 +222,7 @@ service_same(const struct object *x, const struct object *y)
 {
 	const struct service *a = object_service(x), *b = object_service(y);
 
-	return text_same(a->type, b->type) && text_same(a->external_name, b->external_name) &&
+	return str_eq(a->type, b->type) && str_eq(a->external_name, b->external_name) &&
 	       selector_same(&a->selector, &b->selector) && LIST_SAME(a, b, ports, n_ports, service_port_same) &&
 	       texts_same(a->cluster_ips, a->n_cluster_ips, b->cluster_ips, b->n_cluster_ips);
 }
@@ -240,7 +232,7 @@ config_key_same(const void *x, const void *y)
 {
 	const struct config_key *a = x, *b = y;
 
-	return text_same(a->key, b->key) && a->len == b->len && !a->text == !b->text && a->literal == b->literal &&
+	return str_eq(a->key, b->key) && a->len == b->len && !a->text == !b->text && a->literal == b->literal &&
 	       (!a->text || memcmp(a->text, b->text, a->len) == 0);
 }
 
@@ -262,8 +254,7 @@ namespace_same(const struct object *x UNUSED, const struct object *y UNUSED)
 bool
 owner_same(const struct owner *a, const struct owner *b)
 {
-	return text_same(a->api_version, b->api_version) && text_same(a->kind, b->kind) &&
-	       text_same(a->name, b->name);
+	return str_eq(a->api_version, b->api_version) && str_eq(a->kind, b->kind) && str_eq(a->name, b->name);
 }
 
 bool
@@ -276,8 +267,8 @@ object_same(const struct object *a, const struct object *b)
 
 	if (a == b)
 		return true;
-	return a->type == b->type && same[a->type] && text_same(a->kind, b->kind) && object_cmp(a, b) == 0 &&
-	       text_same(a->uid, b->uid) && a->created_at == b->created_at &&
-	       labels_equal(&a->labels, &b->labels) && annotations_same(&a->annotations, &b->annotations) &&
-	       owner_same(&a->owner, &b->owner) && same[a->type](a, b);
+	return a->type == b->type && same[a->type] && str_eq(a->kind, b->kind) && object_cmp(a, b) == 0 &&
+	       str_eq(a->uid, b->uid) && a->created_at == b->created_at && labels_equal(&a->labels, &b->labels) &&
+	       annotations_same(&a->annotations, &b->annotations) && owner_same(&a->owner, &b->owner) &&
+	       same[a->type](a, b);
 }
