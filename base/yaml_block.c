@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/yaml.h"
 #include "base/yaml_scalar.h"
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/str.h"
 #include "fleet/live.h"
 #include "fleet/owners.h"
 #include "fleet/visible.h"

@@ -277,7 +277,6 @@ report_stale(struct audit_run *run, const struct workload *w, const struct confi
 	     const struct config_map *m, const char *how)
 {
 	const struct live *l = fleet_live(audit_fleet(run), w);
-
 	char changed[24], started[24];
 	int64_t started_at = 0;
 	size_t n;
