@@ -11,7 +11,8 @@ static bool
 is_confined(const struct selector *s, const char *namespace)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (strcmp(s->at[i].key, REACH_NAMESPACE_NAME) == 0 && s->at[i].op == OP_IN && s->at[i].n_values == 1)
+		if (strcmp(s->at[i].key, REACH_NAMESPACE_NAME) == 0 && s->at[i].op == OP_IN &&
+		    s->at[i].n_values == 1)
 			return strcmp(s->at[i].values[0], namespace) == 0;
 	return false;
 }
