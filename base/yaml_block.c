@@ -522,13 +522,23 @@ yaml_block_is_entry(const struct yaml_block *b)
 	return b->column >= 0 && *b->at == '-' && is_blank(b->at[1]);
 }
 
+/* The value of a key or dash on that line behind which none stands. */
+static struct node *
+nothing(struct yaml_block *b, unsigned line)
+{
+	struct node *n = new_node(b, NODE_NULL);
+
+	n->text = "";
+	n->line = line;
+	return n;
+}
+
 struct node *
 yaml_block_entry(struct yaml_block *b, unsigned depth)
 {
 	const char *dash = b->at, *p = skip_spaces(dash + 1);
 	int column = b->column;
 	unsigned line = b->line;
-	struct node *n;
 
 	if (*p != '\n' && *p != '#') {
 		b->at = p;
@@ -539,10 +549,7 @@ yaml_block_entry(struct yaml_block *b, unsigned depth)
 		return NULL;
 	if (b->column > column)
 		return block_node(b, column, depth + 1);
-	n = new_node(b, NODE_NULL);
-	n->text = "";
-	n->line = line;
-	return n;
+	return nothing(b, line);
 }
 
 static struct node *
@@ -572,11 +579,8 @@ yaml_block_value(struct yaml_block *b, int column, unsigned depth, unsigned key_
 		n = block_node(b, column, depth + 1);
 	else if (b->column == column && yaml_block_is_entry(b) && depth < YAML_MAX_DEPTH)
 		n = list(b, column, depth + 1);
-	else {
-		n = new_node(b, NODE_NULL);
-		n->text = "";
-		n->line = key_line;
-	}
+	else
+		n = nothing(b, key_line);
 	if (n)
 		n->below_key = n->line - key_line;
 	return n;
