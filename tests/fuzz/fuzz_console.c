@@ -3,7 +3,6 @@
  * Bytes as a skin, and as what a terminal sends to the console while it is of any size; the same bytes stand in the
  * table's cells. The first two bytes are the size.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,13 +14,6 @@ struct fake {
 	const char *text;
 	size_t n;
 };
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static const struct column columns[] = {
 	{.name = "NAME", .min = 3, .shrink = 1, .sticky = true, .sort_key = 'N'},

@@ -3,7 +3,6 @@
  * Bytes as a kubeconfig: every context is made, or refused with an error that names the file; what is made holds
  * together, can be told to a plugin, and gives a credential.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -11,13 +10,6 @@
 #include "kube/plugin.h"
 #include "kube/secret.h"
 #include "tests/fuzz/fuzz.h"
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_error(const struct err *e)

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes as a Pipelock config, and as the proxy URL and the image that stand in a manifest. */
-#include <stdlib.h>
-
 #include "base/str.h"
 #include "fleet/image.h"
 #include "fleet/pipelock.h"
 #include "fleet/proxy.h"
 #include "tests/fuzz/fuzz.h"
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Is the text safe for a terminal? */
 static void

@@ -3,20 +3,12 @@
  * Bytes as what a credential plugin printed: an answer that can be used, or an error in
  * words of our own: a token that was printed is not to be seen in it.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "kube/plugin.h"
 #include "kube/secret.h"
 #include "tests/fuzz/fuzz.h"
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_answer(const struct plugin_answer *out)

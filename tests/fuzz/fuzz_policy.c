@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes as manifests whose policies are evaluated: what the evaluator says in two ways has to be the same. */
-#include <stdlib.h>
-
 #include "base/buf.h"
 #include "base/str.h"
 #include "decode/files.h"
@@ -11,13 +9,6 @@
 #include "tests/fuzz/fuzz.h"
 
 #define FEW 24 /* classes among which every pair is asked */
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_allow(const struct egress *e, const struct allow *a)

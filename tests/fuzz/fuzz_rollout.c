@@ -8,13 +8,6 @@
 #include "kube/rollout.h"
 #include "tests/fuzz/fuzz.h"
 
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
 /* Safe for a terminal: what comes from the server is made visible. */
 static void
 check_text(const struct buf *text)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes as manifests of which a fleet is made: its Pipelock set-ups, its containers' variables and mounts. */
-#include <stdlib.h>
-
 #include "base/str.h"
 #include "decode/files.h"
 #include "fleet/env.h"
@@ -9,13 +7,6 @@
 #include "fleet/proxy.h"
 #include "fleet/setup.h"
 #include "tests/fuzz/fuzz.h"
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 check_proxies(const struct fleet *f, const struct workload *w, const struct container *c, struct arena *a)
