@@ -37,7 +37,7 @@ struct kube_call {
 	struct loop_timer *timer;
 };
 
-static void UNUSED
+static void
 fake_rule(struct fake_rule rule)
 {
 	if (!rule.times)
@@ -115,20 +115,25 @@ kube_cancel(struct kube_call *c)
 	fake.under_way--;
 }
 
-static void UNUSED
-fake_open(void)
+/* Set-up and tear-down of a test. */
+static int
+fake_open(void **state)
 {
 	struct err e;
 
+	(void)state;
 	memset(&fake, 0, sizeof(fake));
 	fake.loop = loop_new(&e);
+	return fake.loop ? 0 : -1;
 }
 
-static void UNUSED
-fake_close(void)
+static int
+fake_close(void **state)
 {
+	(void)state;
 	buf_free(&fake.log);
 	loop_free(fake.loop);
+	return 0;
 }
 
 #endif

@@ -16,22 +16,6 @@ struct asked {
 	int done;
 };
 
-static int
-open_fake(void **state)
-{
-	(void)state;
-	fake_open();
-	return 0;
-}
-
-static int
-close_fake(void **state)
-{
-	(void)state;
-	fake_close();
-	return 0;
-}
-
 static void
 done(void *ctx)
 {
@@ -144,9 +128,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_answers, open_fake, close_fake),
-		cmocka_unit_test_setup_teardown(test_many_go_a_few_at_a_time, open_fake, close_fake),
-		cmocka_unit_test_setup_teardown(test_cancel, open_fake, close_fake),
+		cmocka_unit_test_setup_teardown(test_answers, fake_open, fake_close),
+		cmocka_unit_test_setup_teardown(test_many_go_a_few_at_a_time, fake_open, fake_close),
+		cmocka_unit_test_setup_teardown(test_cancel, fake_open, fake_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

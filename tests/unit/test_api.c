@@ -4,19 +4,22 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/json_scan.h"
 #include "base/log.h"
+#include "base/reader.h"
 #include "base/str.h"
 #include "kube/api.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/http_server.h"
 
 #define ENOUGH_MS 20000 /* a bound for what happens at once; never waited for */
-#define PKI "tests/kube/pki/"
 
 struct test {
 	struct loop *loop;
@@ -484,49 +487,34 @@ pausing(void **state)
 }
 
 static void
-write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static void
 fresh_credential(void **state)
 {
 	struct test *t = *state;
-	char path[] = "/tmp/moat-test-token-XXXXXX";
-	int fd = mkstemp(path);
+	AUTO(free) char *path = folder_file("token", "first");
 	AUTO(free) char *user = mem_printf("{tokenFile: \"%s\"}", path);
 	struct call c = {0};
 
-	assert_true(fd >= 0);
-	close(fd);
-	write_file(path, "first");
 	use_as(t,
 	       "[{'header': {'Authorization': 'Bearer first'}, 'times': 1, 'body': 'ok'},"
 	       " {'header': {'Authorization': 'Bearer second'}, 'body': 'again'}, {'status': 401}]",
 	       "", user, NULL);
 	expect_ok(t, (struct kube_call_args){.path = "/a"}, "ok");
-	write_file(path, "second");
+	free(folder_file("token", "second"));
 	expect_ok(t, (struct kube_call_args){.path = "/b", .method = "POST", .body = "x", .body_len = 1}, "again");
 	assert_int_equal(kube_counts(t->kube).requests, 3);
-	write_file(path, "third"); /* fresh, but refused too: that is all that can be done */
+	free(folder_file("token", "third")); /* fresh, but refused too: that is all that can be done */
 	{
 		free_kube(t);
 		http_server_stop(&t->server);
 		use_as(t, "[{'status': 401, 'body': {'kind': 'Status', 'message': 'Unauthorized'}}]", "", user,
 		       NULL);
-		write_file(path, "fourth");
+		free(folder_file("token", "fourth"));
 	}
 	ask(t, &c, (struct kube_call_args){.path = "/c"});
 	assert_int_equal(c.status, 401);
 	assert_int_equal(c.err.kind, ERR_DENIED);
 	assert_non_null(strstr(c.err.msg, "does not accept the credential"));
 	assert_true(kube_counts(t->kube).requests <= 2);
-	unlink(path);
 	call_free(&c);
 }
 
@@ -686,16 +674,12 @@ static void
 secrets_stay_secret(void **state)
 {
 	struct test *t = *state;
-	char log[] = "/tmp/moat-test-log-XXXXXX";
-	int fd = mkstemp(log);
+	AUTO(free) char *log = folder_path("log");
 	AUTO(buf) struct buf text = {0};
 	AUTO(free) char *url = NULL;
 	struct call c = {0};
 	struct err e = {0};
-	FILE *f;
-	size_t n;
 
-	close(fd);
 	assert_true(log_open(log, LOG_DEBUG, &e));
 	use(t, "[{'path': '/a', 'headers': {'Warning': ['299 - \\'old API\\'', '299 - \\'and more\\''], 'Date': "
 	       "'Thu, 01 Jan 2060 00:00:00 "
@@ -715,17 +699,12 @@ secrets_stay_secret(void **state)
 	assert_false(kube_insecure(t->kube));
 	call_free(&c);
 	log_close();
-	f = fopen(log, "r");
-	while ((n = fread(buf_reserve(&text, 4096), 1, 4096, f)) > 0)
-		text.len += n;
-	fclose(f);
-	unlink(log);
-	buf_addc(&text, '\0');
-	assert_non_null(strstr(text.data, "GET /a"));
-	assert_null(strstr(text.data, "s3cr3t"));
-	assert_non_null(strstr(text.data, "old API"));
-	assert_non_null(strstr(text.data, "and more"));
-	assert_null(strstr(strstr(text.data, "old API") + 1, "old API")); /* once */
+	assert_true(reader_slurp(log, 1024 * 1024, &text, &e));
+	assert_non_null(strstr(buf_str(&text), "GET /a"));
+	assert_null(strstr(buf_str(&text), "s3cr3t"));
+	assert_non_null(strstr(buf_str(&text), "old API"));
+	assert_non_null(strstr(buf_str(&text), "and more"));
+	assert_null(strstr(strstr(buf_str(&text), "old API") + 1, "old API")); /* once */
 }
 
 /* --- Upgrades --- */
@@ -803,5 +782,5 @@ main(void)
 		test(secrets_stay_secret), test(upgrades),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

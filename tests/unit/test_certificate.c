@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <cmocka.h>
 
 #include "kube/certificate.h"
+#include "tests/unit/folder.h"
 
 /* Self-signed; its key was thrown away. */
 static const char pem[] =
@@ -39,14 +39,10 @@ of_text(void **state)
 static void
 of_a_file(void **state)
 {
-	char path[] = "/tmp/moat-certificate-XXXXXX";
-	int fd = mkstemp(path);
+	AUTO(free) char *path = folder_file("certificate", pem);
 	int64_t ends = 0;
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, pem, strlen(pem)), (ssize_t)strlen(pem));
-	close(fd);
 	assert_true(certificate_end(NULL, 0, path, &ends));
 	assert_int_equal(ends, ENDS);
 	unlink(path);
@@ -72,7 +68,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_text),
-		cmocka_unit_test(of_a_file),
+		cmocka_unit_test_setup_teardown(of_a_file, folder_make, folder_remove),
 		cmocka_unit_test(of_none),
 	};
 

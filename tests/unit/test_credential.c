@@ -27,15 +27,15 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/reader.h"
 #include "base/str.h"
 #include "kube/credential.h"
 #include "kube/plugin.h"
+#include "tests/unit/folder.h"
 
 #define ENOUGH_MS 20000 /* a bound; never waited for */
 #define V1 "client.authentication.k8s.io/v1"
 #define V1BETA1 "client.authentication.k8s.io/v1beta1"
-
-static char folder[] = "/tmp/test_credential_XXXXXX";
 
 struct test {
 	struct loop *loop;
@@ -59,22 +59,13 @@ struct test {
 /* ---- files */
 
 static char *
-path_of(const char *name)
-{
-	return mem_printf("%s/%s", folder, name);
-}
-
-static char *
 put(const char *name, const char *text, mode_t mode)
 {
-	char *path = path_of(name);
-	FILE *out;
+	AUTO(free) char *before = folder_path(name);
+	char *path;
 
-	unlink(path); /* another inode, as who replaces a file does it */
-	out = fopen(path, "we");
-	assert_non_null(out);
-	fputs(text, out);
-	fclose(out);
+	unlink(before); /* another inode, as who replaces a file does it */
+	path = folder_file(name, text);
 	assert_int_equal(chmod(path, mode), 0);
 	return path;
 }
@@ -82,15 +73,11 @@ put(const char *name, const char *text, mode_t mode)
 static char *
 slurp(const char *name)
 {
-	AUTO(free) char *path = path_of(name);
-	FILE *in = fopen(path, "re");
-	char *text = mem_alloc(65536);
+	AUTO(free) char *path = folder_path(name);
+	AUTO(buf) struct buf text = {0};
 
-	if (in) {
-		text[fread(text, 1, 65535, in)] = '\0';
-		fclose(in);
-	}
-	return text;
+	reader_slurp(path, 65536, &text, NULL);
+	return buf_take(&text);
 }
 
 static int
@@ -320,7 +307,7 @@ static void
 token_files(void **state)
 {
 	struct test *t = begin();
-	AUTO(free) char *path = path_of("token");
+	AUTO(free) char *path = folder_path("token");
 	unsigned serial;
 
 	(void)state;
@@ -1059,22 +1046,6 @@ with_a_terminal(void **state)
 	finish_plugin(t);
 }
 
-static int
-make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int
-remove_folder(void **state)
-{
-	AUTO(free) char *command = mem_printf("rm -rf '%s'", folder);
-
-	(void)state;
-	return system(command);
-}
-
 int
 main(void)
 {
@@ -1102,5 +1073,5 @@ main(void)
 		cmocka_unit_test(with_a_terminal),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -4,11 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,39 +15,9 @@
 #include "base/str.h"
 #include "kube/kubeconfig.h"
 #include "kube/secret.h"
+#include "tests/unit/folder.h"
 
 #define PEM "LS0tLS1CRUdJTiBYLS0tLS0K" /* -----BEGIN X----- */
-
-static char folder[] = "/tmp/test_kubeconfig_XXXXXX";
-
-static int
-make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int
-remove_folder(void **state)
-{
-	AUTO(free) char *command = mem_printf("rm -rf '%s'", folder);
-
-	(void)state;
-	return system(command);
-}
-
-/* Writes a file of the folder and gives its path. */
-static char *
-file(const char *name, const char *text)
-{
-	char *path = mem_printf("%s/%s", folder, name);
-	FILE *out = fopen(path, "w");
-
-	assert_non_null(out);
-	fputs(text, out);
-	fclose(out);
-	return path;
-}
 
 static struct kubeconfig *
 parse(const char *text)
@@ -119,18 +87,19 @@ static void
 first_wins(void **state)
 {
 	AUTO(free)
-	char *one = file("one", "contexts: [{name: a, context: {cluster: x, user: u, namespace: first}}]\n"
-				"clusters: [{name: x, cluster: {server: 'https://one', certificate-authority: "
-				"ca.crt}}]\n");
+	char *one =
+		folder_file("one", "contexts: [{name: a, context: {cluster: x, user: u, namespace: first}}]\n"
+				   "clusters: [{name: x, cluster: {server: 'https://one', certificate-authority: "
+				   "ca.crt}}]\n");
 	AUTO(free)
-	char *two = file("two",
-			 "current-context: b\n"
-			 "contexts: [{name: a, context: {cluster: x}}, {name: b, context: {cluster: y, user: u}}]\n"
-			 "clusters: [{name: x, cluster: {server: 'https://two'}}, {name: y, cluster: {server: "
-			 "'https://two/'}}]\n"
-			 "users: [{name: u, user: {token: t}}]\n");
+	char *two = folder_file(
+		"two", "current-context: b\n"
+		       "contexts: [{name: a, context: {cluster: x}}, {name: b, context: {cluster: y, user: u}}]\n"
+		       "clusters: [{name: x, cluster: {server: 'https://two'}}, {name: y, cluster: {server: "
+		       "'https://two/'}}]\n"
+		       "users: [{name: u, user: {token: t}}]\n");
 	AUTO(free) char *list = mem_printf(":%s:%s/missing:%s:%s", one, folder, two, one);
-	AUTO(free) char *ca = mem_printf("%s/ca.crt", folder);
+	AUTO(free) char *ca = folder_path("ca.crt");
 	struct err e = {0};
 	struct kubeconfig *c;
 
@@ -158,9 +127,9 @@ first_wins(void **state)
 static void
 which_file(void **state)
 {
-	AUTO(free) char *missing = mem_printf("%s/missing", folder);
-	AUTO(free) char *named = file("named", "current-context: n\n");
-	AUTO(free) char *home = mem_printf("%s/home", folder);
+	AUTO(free) char *missing = folder_path("missing");
+	AUTO(free) char *named = folder_file("named", "current-context: n\n");
+	AUTO(free) char *home = folder_path("home");
 	AUTO(free) char *dot = mem_printf("%s/.kube", home);
 	AUTO(free) char *old_home = mem_strdup(getenv("HOME"));
 	struct err e = {0};
@@ -175,7 +144,7 @@ which_file(void **state)
 	assert_true(str_has(e.msg, "~/.kube/config is not there"));
 	kubeconfig_free(c);
 
-	free(file("home/.kube/config", "current-context: h\n"));
+	free(folder_file("home/.kube/config", "current-context: h\n"));
 	setenv("KUBECONFIG", missing, 1);
 	c = kubeconfig_load(NULL, &e);
 	assert_int_equal(c->n_files, 0);
@@ -475,7 +444,7 @@ unused_ones(void **state)
 static void
 in_cluster(void **state)
 {
-	AUTO(free) char *token = file("token", "t\n");
+	AUTO(free) char *token = folder_file("token", "t\n");
 	AUTO(free) char *namespace = NULL, *ca = NULL;
 	struct err e = {0};
 	struct kubeconfig *c;
@@ -496,8 +465,8 @@ in_cluster(void **state)
 	assert_string_equal(context(c, NULL)->user->token_path, token);
 	kubeconfig_free(c);
 
-	ca = file("ca.crt", "x");
-	namespace = file("namespace", "agents\n");
+	ca = folder_file("ca.crt", "x");
+	namespace = folder_file("namespace", "agents\n");
 	setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", 1);
 	c = kubeconfig_in_cluster_at(folder, &e);
 	assert_string_equal(context(c, NULL)->cluster->server, "https://10.0.0.1:8443");
@@ -560,5 +529,5 @@ main(void)
 		cmocka_unit_test(base64),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

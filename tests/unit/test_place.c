@@ -8,25 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/attr.h"
 #include "base/mem.h"
 #include "base/place.h"
+#include "tests/unit/folder.h"
 
 static void
 folders_are_made(void **state)
 {
-	char root[] = "/tmp/moat-place-XXXXXX";
 	struct stat st;
 	struct err e = {0};
 
 	(void)state;
-	assert_non_null(mkdtemp(root));
-	AUTO(free) char *deep = mem_printf("%s/a/b", root), *middle = mem_printf("%s/a", root);
-	AUTO(free) char *file = mem_printf("%s/a/b/file", root), *below = mem_printf("%s/a/b/file/c", root);
+	AUTO(free) char *deep = folder_path("a/b"), *middle = folder_path("a");
+	AUTO(free) char *file = folder_path("a/b/file"), *below = folder_path("a/b/file/c");
 
 	assert_true(place_make_folders(deep, &e));
 	assert_true(place_make_folders(deep, &e)); /* there already */
@@ -38,10 +36,6 @@ folders_are_made(void **state)
 	assert_false(place_make_folders(below, &e));
 	assert_non_null(strstr(e.msg, below));
 	assert_int_equal(e.kind, ERR_OUTPUT);
-	unlink(file);
-	rmdir(deep);
-	rmdir(middle);
-	rmdir(root);
 }
 
 static void
@@ -68,7 +62,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(folders_are_made),
+		cmocka_unit_test_setup_teardown(folders_are_made, folder_make, folder_remove),
 		cmocka_unit_test(state_is_below_home),
 	};
 

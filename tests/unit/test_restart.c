@@ -11,6 +11,7 @@
 #include "base/reader.h"
 #include "fake_kube.h"
 #include "kube/restart.h"
+#include "tests/unit/folder.h"
 
 #define REVIEWS "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 #define OF(kinds, name) "/apis/apps/v1/namespaces/a/" kinds "/" name
@@ -43,22 +44,22 @@ struct run {
 	int done, changes;
 };
 
-static char *folder;
+static char *save_folder;
 
 static int
-open_fake(void **state)
+make_folders(void **state)
 {
-	(void)state;
-	fake_open();
-	return 0;
+	int status = folder_make(state);
+
+	save_folder = folder_path("deep/saved");
+	return status;
 }
 
 static int
-close_fake(void **state)
+remove_folders(void **state)
 {
-	(void)state;
-	fake_close();
-	return 0;
+	free(save_folder);
+	return folder_remove(state);
 }
 
 static void
@@ -109,7 +110,7 @@ plan_with(struct run *run, struct restart_args args)
 	args.ctx = run;
 	args.changed = changed;
 	args.done = done;
-	args.save_folder = folder;
+	args.save_folder = save_folder;
 	if (!args.limit_ms)
 		args.limit_ms = 300;
 	run->r = restart_plan(&args);
@@ -697,7 +698,7 @@ test_a_pod_that_cannot_come_back(void **state)
 	go(&run);
 	assert_int_equal(step(&run, 0)->state, RESTART_FAILED);
 	assert_has(step(&run, 0)->reason, "exceeded quota; kubectl create -f ");
-	assert_has(step(&run, 0)->reason, folder);
+	assert_has(step(&run, 0)->reason, save_folder);
 	assert_saved(step(&run, 0));
 	restart_free(run.r);
 }
@@ -706,21 +707,21 @@ static void
 test_nothing_is_deleted_that_was_not_saved(void **state)
 {
 	struct run run = {0};
-	char *before = folder;
+	char *before = save_folder;
 
 	(void)state;
-	folder = "/proc/moat"; /* where nobody can write */
+	save_folder = "/proc/moat"; /* where nobody can write */
 	get(POD, LIVE_POD, 0);
 	plan_pod(&run);
 	go(&run);
-	folder = before;
+	save_folder = before;
 	assert_int_equal(step(&run, 0)->state, RESTART_FAILED);
 	assert_has(step(&run, 0)->reason, "/proc/moat");
 	assert_int_equal(requests("DELETE"), 0);
 	restart_free(run.r);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, open_fake, close_fake)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fake_open, fake_close)
 
 int
 main(void)
@@ -747,18 +748,7 @@ main(void)
 		TEST(test_a_pod_that_cannot_come_back),
 		TEST(test_nothing_is_deleted_that_was_not_saved),
 	};
-	char top[] = "/tmp/moat-restart-XXXXXX";
-	int status;
 
 	setenv("MOAT_NOW", "2026-01-02T03:04:05Z", 1);
-	if (!mkdtemp(top))
-		return 1;
-	folder = mem_printf("%s/deep/saved", top);
-	status = cmocka_run_group_tests(tests, NULL, NULL);
-	rmdir(folder);
-	*strrchr(folder, '/') = '\0';
-	rmdir(folder);
-	rmdir(top);
-	free(folder);
-	return status;
+	return cmocka_run_group_tests(tests, make_folders, remove_folders);
 }

@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,17 +22,11 @@
 #include "base/reader.h"
 #include "base/str.h"
 #include "store/db.h"
+#include "tests/unit/folder.h"
 
 #define LARGEST (1024 * 1024)
 
-static char folder[64];
 static struct buf told;
-
-static char *
-path_of(const char *name)
-{
-	return mem_printf("%s/%s", folder, name);
-}
 
 static void
 hear(void *ctx, const char *text)
@@ -99,16 +92,6 @@ assert_sqlite(const char *path, const char *sql, const char *wanted)
 	assert_string_equal(got, wanted);
 }
 
-static void
-write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fputs(text, f) < 0, 0);
-	assert_int_equal(fclose(f), 0);
-}
-
 static char *
 content(const char *path)
 {
@@ -131,28 +114,17 @@ find(const char *part)
 		if (!str_has(f->d_name, part))
 			continue;
 		free(found);
-		found = path_of(f->d_name);
+		found = folder_path(f->d_name);
 	}
 	closedir(dir);
 	return found;
 }
 
 static int
-setup(void **state)
-{
-	(void)state;
-	strcpy(folder, "/tmp/moat-test-store-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int
 teardown(void **state)
 {
-	AUTO(free) char *command = mem_printf("chmod -R u+w %s && rm -rf %s", folder, folder);
-
-	(void)state;
 	buf_free(&told);
-	return system(command);
+	return folder_remove(state);
 }
 
 static unsigned
@@ -167,8 +139,9 @@ mode_of(const char *path)
 static void
 made_for_its_owner_alone(void **state)
 {
-	AUTO(free) char *path = path_of("state/moat/moat.db"),
-	     *moat = path_of("state/moat"), *above = path_of("state");
+	AUTO(free)
+	char *path = folder_path("state/moat/moat.db"),
+	     *moat = folder_path("state/moat"), *above = folder_path("state");
 	mode_t mask = umask(0);
 	struct db *d = open_good(path);
 
@@ -232,7 +205,7 @@ names_that_sqlite_would_take_for_others(void **state)
 static void
 a_newer_file_is_left_alone(void **state)
 {
-	AUTO(free) char *path = path_of("moat.db"), *before = NULL, *after = NULL;
+	AUTO(free) char *path = folder_path("moat.db"), *before = NULL, *after = NULL;
 
 	(void)state;
 	db_close(open_good(path));
@@ -249,7 +222,7 @@ a_newer_file_is_left_alone(void **state)
 static void
 a_file_of_another_program_is_left_alone(void **state)
 {
-	AUTO(free) char *path = path_of("places.sqlite");
+	AUTO(free) char *path = folder_path("places.sqlite");
 
 	(void)state;
 	free(with_sqlite(path, "CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('x')"));
@@ -271,33 +244,33 @@ what_is_no_file_is_refused(void **state)
 static void
 nothing_to_read(void **state)
 {
-	AUTO(free) char *path = path_of("moat.db");
+	AUTO(free) char *path = folder_path("moat.db");
 
 	(void)state;
 	refused(path, DB_READ, NULL, "no history yet");
 	assert_int_not_equal(access(path, F_OK), 0);
-	write_file(path, "");
+	free(folder_file("moat.db", ""));
 	refused(path, DB_READ, NULL, "no history yet");
 }
 
 static void
 no_database_is_moved_aside(void **state)
 {
-	AUTO(free) char *path = path_of("moat.db"), *wal = path_of("moat.db-wal"), *shm = path_of("moat.db-shm");
+	AUTO(free) char *path = folder_path("moat.db");
 	AUTO(free) char *text = mem_printf("%4096s", "no database");
 	AUTO(free) char *aside = NULL, *aside_wal = NULL, *aside_shm = NULL, *kept = NULL, *kept_wal = NULL;
 
 	(void)state;
-	write_file(path, text);
-	write_file(wal, "log");
-	write_file(shm, "index");
+	free(folder_file("moat.db", text));
+	free(folder_file("moat.db-wal", "log"));
+	free(folder_file("moat.db-shm", "index"));
 	refused(path, DB_READ, NULL, "no database, or its beginning is damaged"); /* reading moves nothing */
 	setenv("MOAT_NOW", "2026-01-02T03:04:05Z", 1);
 	db_close(open_good(path));
 	unsetenv("MOAT_NOW");
-	aside = path_of("moat.db.damaged-20260102T030405Z");
-	aside_wal = path_of("moat.db.damaged-20260102T030405Z-wal");
-	aside_shm = path_of("moat.db.damaged-20260102T030405Z-shm");
+	aside = folder_path("moat.db.damaged-20260102T030405Z");
+	aside_wal = folder_path("moat.db.damaged-20260102T030405Z-wal");
+	aside_shm = folder_path("moat.db.damaged-20260102T030405Z-shm");
 	assert_true(str_has(buf_str(&told), aside));
 	kept = content(aside);
 	assert_string_equal(kept, text);
@@ -310,14 +283,15 @@ no_database_is_moved_aside(void **state)
 static void
 the_second_of_a_second_has_a_name_too(void **state)
 {
-	AUTO(free) char *path = path_of("moat.db"),
-	     *second = path_of("moat.db.damaged-20260102T030405Z-2"), *kept = NULL;
+	AUTO(free)
+	char *path = folder_path("moat.db"),
+	     *second = folder_path("moat.db.damaged-20260102T030405Z-2"), *kept = NULL;
 
 	(void)state;
 	setenv("MOAT_NOW", "2026-01-02T03:04:05Z", 1);
 	for (const char *text = "one............."; text;
 	     text = strcmp(text, "two.............") ? "two............." : NULL) {
-		write_file(path, text);
+		free(folder_file("moat.db", text));
 		db_close(open_good(path));
 	}
 	unsetenv("MOAT_NOW");
@@ -329,7 +303,7 @@ the_second_of_a_second_has_a_name_too(void **state)
 static void
 a_damaged_page_is_found(void **state)
 {
-	AUTO(free) char *path = path_of("moat.db"), *aside = NULL;
+	AUTO(free) char *path = folder_path("moat.db"), *aside = NULL;
 	AUTO(free) char *page = NULL;
 	int fd;
 
@@ -393,7 +367,7 @@ with_shim(bool locks)
 static void
 without_shared_memory_a_rollback_journal_does_it(void **state)
 {
-	AUTO(free) char *path = path_of("moat.db");
+	AUTO(free) char *path = folder_path("moat.db");
 	struct err e = {0};
 	struct db *d;
 
@@ -413,7 +387,7 @@ without_shared_memory_a_rollback_journal_does_it(void **state)
 static void
 without_locks_it_says_so(void **state)
 {
-	AUTO(free) char *path = path_of("moat.db");
+	AUTO(free) char *path = folder_path("moat.db");
 
 	(void)state;
 	with_shim(false);
@@ -424,7 +398,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, teardown)
 		TEST(made_for_its_owner_alone),
 		TEST(the_place),
 		TEST(names_that_sqlite_would_take_for_others),

@@ -19,6 +19,7 @@
 #include "decode/files.h"
 #include "store/history.h"
 #include "store/runs.h"
+#include "tests/unit/folder.h"
 
 #define AGENT(name)                                                                                               \
 	"---\napiVersion: apps/v1\nkind: Deployment\n"                                                            \
@@ -27,7 +28,7 @@
 	"{containers: [{name: c, image: \"i:1\"}]}}}\n"
 #define KUBE_SYSTEM(uid) "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system, uid: " uid "}\n"
 
-static char folder[64], path[96];
+static char path[96];
 static struct db *db;
 static struct buf told;
 
@@ -43,9 +44,7 @@ setup(void **state)
 {
 	struct err e;
 
-	(void)state;
-	strcpy(folder, "/tmp/moat-test-runs-XXXXXX");
-	if (!mkdtemp(folder))
+	if (folder_make(state))
 		return -1;
 	snprintf(path, sizeof(path), "%s/moat.db", folder);
 	db = db_open(&(struct db_options){.path = path, .use = DB_WRITE, .tell = hear}, &e);
@@ -55,12 +54,9 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	AUTO(free) char *command = mem_printf("rm -rf %s", folder);
-
-	(void)state;
 	db_close(take(db));
 	buf_free(&told);
-	return system(command);
+	return folder_remove(state);
 }
 
 /* What is audited, and from where. Only `shown` is judged, so that a new rule does not change what is expected. */

@@ -3,15 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "tests/unit/folder.h"
 #include "tui/theme.h"
 
 static void
@@ -214,23 +213,10 @@ default_skin_is_legible_on_both(void **state)
 	}
 }
 
-static char folder[] = "/tmp/moat-test-theme-XXXXXX";
-
-static void
-write_file(const char *path, const char *text)
-{
-	AUTO(free) char *full = mem_printf("%s/%s", folder, path);
-	FILE *f = fopen(full, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
-}
-
 static void
 make_folder(const char *path)
 {
-	AUTO(free) char *full = mem_printf("%s/%s", folder, path);
+	AUTO(free) char *full = folder_path(path);
 
 	assert_int_equal(mkdir(full, 0700), 0);
 }
@@ -238,7 +224,7 @@ make_folder(const char *path)
 static void
 skins_of_the_user(void **state)
 {
-	AUTO(free) char *path = mem_printf("%s/one.yml", folder);
+	AUTO(free) char *path = folder_path("one.yml");
 	struct theme t;
 	struct err e = {0};
 
@@ -248,9 +234,9 @@ skins_of_the_user(void **state)
 	make_folder("moat/skins");
 	make_folder("k9s");
 	make_folder("k9s/skins");
-	write_file("k9s/skins/mine.yaml", "k9s: {body: {fgColor: red}}");
-	write_file("moat/skins/moat.yaml", "k9s: {body: {fgColor: lime}}");
-	write_file("one.yml", "k9s: {body: {fgColor: blue}}");
+	free(folder_file("k9s/skins/mine.yaml", "k9s: {body: {fgColor: red}}"));
+	free(folder_file("moat/skins/moat.yaml", "k9s: {body: {fgColor: lime}}"));
+	free(folder_file("one.yml", "k9s: {body: {fgColor: blue}}"));
 	assert_true(theme_load(&t, "mine", &e));
 	assert_int_equal(t.styles[STYLE_BODY].fg.rgb, 0xff0000);
 	assert_true(theme_load(&t, "moat", &e)); /* one's own goes before the one compiled in */
@@ -259,22 +245,6 @@ skins_of_the_user(void **state)
 	assert_int_equal(t.styles[STYLE_BODY].fg.rgb, 0x0000ff);
 	assert_false(theme_load(&t, "./nosuch.yaml", &e));
 	assert_non_null(strstr(e.msg, "nosuch.yaml"));
-}
-
-static int
-make_folders(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int
-remove_folders(void **state)
-{
-	AUTO(free) char *command = mem_printf("rm -r '%s'", folder);
-
-	(void)state;
-	return system(command);
 }
 
 int
@@ -293,5 +263,5 @@ main(void)
 		cmocka_unit_test(skins_of_the_user),
 	};
 
-	return cmocka_run_group_tests(tests, make_folders, remove_folders);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
