@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/source.h"
 #include "tests/tree.h"
 
 /* As libFuzzer does it: exactly the bytes, so that a sanitizer sees one too many being read. */
@@ -64,7 +65,7 @@ int
 main(int argc, char **argv)
 {
 	const char *name = strstr(argv[0], "replay_");
-	const char *srcdir = getenv("srcdir");
+	AUTO(free) char *corpus = source_path("tests/fuzz/corpus");
 	AUTO(free) char *folder = NULL;
 
 	if (argc > 1) {
@@ -77,6 +78,6 @@ main(int argc, char **argv)
 		fprintf(stderr, "%s: the name does not say which corpus\n", argv[0]);
 		return 2;
 	}
-	folder = mem_printf("%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".", name + strlen("replay_"));
+	folder = mem_printf("%s/%s", corpus, name + strlen("replay_"));
 	return run_folder(folder);
 }

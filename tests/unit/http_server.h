@@ -5,17 +5,13 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/json_scan.h"
 #include "base/mem.h"
-#include "base/node.h"
+#include "tests/source.h"
 
 struct http_server {
 	pid_t pid;
@@ -24,36 +20,10 @@ struct http_server {
 	char script[64];
 };
 
-static inline char *
-test_file(const char *name)
-{
-	const char *srcdir = getenv("srcdir");
-
-	return mem_printf("%s/%s", srcdir ? srcdir : ".", name);
-}
-
-/* The whole of a file below the source folder; free it. */
-static inline char *
-test_text(const char *name)
-{
-	AUTO(free) char *path = test_file(name);
-	AUTO(buf) struct buf text = {0};
-	FILE *f = fopen(path, "r");
-	size_t n;
-
-	if (!f)
-		fail_msg("cannot open %s", path);
-	while ((n = fread(buf_reserve(&text, 4096), 1, 4096, f)) > 0)
-		text.len += n;
-	fclose(f);
-	buf_addc(&text, '\0');
-	return buf_take(&text);
-}
-
 static inline void
 http_server_exec(const struct http_server *s, const int in[2], const int out[2])
 {
-	AUTO(free) char *program = test_file("tests/kube/server.py");
+	AUTO(free) char *program = source_path("tests/kube/server.py");
 	const char *python = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
 
 	dup2(in[0], 0);

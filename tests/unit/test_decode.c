@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "decode/files.h"
 #include "tests/decode/dump.h"
+#include "tests/source.h"
 
 static void
 read_all(const char *path, struct buf *out)
@@ -44,9 +45,9 @@ dump_set(struct buf *out, const struct object_set *set)
 static void
 check_file(const char *name, const char *extension)
 {
-	const char *top = getenv("srcdir") ? getenv("srcdir") : ".";
-	AUTO(free) char *path = mem_printf("%s/tests/decode/%s%s", top, name, extension);
-	AUTO(free) char *want_path = mem_printf("%s/tests/decode/%s.want", top, name);
+	AUTO(free) char *cases = source_path("tests/decode");
+	AUTO(free) char *path = mem_printf("%s/%s%s", cases, name, extension);
+	AUTO(free) char *want_path = mem_printf("%s/%s.want", cases, name);
 	AUTO(buf) struct buf got = {0};
 	AUTO(buf) struct buf want = {0};
 	struct object_set set = {0};
@@ -288,8 +289,7 @@ managed_fields_count_in_yaml_too(void **state)
 static void
 an_object_takes_no_more_than_it_needs(void **state)
 {
-	const char *top = getenv("srcdir") ? getenv("srcdir") : ".";
-	AUTO(free) char *path = mem_printf("%s/tests/decode/agent.yaml", top);
+	AUTO(free) char *path = source_path("tests/decode/agent.yaml");
 	const char *paths[] = {path};
 	struct object_set set = {0};
 	struct err e = {0};

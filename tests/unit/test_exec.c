@@ -20,6 +20,7 @@
 #include "kube/logs.h"
 #include "kube/portforward.h"
 #include "kube/stream.h"
+#include "tests/source.h"
 
 #define PATIENCE_MS 20000 /* for one answer; only a test that fails waits so long */
 
@@ -92,8 +93,7 @@ static char url[64];
 static int
 start_server(void **state)
 {
-	const char *srcdir = getenv("srcdir");
-	AUTO(free) char *script = mem_printf("%s/tests/kube/ws_server.py", srcdir ? srcdir : ".");
+	AUTO(free) char *script = source_path("tests/kube/ws_server.py");
 	int in[2], out[2];
 	char port[16] = "";
 	struct err e;

@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "decode/files.h"
 #include "fleet/policy.h"
+#include "tests/source.h"
 
 static const char *const rules_tested[] = {
 	"agent-companion-blocked", "agent-egress-internet",  "agent-egress-open",     "companion-egress-blocked",
@@ -193,11 +194,11 @@ check_case(const char *rule, const char *path)
 static void
 fixes(void **state)
 {
-	const char *srcdir = getenv("srcdir");
+	AUTO(free) char *cases = source_path("tests/rules");
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rules_tested); i++) {
-		AUTO(free) char *folder = mem_printf("%s/tests/rules/%s", srcdir ? srcdir : ".", rules_tested[i]);
+		AUTO(free) char *folder = mem_printf("%s/%s", cases, rules_tested[i]);
 		DIR *d = opendir(folder);
 
 		assert_non_null(d);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/json_scan.h"
+#include "base/reader.h"
 #include "base/str.h"
 #include "kube/http.h"
 #include "tests/unit/http_server.h"
@@ -568,6 +571,18 @@ connect_limit(void **state)
 	expect_error(t, "/", ETIMEDOUT, "no answer within 0.2 s");
 }
 
+static char *
+source_text(const char *name)
+{
+	AUTO(free) char *path = source_path(name);
+	AUTO(buf) struct buf text = {0};
+	struct err e;
+
+	if (!reader_slurp(path, 65536, &text, &e))
+		fail_msg("%s", e.msg);
+	return buf_take(&text);
+}
+
 static void
 tls_peer(struct test *t, const char *ca, const char *cert, const char *key)
 {
@@ -575,7 +590,7 @@ tls_peer(struct test *t, const char *ca, const char *cert, const char *key)
 
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		free(t->text[i]);
-		t->text[i] = names[i] ? test_text(names[i]) : NULL;
+		t->text[i] = names[i] ? source_text(names[i]) : NULL;
 	}
 	t->scheme = "https";
 	t->peer.ca = t->text[0];

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "tests/jansson_tree.h"
+#include "tests/source.h"
 #include "tests/tree.h"
 
 static const char *const raw_keys[] = {
@@ -566,8 +567,7 @@ one_meaning(const char *path, const struct buf *text)
 static void
 corpus(void **state)
 {
-	const char *srcdir = getenv("srcdir");
-	AUTO(free) char *path = mem_printf("%s/tests/fuzz/corpus/json", srcdir ? srcdir : ".");
+	AUTO(free) char *path = source_path("tests/fuzz/corpus/json");
 	DIR *dir = opendir(path);
 	size_t files = 0;
 

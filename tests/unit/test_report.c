@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "build-config.h"
 #include "decode/files.h"
+#include "tests/source.h"
 
 #define NOW INT64_C(1767323045) /* 2026-01-02T03:04:05Z */
 
@@ -85,9 +86,9 @@ auto_world(struct world *w)
 static char *
 path_of(const char *name)
 {
-	const char *root = getenv("srcdir");
+	AUTO(free) char *folder = source_path("tests/report");
 
-	return mem_printf("%s/tests/report/%s", root ? root : ".", name);
+	return mem_printf("%s/%s", folder, name);
 }
 
 static char *

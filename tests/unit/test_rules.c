@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "decode/files.h"
+#include "tests/source.h"
 
 #define NOW "2026-03-10T12:00:00Z" /* where a case does not say */
 
@@ -37,14 +38,12 @@ struct rule_case {
 
 typedef VEC(struct rule_case) cases;
 
-static const char *
-rules_dir(void)
+static char *
+dir_of(const struct rule *r)
 {
-	static char dir[4096];
-	const char *srcdir = getenv("srcdir");
+	AUTO(free) char *all = source_path("tests/rules");
 
-	snprintf(dir, sizeof(dir), "%s/tests/rules", srcdir ? srcdir : ".");
-	return dir;
+	return mem_printf("%s/%s", all, r->id);
 }
 
 /*
@@ -364,7 +363,7 @@ static void
 run_rule(void **state)
 {
 	const struct rule_case *c = *state;
-	AUTO(free) char *dir = mem_printf("%s/%s", rules_dir(), c->rule->id);
+	AUTO(free) char *dir = dir_of(c->rule);
 	size_t bad = 0, good = 0;
 	DIR *d = opendir(dir);
 
@@ -388,7 +387,8 @@ run_rule(void **state)
 static void
 run_folders(void **state)
 {
-	DIR *d = opendir(rules_dir());
+	AUTO(free) char *all = source_path("tests/rules");
+	DIR *d = opendir(all);
 
 	(void)state;
 	assert_non_null(d);
@@ -419,7 +419,7 @@ is_case(const struct dirent *entry)
 static void
 add_files(cases *all, const struct rule *r)
 {
-	AUTO(free) char *dir = mem_printf("%s/%s", rules_dir(), r->id);
+	AUTO(free) char *dir = dir_of(r);
 	struct dirent **entries;
 	int n = scandir(dir, &entries, is_case, alphasort);
 

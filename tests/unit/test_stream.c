@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "kube/frames.h"
 #include "kube/http1.h"
+#include "tests/source.h"
 #include "tests/tree.h"
 
 static const char *const protocols[] = {"v5.channel.k8s.io", "v4.channel.k8s.io", "channel.k8s.io"};
@@ -75,8 +76,8 @@ start(struct seen *seen, bool recorded)
 static void
 capture(struct buf *out, const char *name)
 {
-	const char *srcdir = getenv("srcdir");
-	AUTO(free) char *path = mem_printf("%s/tests/kube/exec-captures/%s.bin", srcdir ? srcdir : ".", name);
+	AUTO(free) char *file = mem_printf("tests/kube/exec-captures/%s.bin", name);
+	AUTO(free) char *path = source_path(file);
 
 	assert_true(tree_file(out, path));
 }

@@ -10,10 +10,8 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "audit/audit.h"
 #include "audit/baseline.h"
@@ -24,6 +22,8 @@
 #include "decode/files.h"
 #include "fleet/egress.h"
 #include "fleet/update.h"
+#include "tests/source.h"
+#include "tests/unit/folder.h"
 
 #define NOW INT64_C(1790000000)
 
@@ -497,22 +497,12 @@ static const struct audit_settings plain = {0}, exempting = {.exemptions = exemp
 							     .n_exemptions = COUNT_OF(exemptions),
 							     .baseline = &nothing};
 
-static const char *
-source_path(char *out, size_t size, const char *name)
-{
-	const char *srcdir = getenv("srcdir");
-
-	snprintf(out, size, "%s/%s", srcdir ? srcdir : ".", name);
-	return out;
-}
-
 static void
 the_demo(void **state)
 {
-	char path[1000];
+	AUTO(free) char *path = source_path("demo");
 
 	(void)state;
-	source_path(path, sizeof(path), "demo");
 	walk(path, 1, 400, &plain);
 	walk(path, 2, 400, &exempting);
 }
@@ -846,19 +836,15 @@ what_is_live(void **state)
 static void
 a_hundred_agents(void **state)
 {
-	char folder[] = "/tmp/moat-update-XXXXXX", generator[1000], command[2200], path[100];
+	AUTO(free) char *generator = source_path("tests/fleet/genfleet.py"), *path = folder_path("snapshot.json");
+	AUTO(free)
+	char *command = mem_printf("python3 '%s' -n 100 --managed-fields --only json --out %s >%s/log 2>&1",
+				   generator, folder, folder);
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	source_path(generator, sizeof(generator), "tests/fleet/genfleet.py");
-	snprintf(command, sizeof(command), "python3 '%s' -n 100 --managed-fields --only json --out %s >%s/log 2>&1",
-		 generator, folder, folder);
 	assert_int_equal(system(command), 0);
-	snprintf(path, sizeof(path), "%s/snapshot.json", folder);
 	walk(path, 3, 150, &plain);
 	walk(path, 4, 150, &exempting);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	assert_int_equal(system(command), 0);
 }
 
 int
@@ -875,7 +861,7 @@ main(void)
 		cmocka_unit_test(what_is_declared),
 		cmocka_unit_test(what_is_live),
 		cmocka_unit_test(the_demo),
-		cmocka_unit_test(a_hundred_agents),
+		cmocka_unit_test_setup_teardown(a_hundred_agents, folder_make, folder_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

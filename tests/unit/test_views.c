@@ -16,6 +16,7 @@
 #include "audit/audit.h"
 #include "base/mem.h"
 #include "decode/files.h"
+#include "tests/source.h"
 #include "tui/agent_page.h"
 #include "tui/views.h"
 
@@ -24,14 +25,6 @@ static const char *const style_names[STYLES] = {
 #include "tui/styles.def"
 #undef STYLE
 };
-
-static char *
-source_path(const char *below)
-{
-	const char *srcdir = getenv("srcdir");
-
-	return mem_printf("%s/%s", srcdir ? srcdir : ".", below);
-}
 
 static struct audit *
 demo(void)

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/yaml_block.h"
 #include "base/yaml_window.h"
+#include "tests/source.h"
 #include "tests/yaml_both.h"
 
 /* --- what is taken --- */
@@ -392,11 +393,9 @@ static void
 all_yaml_here_agrees(void **state)
 {
 	static const char *const folders[] = {"tests", "demo", "themes"};
-	const char *srcdir = getenv("srcdir");
-
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(folders); i++) {
-		AUTO(free) char *path = mem_printf("%s/%s", srcdir ? srcdir : ".", folders[i]);
+		AUTO(free) char *path = source_path(folders[i]);
 
 		assert_true(files_agree(path) > 0);
 	}
