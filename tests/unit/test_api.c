@@ -18,8 +18,7 @@
 #include "kube/api.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/http_server.h"
-
-#define ENOUGH_MS 20000 /* a bound for what happens at once; never waited for */
+#include "tests/unit/turns.h"
 
 struct test {
 	struct loop *loop;
@@ -167,34 +166,6 @@ start(struct test *t, struct call *c, struct kube_call_args args)
 }
 
 static void
-turn(struct test *t, int ms)
-{
-	struct err e = {0};
-
-	if (!loop_once(t->loop, ms, &e))
-		fail_msg("%s", e.msg);
-}
-
-static void
-wait_for(struct test *t, const int *count)
-{
-	int64_t end = clock_ms() + ENOUGH_MS;
-
-	while (!*count && clock_ms() < end)
-		turn(t, 100);
-	assert_int_equal(*count, 1);
-}
-
-static void
-let_run(struct test *t, int ms)
-{
-	int64_t end = clock_ms() + ms;
-
-	while (clock_ms() < end)
-		turn(t, 5);
-}
-
-static void
 call_free(struct call *c)
 {
 	buf_free(&c->body);
@@ -207,7 +178,7 @@ ask(struct test *t, struct call *c, struct kube_call_args args)
 {
 	call_free(c);
 	start(t, c, args);
-	wait_for(t, &c->done);
+	turns_until(t->loop, &c->done);
 }
 
 static void
@@ -476,12 +447,12 @@ pausing(void **state)
 	start(t, &c, (struct kube_call_args){.path = "/", .flags = KUBE_RETRY, .data = on_data});
 	kube_pause(c.kube, true);
 	while (!c.started)
-		turn(t, 100);
-	let_run(t, 50);
+		turn(t->loop, 100);
+	turns_for(t->loop, 50);
 	assert_int_equal(kube_counts(t->kube).retries, 1);
 	assert_int_equal(c.data.len, 0); /* the one that was repeated is paused as well */
 	kube_pause(c.kube, false);
-	wait_for(t, &c.done);
+	turns_until(t->loop, &c.done);
 	assert_int_equal(c.data.len, 100000);
 	call_free(&c);
 }
@@ -562,7 +533,7 @@ limits(void **state)
 	call_free(&c);
 	c.refuse = true;
 	start(t, &c, (struct kube_call_args){.path = "/big", .data = on_data, .flags = KUBE_RETRY});
-	wait_for(t, &c.done);
+	turns_until(t->loop, &c.done);
 	assert_string_equal(c.err.msg, "item 3 is no object");
 	assert_int_equal(c.err.kind, ERR_INPUT);
 	assert_int_equal(kube_counts(t->kube).retries, 0);
@@ -585,13 +556,13 @@ cancelling(void **state)
 	start(t, &c, (struct kube_call_args){.path = "/ok", .data = on_data});
 	start(t, &d, (struct kube_call_args){.path = "/stall"});
 	start(t, &e, (struct kube_call_args){.path = "/busy", .flags = KUBE_RETRY});
-	wait_for(t, &c.done);
+	turns_until(t->loop, &c.done);
 	while (!kube_counts(t->kube).retries)
-		turn(t, 100);
+		turn(t->loop, 100);
 	kube_cancel(d.kube);
 	kube_cancel(e.kube); /* while it waits */
 	kube_cancel(NULL);
-	let_run(t, 50);
+	turns_for(t->loop, 50);
 	assert_int_equal(a.done + b.done + d.done + e.done, 0);
 	assert_int_equal(a.data.len, 0);
 	assert_true(b.data.len > 0 && b.data.len < 200000);
@@ -614,14 +585,14 @@ freeing(void **state)
 		start(t, &stalled, (struct kube_call_args){.path = "/stall"});
 		start(t, &waiting, (struct kube_call_args){.path = "/busy", .flags = KUBE_RETRY});
 		while (!kube_counts(t->kube).retries)
-			turn(t, 100);
+			turn(t->loop, 100);
 		if (i)
 			start(t, &d, (struct kube_call_args){.path = "/ok", .data = on_data});
 		else
 			start(t, &c, (struct kube_call_args){.path = "/ok"});
 		while (t->kube)
-			turn(t, 100);
-		let_run(t, 30);
+			turn(t->loop, 100);
+		turns_for(t->loop, 30);
 		http_server_stop(&t->server);
 	}
 	assert_int_equal(c.done, 1);
@@ -747,7 +718,7 @@ upgrades(void **state)
 	kube_upgrade_cancel(
 		kube_upgrade(t->kube, &(struct kube_upgrade_args){.path = "/exec", .ctx = &b, .fn = on_upgrade}));
 	assert_int_equal(a.called, 0);
-	wait_for(t, &a.called);
+	turns_until(t->loop, &a.called);
 	assert_non_null(a.conn);
 	assert_string_equal(a.target, "/p/exec?x=1");
 	host = mem_printf("Host: 127.0.0.1:%d\r\n", t->server.port);
@@ -760,12 +731,12 @@ upgrades(void **state)
 	free_kube(t);
 	t->kube = new_kube(t, "http://127.0.0.1:1", "{}", NULL, &e);
 	kube_upgrade(t->kube, &(struct kube_upgrade_args){.path = "/exec", .ctx = &c, .fn = on_upgrade});
-	wait_for(t, &c.called);
+	turns_until(t->loop, &c.called);
 	assert_null(c.conn);
 	assert_string_equal(c.err.msg, "connect 127.0.0.1:1: refused: is it up, and is the address right?");
 	kube_upgrade(t->kube, &(struct kube_upgrade_args){.path = "/exec", .ctx = &b, .fn = on_upgrade});
 	free_kube(t); /* while one is under way */
-	let_run(t, 20);
+	turns_for(t->loop, 20);
 	assert_int_equal(b.called, 0);
 }
 

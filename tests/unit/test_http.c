@@ -17,8 +17,7 @@
 #include "base/str.h"
 #include "kube/http.h"
 #include "tests/unit/http_server.h"
-
-#define ENOUGH_MS 20000 /* a bound for what happens at once; never waited for */
+#include "tests/unit/turns.h"
 
 /* One call and what it told. */
 struct call {
@@ -183,42 +182,13 @@ start(struct test *t, struct call *c, const char *path)
 	start_as(t, c, "GET", path, NULL);
 }
 
-static void
-turn(struct test *t, int ms)
-{
-	struct err e = {0};
-
-	if (!loop_once(t->loop, ms, &e))
-		fail_msg("%s", e.msg);
-}
-
-static void
-wait_for(struct test *t, const struct call *c)
-{
-	int64_t end = clock_ms() + ENOUGH_MS;
-
-	while (!c->done && clock_ms() < end)
-		turn(t, 100);
-	assert_int_equal(c->done, 1);
-}
-
-/* For what must not come: a call that was cancelled says nothing more. */
-static void
-let_run(struct test *t, int ms)
-{
-	int64_t end = clock_ms() + ms;
-
-	while (clock_ms() < end)
-		turn(t, 5);
-}
-
 static struct call
 get(struct test *t, const char *path)
 {
 	struct call c = {0};
 
 	start(t, &c, path);
-	wait_for(t, &c);
+	turns_until(t->loop, &c.done);
 	return c;
 }
 
@@ -297,7 +267,7 @@ answers(void **state)
 	buf_free(&c.body);
 	memset(&c, 0, sizeof(c));
 	start_as(t, &c, "PATCH", "/patch", "{\"a\": 1}");
-	wait_for(t, &c);
+	turns_until(t->loop, &c.done);
 	assert_int_equal(c.status, 201);
 	buf_free(&c.body);
 	request = node_path(stats(t, &a), "requests");
@@ -319,7 +289,7 @@ header_in_header(void **state)
 	t->server = http_server_start("[{'body': 'ok'}]");
 	t->extra_header = "Authorization: Bearer x\r\nX-Evil: 1";
 	start(t, &c, "/");
-	wait_for(t, &c);
+	turns_until(t->loop, &c.done);
 	assert_int_equal(c.err.code, EINVAL);
 	assert_string_equal(c.err.msg, "the header Authorization has a line break in it");
 	t->extra_header = NULL;
@@ -428,14 +398,14 @@ limits(void **state)
 	t->idle_ms = 500;
 	start(t, &slow, "/slow");
 	while (!slow.body.len)
-		turn(t, 100);
+		turn(t->loop, 100);
 	http_pause(slow.http, true);
-	let_run(t, 900); /* a pause is no silence */
+	turns_for(t->loop, 900); /* a pause is no silence */
 	assert_int_equal(slow.done, 0);
 	assert_int_equal(slow.body.len, 1);
 	http_pause(slow.http, false);
 	assert_int_equal(slow.body.len, 1); /* nothing from inside */
-	wait_for(t, &slow);
+	turns_until(t->loop, &slow.done);
 	assert_string_equal(buf_str(&slow.body), "12345");
 	buf_free(&slow.body);
 }
@@ -456,7 +426,7 @@ pausing_inside(void **state)
 
 		start(t, &c, paths[i]);
 		while (!c.done) {
-			turn(t, 10);
+			turn(t->loop, 10);
 			before = c.body.len;
 			if (!c.done)
 				http_pause(c.http, false);
@@ -480,25 +450,25 @@ cancelling(void **state)
 	start(t, &a, "/big");
 	start(t, &b, "/ok");
 	start(t, &c, "/ok");
-	wait_for(t, &c);
+	turns_until(t->loop, &c.done);
 	start(t, &d, "/stall");
 	start(t, &e, "/big");
-	wait_for(t, &e);
+	turns_until(t->loop, &e.done);
 	assert_int_equal(e.body.len, 3000000);
 	start(t, &f, "/big");
-	wait_for(t, &f);
+	turns_until(t->loop, &f.done);
 	assert_true(f.failed);
 	assert_int_equal(f.err.kind, ERR_INPUT);
 	assert_int_equal(f.err.code, 7);
 	assert_string_equal(f.err.msg, "enough of that");
-	let_run(t, 50);
+	turns_for(t->loop, 50);
 	assert_int_equal(a.done + b.done + d.done, 0);
 	assert_true(a.body.len < 3000000);
 	memset(&d, 0, sizeof(d));
 	start(t, &d, "/ok"); /* and before it was sent */
 	http_cancel(d.http);
 	http_cancel(NULL);
-	let_run(t, 20);
+	turns_for(t->loop, 20);
 	assert_int_equal(d.done, 0);
 	buf_free(&a.body);
 	buf_free(&b.body);
@@ -515,8 +485,8 @@ starting_inside(void **state)
 
 	t->server = http_server_start("[{'path': '/first', 'body': '1'}, {'path': '/more', 'body': '2'}]");
 	start(t, &c, "/first");
-	wait_for(t, &c);
-	wait_for(t, &t->more);
+	turns_until(t->loop, &c.done);
+	turns_until(t->loop, &t->more.done);
 	assert_string_equal(buf_str(&t->more.body), "2");
 	buf_free(&c.body);
 }
@@ -532,15 +502,15 @@ freeing_inside(void **state)
 	start(t, &b, "/stall");
 	start(t, &a, "/big");
 	while (t->http)
-		turn(t, 100);
-	let_run(t, 30);
+		turn(t->loop, 100);
+	turns_for(t->loop, 30);
 	assert_int_equal(a.done + b.done, 0);
 	t->http = http_new(t->loop, &e);
 	start(t, &b, "/stall");
 	start(t, &c, "/big");
-	wait_for(t, &c);
+	turns_until(t->loop, &c.done);
 	assert_null(t->http);
-	let_run(t, 30);
+	turns_for(t->loop, 30);
 	assert_int_equal(b.done, 0);
 	buf_free(&a.body);
 	buf_free(&c.body);
@@ -716,7 +686,7 @@ many_at_once(void **state)
 		start(t, &calls[i], path);
 	}
 	for (int i = 0; i < N; i++) {
-		wait_for(t, &calls[i]);
+		turns_until(t->loop, &calls[i].done);
 		assert_int_equal(calls[i].body.len, 1000);
 		buf_free(&calls[i].body);
 	}
@@ -816,7 +786,7 @@ bare_connections(void **state)
 	struct test *t = *state;
 	const char request[] = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
 	struct bare b = {0}, gone = {0}, refused = {0};
-	int64_t end = clock_ms() + ENOUGH_MS;
+	int64_t end = clock_ms() + TURNS_ENOUGH_MS;
 	struct err e;
 	size_t n;
 
@@ -826,14 +796,13 @@ bare_connections(void **state)
 	bare_connect(t, &b);
 	bare_connect(t, &gone);
 	http_conn_close(gone.conn); /* while it is connecting */
-	while (!b.called && clock_ms() < end)
-		turn(t, 100);
+	turns_until(t->loop, &b.called);
 	assert_non_null(b.conn);
 	assert_true(http_conn_send(b.conn, request, strlen(request), &n, &e));
 	assert_int_equal(n, strlen(request));
 	http_conn_watch(b.conn, LOOP_READ, drain, &b);
 	while (!b.eof && clock_ms() < end)
-		turn(t, 100);
+		turn(t->loop, 100);
 	assert_true(b.eof);
 	assert_true(str_starts(buf_str(&b.got), "HTTP/1.1 200 OK\r\n"));
 	assert_true(b.got.len > 50000);
@@ -841,8 +810,7 @@ bare_connections(void **state)
 	assert_int_equal(gone.called, 0);
 	tls_peer(t, PKI "other-ca.crt", NULL, NULL);
 	bare_connect(t, &refused);
-	while (!refused.called && clock_ms() < end)
-		turn(t, 100);
+	turns_until(t->loop, &refused.called);
 	assert_non_null(strstr(refused.err.msg, "not signed by the configured CA"));
 	buf_free(&b.got);
 }
@@ -859,12 +827,12 @@ bare_and_freed(void **state)
 	t->server = http_server_start("[]");
 	bare_connect(t, &open);
 	while (!open.called)
-		turn(t, 100);
+		turn(t->loop, 100);
 	http_conn_watch(open.conn, LOOP_READ, drain, &open);
 	bare_connect(t, &opening);
 	http_free(t->http);
 	t->http = NULL;
-	let_run(t, 20);
+	turns_for(t->loop, 20);
 	assert_int_equal(opening.called, 0);
 	assert_false(http_conn_send(open.conn, "x", 1, &n, &e));
 	http_conn_close(open.conn);
