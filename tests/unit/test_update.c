@@ -150,14 +150,10 @@ set_label(struct world *w, struct pod *p, const char *key, const char *value)
  */
 
 static void
-pod_status(struct world *w)
+pod_status(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_POD, NULL);
-	struct pod *p;
+	struct pod *p = next_pod(w, s->object);
 
-	if (!s)
-		return;
-	p = next_pod(w, s->object);
 	p->ready = below(w, 2);
 	p->phase = p->ready ? "Running" : "Pending";
 	p->deleting = below(w, 8) == 0;
@@ -166,30 +162,21 @@ pod_status(struct world *w)
 }
 
 static void
-pod_ends(struct world *w)
+pod_ends(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_POD, NULL);
-	struct pod *p;
+	struct pod *p = next_pod(w, s->object);
 
-	if (!s)
-		return;
-	p = next_pod(w, s->object);
 	p->finished = !p->finished;
 	p->phase = p->finished ? "Failed" : "Running";
 	note(w, s, &p->object);
 }
 
 static void
-containers_restart(struct world *w)
+containers_restart(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_POD, NULL);
-	struct container_status *at;
-	struct pod *p;
+	struct pod *p = next_pod(w, s->object);
+	struct container_status *at = ARENA_ARRAY(&w->arena, struct container_status, p->n_statuses);
 
-	if (!s)
-		return;
-	p = next_pod(w, s->object);
-	at = ARENA_ARRAY(&w->arena, struct container_status, p->n_statuses);
 	for (size_t i = 0; i < p->n_statuses; i++) {
 		at[i] = p->statuses[i];
 		at[i].restarts += 1;
@@ -203,14 +190,10 @@ containers_restart(struct world *w)
 
 /* One goes, another comes in its place. */
 static void
-pod_recreated(struct world *w)
+pod_recreated(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_POD, NULL);
-	struct pod *p;
+	struct pod *p = next_pod(w, s->object);
 
-	if (!s)
-		return;
-	p = next_pod(w, s->object);
 	rename_pod(w, p);
 	if (below(w, 2))
 		set_label(w, p, "pod-template-hash", arena_printf(&w->arena, "%06x", below(w, 1u << 24)));
@@ -219,37 +202,26 @@ pod_recreated(struct world *w)
 }
 
 static void
-pod_gone(struct world *w)
+is_gone(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_POD, NULL);
-
-	if (s)
-		note(w, s, NULL);
+	note(w, s, NULL);
 }
 
 static void
-pod_more(struct world *w)
+pod_more(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_POD, NULL);
-	struct pod *p;
+	struct pod *p = next_pod(w, s->object);
 
-	if (!s)
-		return;
-	p = next_pod(w, s->object);
 	rename_pod(w, p);
 	add(w, &p->object);
 }
 
 /* What a webhook, an older template or a person may have done to a pod. */
 static void
-pod_odd(struct world *w)
+pod_odd(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_POD, NULL);
-	struct pod *p;
+	struct pod *p = next_pod(w, s->object);
 
-	if (!s)
-		return;
-	p = next_pod(w, s->object);
 	switch (below(w, 4)) {
 	case 0:
 		set_label(w, p, below(w, 2) ? "app" : "note", "another");
@@ -268,14 +240,10 @@ pod_odd(struct world *w)
 }
 
 static void
-controller_numbers(struct world *w)
+controller_numbers(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_CONTROLLER, NULL);
-	struct controller *c;
+	struct controller *c = (struct controller *)next_version(w, s->object);
 
-	if (!s)
-		return;
-	c = (struct controller *)next_version(w, s->object);
 	c->has_status = below(w, 10) != 0;
 	c->ready = below(w, 3);
 	c->replicas = below(w, 3);
@@ -284,13 +252,13 @@ controller_numbers(struct world *w)
 
 /* Another ReplicaSet of a Deployment, or another Job, and a pod of it. */
 static void
-rollout(struct world *w)
+rollout(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_CONTROLLER, "Deployment"), *old = pick(w, OBJECT_POD, NULL);
+	const struct slot *old = pick(w, OBJECT_POD, NULL);
 	struct controller *c;
 	struct pod *p;
 
-	if (!s || !old)
+	if (!old)
 		return;
 	c = (struct controller *)next_version(w, s->object);
 	c->object.kind = "ReplicaSet";
@@ -309,53 +277,71 @@ rollout(struct world *w)
 	add(w, &p->object);
 }
 
+/* This and the next cannot be folded in: they are rare. */
 static void
-replica_set_gone(struct world *w)
+template_changed(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_CONTROLLER, "ReplicaSet");
-
-	if (s)
-		note(w, s, NULL);
-}
-
-/* What cannot be folded in. */
-static void
-declared(struct world *w)
-{
-	struct slot *s = pick(w, below(w, 2) ? OBJECT_CONTROLLER : OBJECT_POLICY, NULL);
 	struct controller *c;
 
-	if (!s || below(w, 4))
+	if (below(w, 8))
 		return;
-	if (s->object->type == OBJECT_POLICY) {
-		note(w, s, NULL);
-		return;
-	}
 	c = (struct controller *)next_version(w, s->object);
 	c->template.spec.host_network = !c->template.spec.host_network;
 	note(w, s, &c->object);
 }
 
 static void
-config_map(struct world *w)
+policy_gone(struct world *w, struct slot *s)
 {
-	struct slot *s = pick(w, OBJECT_CONFIG_MAP, NULL);
-	struct config_map *m;
+	if (below(w, 8) == 0)
+		note(w, s, NULL);
+}
 
-	if (!s)
-		return;
-	m = (struct config_map *)next_version(w, s->object);
+static void
+config_map(struct world *w, struct slot *s)
+{
+	struct config_map *m = (struct config_map *)next_version(w, s->object);
+
 	m->object.annotations = (struct labels){0};
 	if (below(w, 8) == 0)
 		m->data_changed_at = NOW - below(w, 4000000);
 	note(w, s, &m->object);
 }
 
-static void (*const acts[])(struct world *w) = {
-	pod_status,    pod_status,	 pod_ends, containers_restart, containers_restart, pod_recreated,
-	pod_gone,      pod_more,	 pod_odd,  controller_numbers, controller_numbers, rollout,
-	pod_recreated, replica_set_gone, declared, config_map,
+/* Each with one that chance has picked; some twice, since they happen more often. */
+static const struct {
+	void (*act)(struct world *w, struct slot *s);
+	enum object_kind type;
+	const char *kind; /* NULL: any of the type */
+} acts[] = {
+	{pod_status, OBJECT_POD, NULL},
+	{pod_status, OBJECT_POD, NULL},
+	{pod_ends, OBJECT_POD, NULL},
+	{containers_restart, OBJECT_POD, NULL},
+	{containers_restart, OBJECT_POD, NULL},
+	{pod_recreated, OBJECT_POD, NULL},
+	{pod_recreated, OBJECT_POD, NULL},
+	{is_gone, OBJECT_POD, NULL},
+	{pod_more, OBJECT_POD, NULL},
+	{pod_odd, OBJECT_POD, NULL},
+	{controller_numbers, OBJECT_CONTROLLER, NULL},
+	{controller_numbers, OBJECT_CONTROLLER, NULL},
+	{rollout, OBJECT_CONTROLLER, "Deployment"},
+	{is_gone, OBJECT_CONTROLLER, "ReplicaSet"},
+	{template_changed, OBJECT_CONTROLLER, NULL},
+	{policy_gone, OBJECT_POLICY, NULL},
+	{config_map, OBJECT_CONFIG_MAP, NULL},
 };
+
+static void
+something_happens(struct world *w)
+{
+	size_t i = below(w, COUNT_OF(acts));
+	struct slot *s = pick(w, acts[i].type, acts[i].kind);
+
+	if (s)
+		acts[i].act(w, s);
+}
 
 /*
  * The comparison
@@ -472,7 +458,7 @@ walk(const char *path, unsigned seed, unsigned steps, const struct audit_setting
 	begin(&w, &set);
 	for (unsigned i = 0; i < steps; i++) {
 		for (unsigned k = 0, n = 1 + below(&w, 3); k < n; k++)
-			acts[below(&w, COUNT_OF(acts))](&w);
+			something_happens(&w);
 		if (fold(&w, i))
 			w.updated++;
 		else
