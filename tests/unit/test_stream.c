@@ -111,21 +111,35 @@ check_capture(const struct expected *want, struct frames *f, struct seen *seen)
 }
 
 static void
-replay_whole(void **state)
+feed_by(struct frames *f, const struct buf *bytes, size_t step)
 {
-	(void)state;
+	struct err e;
+
+	for (size_t at = 0; at < bytes->len; at += step)
+		assert_true(frames_feed(f, bytes->data + at, bytes->len - at < step ? bytes->len - at : step, &e));
+}
+
+static void
+replay_by(size_t step)
+{
 	for (size_t i = 0; i < COUNT_OF(captures); i++) {
 		AUTO(buf) struct buf bytes = {0};
 		struct seen seen = {0};
 		struct frames *f = start(&seen, true);
-		struct err e;
 
 		capture(&bytes, captures[i].name);
-		assert_true(frames_feed(f, bytes.data, bytes.len, &e));
+		feed_by(f, &bytes, step);
 		check_capture(&captures[i], f, &seen);
 		frames_free(f);
 		seen_free(&seen);
 	}
+}
+
+static void
+replay_whole(void **state)
+{
+	(void)state;
+	replay_by(1 << 20);
 }
 
 /* In two parts at every byte; and the first part alone is a connection that was cut. */
@@ -158,19 +172,7 @@ static void
 replay_bytewise(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(captures); i++) {
-		AUTO(buf) struct buf bytes = {0};
-		struct seen seen = {0};
-		struct frames *f = start(&seen, true);
-		struct err e;
-
-		capture(&bytes, captures[i].name);
-		for (size_t at = 0; at < bytes.len; at++)
-			assert_true(frames_feed(f, bytes.data + at, 1, &e));
-		check_capture(&captures[i], f, &seen);
-		frames_free(f);
-		seen_free(&seen);
-	}
+	replay_by(1);
 }
 
 static void
@@ -184,11 +186,8 @@ replay_big(void **state)
 	for (size_t i = 0; i < COUNT_OF(steps); i++) {
 		struct seen seen = {0};
 		struct frames *f = start(&seen, true);
-		struct err e;
 
-		for (size_t at = 0; at < bytes.len; at += steps[i])
-			assert_true(frames_feed(f, bytes.data + at,
-						bytes.len - at < steps[i] ? bytes.len - at : steps[i], &e));
+		feed_by(f, &bytes, steps[i]);
 		assert_int_equal(frames_state(f), FRAMES_CLOSED);
 		assert_int_equal(seen.channel[1].len, 200000);
 		assert_int_equal(strspn(seen.channel[1].data, "x"), 200000);
