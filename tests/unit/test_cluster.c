@@ -521,13 +521,6 @@ test_stale(void **state)
 
 /* --- what lost its owner --- */
 
-/* The grace is over: what waits for it is asked for now. */
-static struct kube_call *
-reread(const char *path)
-{
-	return calls_wait(path);
-}
-
 static void
 test_orphan(void **state)
 {
@@ -539,7 +532,7 @@ test_orphan(void **state)
 
 	assert_true(is_brief(t, "d-1-a"));
 	calls_text(w, EVENT("DELETED", DEPLOYMENT("d", "30")));
-	calls_answer(reread("/api/v1/namespaces/n/pods/d-1-a"), pod);
+	calls_answer(calls_wait("/api/v1/namespaces/n/pods/d-1-a"), pod);
 	assert_false(is_brief(t, "d-1-a"));
 	ch = changes(t);
 	assert_int_equal(ch.n, 2); /* the Deployment, and the pod although its version is the same */
@@ -558,7 +551,7 @@ test_orphan_gone(void **state)
 	size_t objects;
 
 	calls_text(w, EVENT("DELETED", DEPLOYMENT("d", "30")));
-	get = reread("/api/v1/namespaces/n/pods/d-1-a");
+	get = calls_wait("/api/v1/namespaces/n/pods/d-1-a");
 	calls_text(calls_wait(PODS "?watch=1"), EVENT("DELETED", POD("d-1-a", "31", "")));
 	objects = cluster_status(t->c).objects;
 	calls_answer(get, pod);
@@ -573,7 +566,7 @@ test_let_go(void **state)
 	struct kube_call *w = live(t, REPLICA_SETS);
 
 	calls_text(w, EVENT("MODIFIED", REPLICA_SET("d-1", "30", "")));
-	calls_refuse(reread("/api/v1/namespaces/n/pods/d-1-a"), 404, "NotFound");
+	calls_refuse(calls_wait("/api/v1/namespaces/n/pods/d-1-a"), 404, "NotFound");
 	assert_true(is_brief(t, "d-1-a")); /* the watch will tell that it is gone */
 }
 
