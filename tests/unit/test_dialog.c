@@ -180,6 +180,23 @@ arrives(enum operation_phase phase, size_t n, bool possible, bool failed)
 	app_changed(fake.app);
 }
 
+/* The first of the choices, planned and to be confirmed. */
+static void
+plan_both(void)
+{
+	press('r');
+	press(K_TAB);
+	press(K_ENTER);
+	arrives(OPERATION_PLANNED, 2, true, false);
+}
+
+static void
+confirm(void)
+{
+	press(K_TAB);
+	press(K_ENTER);
+}
+
 /* ---- the dialog alone */
 
 static void
@@ -306,12 +323,8 @@ companion_then_agent(void **state)
 	press(K_ENTER);
 	assert_int_equal(fake.goes, 0);
 
-	press('r');
-	press(K_TAB);
-	press(K_ENTER);
-	arrives(OPERATION_PLANNED, 2, true, false);
-	press(K_TAB);
-	press(K_ENTER);
+	plan_both();
+	confirm();
 	assert_int_equal(fake.goes, 1);
 	assert_true(shows("running  ns/pipelock"));
 	assert_true(shows("1 of 2 pods updated"));
@@ -337,12 +350,8 @@ static void
 a_failure_waits_to_be_seen(void **state)
 {
 	(void)state;
-	press('r');
-	press(K_TAB);
-	press(K_ENTER);
-	arrives(OPERATION_PLANNED, 2, true, false);
-	press(K_TAB);
-	press(K_ENTER);
+	plan_both();
+	confirm();
 	press(K_ESC);
 	fake.steps[0] = (struct operation_step){
 		{"Deployment", "ns", "pipelock"}, OPERATION_STEP_FAILED, "CrashLoop\x1b[2J", 2};
@@ -395,8 +404,7 @@ stopping_goes_no_further(void **state)
 	press('j');
 	press('r');
 	arrives(OPERATION_PLANNED, 1, true, false);
-	press(K_TAB);
-	press(K_ENTER);
+	confirm();
 	assert_true(shows("[ Stop waiting ]"));
 	press(K_TAB);
 	press(K_ENTER);
