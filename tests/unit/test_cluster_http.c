@@ -174,45 +174,27 @@ has(const struct test *t, const char *names)
 
 /* --- once --- */
 
+/* clang-format off */
+static const char unwell_lists[] = KINDS
+	"{'path':'/api/v1/pods.limit=500','times':1,'status':503},"
+	"{'path':'/api/v1/pods.limit=500','times':1,'status':429,'headers':{'Retry-After':'1'}},"
+	"{'path':'/api/v1/pods.limit=500','gzip':true,'body':" LIST("9", "two", POD("a", "1")) "},"
+	"{'path':'/api/v1/pods.limit=500&continue=two','times':1,'cut_after':60,'body':" LIST("9", "three", POD("b", "2")) "},"
+	"{'path':'/api/v1/pods.limit=500&continue=two','times':1,'reset':true},"
+	"{'path':'/api/v1/pods.limit=500&continue=two','times':1,'status':500},"
+	"{'path':'/api/v1/pods.limit=500&continue=two','gzip':true,'chunked':true,'body':" LIST("9", "three", POD("b", "2")) "},"
+	"{'path':'/api/v1/pods.limit=500&continue=three','body':" LIST("9", "", POD("c", "3")) "},"
+	"{'path':'/apis/batch/v1/jobs.*','status':403,'body':'no'},"
+	"{'path':'/apis/batch/v1/cronjobs.*','status':404,'body':'none'},"
+	OTHERS;
+/* clang-format on */
+
 static void
 test_list_from_an_unwell_server(void **state)
 {
 	struct test *t = *state;
 
-	start(t,
-	      KINDS
-	      "{'path':'/api/v1/pods.limit=500','times':1,'status':503},"
-	      "{'path':'/api/v1/pods.limit=500','times':1,'status':429,'headers':{'Retry-After':'1'}},"
-	      "{'path':'/api/v1/pods.limit=500','gzip':true,'body':" LIST(
-		      "9", "two",
-		      POD("a",
-			  "1")) "},"
-				"{'path':'/api/v1/"
-				"pods.limit=500&continue=two','times':1,'cut_after':60,'body':" LIST(
-					"9", "three",
-					POD("b",
-					    "2")) "},"
-						  "{'path':'/api/v1/"
-						  "pods.limit=500&continue=two','times':1,'reset':true},"
-						  "{'path':'/api/v1/"
-						  "pods.limit=500&continue=two','times':1,'status':500},"
-						  "{'path':'/api/v1/"
-						  "pods.limit=500&continue=two','gzip':true,'chunked':true,'body'"
-						  ":" LIST("9", "three",
-							   POD("b",
-							       "2")) "},"
-								     "{'path':'/api/v1/"
-								     "pods.limit=500&continue=three','body':" LIST(
-									     "9", "",
-									     POD("c",
-										 "3")) "},"
-										       "{'path':'/apis/batch/v1/"
-										       "jobs.*','status':403,'body'"
-										       ":'no'},"
-										       "{'path':'/apis/batch/v1/"
-										       "cronjobs.*','status':404,'"
-										       "body':'none'}," OTHERS,
-	      false);
+	start(t, unwell_lists, false);
 	wait_for(t, is_settled);
 	assert_true(has(t, "a b c "));
 	assert_int_equal(cluster_status(t->cluster).state, CLUSTER_LIVE);
@@ -264,6 +246,21 @@ has_all(struct test *t)
 	return cluster_status(t->cluster).state == CLUSTER_LIVE && has(t, "a third ");
 }
 
+/* clang-format off */
+static const char unwell_watches[] = KINDS
+	"{'path':'/api/v1/pods.limit=500','times':1,'body':" LIST("9", "", POD("a", "1")) "},"
+	"{'path':'/api/v1/pods.limit=500','body':" LIST("20", "", POD("a", "1") "," POD("third", "14")) "},"
+	"{'path':'/api/v1/pods.watch=1.*resourceVersion=9','chunks':["
+		"'{\\'type\\':\\'ADDED\\',\\'obj',{'wait_ms':50},"
+		"'ect\\':{\\'metadata\\':{\\'name\\':\\'second\\',\\'namespace\\':\\'n\\',\\'resourceVersion\\':\\'11\\'},"
+		"\\'spec\\':{\\'containers\\':[{\\'name\\':\\'c\\',\\'image\\':\\'i\\'}]}}}',"
+		"{'type':'BOOKMARK','object':{'metadata':{'resourceVersion':'12'}}},{'wait_ms':500}],'cut_after':0},"
+	"{'path':'/api/v1/pods.watch=1.*resourceVersion=12','times':1,'status':500},"
+	"{'path':'/api/v1/pods.watch=1.*resourceVersion=12','chunks':["
+		"{'type':'ERROR','object':{'kind':'Status','code':410,'reason':'Expired','message':'too old'}}]},"
+	OTHERS;
+/* clang-format on */
+
 /*
  * A watch brings a pod in two pieces and is cut off, goes on from the bookmark, and says in a 200 that its version is
  * too old: one more list, of that kind alone.
@@ -273,34 +270,7 @@ test_watch_of_an_unwell_server(void **state)
 {
 	struct test *t = *state;
 
-	start(t,
-	      KINDS "{'path':'/api/v1/pods.limit=500','times':1,'body':" LIST(
-		      "9", "",
-		      POD("a",
-			  "1")) "},"
-				"{'path':'/api/v1/pods.limit=500','body':" LIST(
-					"20", "",
-					POD("a", "1") "," POD(
-						"third",
-						"14")) "},"
-						       "{'path':'/api/v1/"
-						       "pods.watch=1.*resourceVersion=9','chunks':['{\\'type\\':\\'"
-						       "ADDED\\',\\'obj',{'wait_ms':50},"
-						       "'ect\\':{\\'metadata\\':{\\'name\\':\\'second\\',\\'"
-						       "namespace\\':\\'n\\',\\'resourceVersion\\':\\'11\\'},\\'"
-						       "spec\\':"
-						       "{\\'containers\\':[{\\'name\\':\\'c\\',\\'image\\':\\'i\\'}"
-						       "]}}}',"
-						       "{'type':'BOOKMARK','object':{'metadata':{'resourceVersion':"
-						       "'12'}}},{'wait_ms':500}],'cut_after':0},"
-						       "{'path':'/api/v1/"
-						       "pods.watch=1.*resourceVersion=12','times':1,'status':500},"
-						       "{'path':'/api/v1/"
-						       "pods.watch=1.*resourceVersion=12','chunks':[{'type':'ERROR'"
-						       ",'object':{'kind':'Status',"
-						       "'code':410,'reason':'Expired','message':'too "
-						       "old'}}]}," OTHERS,
-	      true);
+	start(t, unwell_watches, true);
 	wait_for(t, has_second);
 	wait_for(t, has_all);
 	assert_int_equal(count(t, "/api/v1/pods?limit=500"), 2);
