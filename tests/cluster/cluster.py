@@ -16,6 +16,9 @@ KINDS = "namespaces,pods,deployments,statefulsets,daemonsets,replicasets,jobs,cr
 READS = [{"apiGroups": ["", "apps", "batch", "networking.k8s.io"], "verbs": ["get", "list", "watch"],
           "resources": KINDS.split(",")}]
 
+# A sanitizer's complaint is no finding: it gets a status of its own.
+SANITIZERS = {"ASAN_OPTIONS": "exitcode=99", "UBSAN_OPTIONS": "exitcode=99:halt_on_error=1"}
+
 
 def token_of(user):
     """viewer, nobody"""
@@ -25,10 +28,7 @@ def token_of(user):
 
 def environment(**more):
     """Nothing of the caller's that moat or kubectl would listen to; None takes a variable away."""
-    env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LC_ALL": "C.UTF-8", "TZ": "UTC", **more}
-    # A sanitizer's complaint is no finding: it gets a status of its own.
-    env.setdefault("ASAN_OPTIONS", "exitcode=99")
-    env.setdefault("UBSAN_OPTIONS", "exitcode=99:halt_on_error=1")
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LC_ALL": "C.UTF-8", "TZ": "UTC", **SANITIZERS, **more}
     return {k: v for k, v in env.items() if v is not None}
 
 
@@ -42,7 +42,6 @@ def moat(*args, kubeconfig=None, timeout=60, **env):
     except subprocess.TimeoutExpired as late:
         raise AssertionError(f"{' '.join(command)}: still running after {timeout} s\n{late.stderr}") from None
     return SimpleNamespace(status=run.returncode, out=run.stdout, err=run.stderr, seconds=time.monotonic() - start)
-
 
 
 def audit(*args, **options):
@@ -73,6 +72,14 @@ def kubectl(*args, input=None, check=True):
 
 def apply(*objects):
     kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+
+
+def agent(namespace, name, replicas=0):
+    """A Deployment without any firewall."""
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}},
+                     "template": {"metadata": {"labels": {"app": name, "app.kubernetes.io/component": "agent"}},
+                                  "spec": {"containers": [{"name": "c", "image": "agent:1"}]}}}}
 
 
 def get_all(path, *options):

@@ -4,12 +4,11 @@
 import os
 import sys
 import time
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "screens")]
 import tap
-from cluster import MOAT, WORK, apply, environment, get_all, kubectl
+from cluster import MOAT, SANITIZERS, WORK, agent, apply, get_all, kubectl
 from console import ConsoleTest
 
 SPACE = "churn"
@@ -18,10 +17,7 @@ N = 12
 
 
 def deployment(i):
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"agent-{i:02}", "namespace": SPACE},
-            "spec": {"replicas": 3, "selector": {"matchLabels": {"app": f"a{i}"}},
-                     "template": {"metadata": {"labels": {"app": f"a{i}", "app.kubernetes.io/component": "agent"}},
-                                  "spec": {"containers": [{"name": "c", "image": "agent:1"}]}}}}
+    return agent(SPACE, f"agent-{i:02}", replicas=3)
 
 
 def memory(pid):
@@ -35,8 +31,7 @@ class Churn(ConsoleTest):
         return [line for line in c.text().splitlines() if line.strip().startswith(f"{SPACE} ")]
 
     def open(self, *args):
-        return self.run_on_terminal([MOAT, *args], rows=40, columns=160, MOAT_NOW="", **{
-            k: v for k, v in environment().items() if k.endswith("SAN_OPTIONS")})
+        return self.run_on_terminal([MOAT, *args], rows=40, columns=160, MOAT_NOW="", **SANITIZERS)
 
     def test_soak(self):
         apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})

@@ -3,13 +3,12 @@
 
 import json
 import os
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import cluster
 import tap
-
 
 # Two domains at least: until the scheduler knows of the second node a second pod waits for it.
 WEB = {
@@ -21,18 +20,15 @@ WEB = {
             "labelSelector": {"matchLabels": {"app": "web"}}, "matchLabelKeys": ["pod-template-hash"]}]}}}}
 
 
-def kubectl(*args, stdin=None):
-    run = subprocess.run(["kubectl", "-n", "fixture", *args], capture_output=True, text=True, timeout=60, input=stdin)
-    if run.returncode != 0:
-        raise AssertionError(f"kubectl {' '.join(args)}: {run.stderr}")
-    return run.stdout
+def kubectl(*args, **options):
+    return cluster.kubectl("-n", "fixture", *args, **options)
 
 
 class Fixture(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         kubectl("create", "namespace", "fixture")
-        kubectl("create", "-f", "-", stdin=json.dumps(WEB))
+        kubectl("create", "-f", "-", input=json.dumps(WEB))
         kubectl("rollout", "status", "deployment/web", "--timeout=30s")
 
     def test_pods_run_on_every_node(self):

@@ -12,11 +12,12 @@ import unittest
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(here, ".."), os.path.join(here, "..", "screens")]
+import cluster
 import tap
+from cluster import MOAT, STATE, TOKEN
 from console import ConsoleTest
 from proxy import Proxy
 
-MOAT = os.environ["MOAT"]
 NS = "restart"
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
@@ -36,15 +37,12 @@ spec:
 """
 
 
-def workload(name, kind="Deployment", role="none", spec="  replicas: 1", pod=""):
-    return WORKLOAD % {"name": name, "kind": kind, "role": role, "spec": spec, "pod": pod, "ns": NS}
+def workload(name, kind="Deployment", role="none", spec="  replicas: 1", pod="", ns=NS):
+    return WORKLOAD % {"name": name, "kind": kind, "role": role, "spec": spec, "pod": pod, "ns": ns}
 
 
-def kubectl(*args, stdin=None, ns=NS):
-    run = subprocess.run(["kubectl", "-n", ns, *args], input=stdin, capture_output=True, text=True, timeout=60)
-    if run.returncode != 0:
-        raise AssertionError(f"kubectl {' '.join(args)}: {run.stderr}")
-    return run.stdout
+def kubectl(*args, ns=NS, **options):
+    return cluster.kubectl("-n", ns, *args, **options)
 
 
 def get(what, path):
@@ -55,18 +53,17 @@ def annotation(what):
     return get(what, "{.spec.template.metadata.annotations." + RESTARTED.replace(".", "\\.") + "}")
 
 
-def moat(*args, user="admin", stdin=""):
+def moat(*args, user="admin", kubeconfig=None):
     """Status, standard output, standard error."""
-    env = dict(os.environ, KUBECONFIG=os.path.join(os.environ["CLUSTER_STATE"], user + ".kubeconfig"))
-    run = subprocess.run([MOAT, *args], input=stdin, capture_output=True, text=True, timeout=60, env=env)
-    return run.returncode, run.stdout, run.stderr
+    run = cluster.moat(*args, kubeconfig=kubeconfig or f"{STATE}/{user}.kubeconfig")
+    return run.status, run.out, run.err
 
 
 class Restart(ConsoleTest):
     @classmethod
     def setUpClass(cls):
         kubectl("create", "namespace", NS)
-        kubectl("apply", "-f", "-", stdin=(
+        kubectl("apply", "-f", "-", input=(
             workload("scout", role="agent") + workload("pipelock", role="companion") + workload("web", spec="  replicas: 3")
             + workload("db", "StatefulSet", spec="  replicas: 2\n  serviceName: db")
             + workload("each", "DaemonSet", spec="  minReadySeconds: 0")
@@ -201,9 +198,12 @@ class Restart(ConsoleTest):
         kubectl("create", "-f", step["saved"])
         kubectl("wait", "--for=condition=Ready", "pod/bare", "--timeout=60s")
 
+    def console(self, *args):
+        return self.run_on_terminal([MOAT, "-n", NS, *args], KUBECONFIG=os.environ["KUBECONFIG"], MOAT_NOW="").wait("scout")
+
     def test_from_the_console(self):
         before = annotation("deployment/pipelock"), annotation("deployment/scout")
-        c = self.run_on_terminal([MOAT, "-n", NS], KUBECONFIG=os.environ["KUBECONFIG"], MOAT_NOW="").wait("scout").send("r")
+        c = self.console().send("r")
         c.wait("[ Cancel ]  [ companion, then agent ]").send("y\r").wait("What is to be restarted", gone=True)
         self.assertEqual((annotation("deployment/pipelock"), annotation("deployment/scout")), before)
         c.send("r").wait("[ companion, then agent ]").send("\t\r").wait("[ Restart ]").wait("planned  restart/pipelock")
@@ -216,7 +216,7 @@ class Restart(ConsoleTest):
 
     def test_a_console_that_is_left(self):
         kubectl("patch", "deployment/pipelock", "-p", '{"spec":{"minReadySeconds":5}}')
-        c = self.run_on_terminal([MOAT, "-n", NS], KUBECONFIG=os.environ["KUBECONFIG"], MOAT_NOW="").wait("scout").send("r")
+        c = self.console().send("r")
         c.wait("[ companion, then agent ]").send("\t\r").wait("[ Restart ]").send("\t\r").wait("running  restart/pipelock")
         c.send("\x1b").wait("restart of restart/pipelock running").send("\x03")
         c.wait("moat: Deployment restart/pipelock: its rollout goes on").wait("moat: Deployment restart/scout was not restarted")
@@ -225,7 +225,7 @@ class Restart(ConsoleTest):
         kubectl("rollout", "status", "deployment/pipelock", "--timeout=60s")
 
     def test_from_a_console_that_only_reads(self):
-        c = self.run_on_terminal([MOAT, "-n", NS, "--read-only"], KUBECONFIG=os.environ["KUBECONFIG"], MOAT_NOW="").wait("scout").send("r")
+        c = self.console("--read-only").send("r")
         c.wait("read-only: will not restart").send(":q\r")
         self.given_back(c, 0)
 
@@ -265,17 +265,15 @@ class Faults(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         kubectl("create", "namespace", NS + "-faults")
-        kubectl("apply", "-f", "-", ns=NS + "-faults", stdin=workload("frail").replace("namespace: " + NS, f"namespace: {NS}-faults"))
+        kubectl("apply", "-f", "-", ns=NS + "-faults", input=workload("frail", ns=NS + "-faults"))
         kubectl("rollout", "status", "deployment/frail", "--timeout=60s", ns=NS + "-faults")
 
     def generation(self):
         return int(kubectl("get", "deployment/frail", "-o", "jsonpath={.metadata.generation}", ns=NS + "-faults"))
 
     def restart(self, proxy, *args):
-        run = subprocess.run([MOAT, "restart", "-y", f"{NS}-faults/Deployment/frail", "--request-timeout", "1s", *args,
-                              "--kubeconfig", proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])],
-                             capture_output=True, text=True, timeout=60)
-        return run.returncode, run.stdout, run.stderr
+        return moat("restart", "-y", f"{NS}-faults/Deployment/frail", "--request-timeout", "1s", *args,
+                    kubeconfig=proxy.kubeconfig(TOKEN))
 
     def test_one_broken_answer(self):
         for place, (path, method, skip) in PLACES.items():
@@ -341,11 +339,10 @@ class PodFaults(unittest.TestCase):
             uid = kubectl("get", "pod/bare", "-o", "jsonpath={.metadata.uid}", ns=self.ns)
             with Proxy() as proxy:
                 broken = proxy.fault(r"/namespaces/%s/pods" % self.ns, method=method, times=1, **fault)
-                run = subprocess.run([MOAT, "restart", "-y", f"{self.ns}/Pod/bare", "--recreate", "--request-timeout", "1s",
-                                      "--kubeconfig", proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])],
-                                     capture_output=True, text=True, timeout=60)
-                what = f"{name}: {run.returncode}\n{run.stdout}{run.stderr}"
-                self.assertEqual((broken.hits, run.returncode), (1, 0), what)
+                status, out, err = moat("restart", "-y", f"{self.ns}/Pod/bare", "--recreate", "--request-timeout", "1s",
+                                        kubeconfig=proxy.kubeconfig(TOKEN))
+                what = f"{name}: {status}\n{out}{err}"
+                self.assertEqual((broken.hits, status), (1, 0), what)
                 new = kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.uid}", ns=self.ns).split()
                 self.assertEqual(len(new), 1, what)
                 self.assertNotEqual(new[0], uid, what)
@@ -358,7 +355,7 @@ class Doctor(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         kubectl("create", "namespace", cls.ns)
-        kubectl("apply", "-f", "-", ns=cls.ns, stdin=workload("scout", role="agent").replace("namespace: " + NS, "namespace: doctor"))
+        kubectl("apply", "-f", "-", ns=cls.ns, input=workload("scout", role="agent", ns=cls.ns))
         kubectl("rollout", "status", "deployment/scout", "--timeout=60s", ns=cls.ns)
 
     def doctor(self, *args, user):
@@ -384,7 +381,7 @@ class Doctor(unittest.TestCase):
 
         _, out, _ = moat("doctor", "-n", self.ns, user="nobody")
         self.assertIn("kind: Role\n", out)
-        kubectl("apply", "-f", "-", stdin=out[out.index("apiVersion:"):], ns=self.ns)
+        kubectl("apply", "-f", "-", input=out[out.index("apiVersion:"):], ns=self.ns)
         for _ in range(50):  # the authorizer hears of it a moment later
             status, value, allowed = self.doctor("-n", self.ns, user="nobody")
             if status == 0:
@@ -400,7 +397,7 @@ class Doctor(unittest.TestCase):
         self.assertIn("kind: ClusterRole\n", out)
         self.assertNotIn("patch", out)
         self.assertNotIn("pods/exec", out)
-        kubectl("apply", "-f", "-", stdin=out[out.index("apiVersion:"):])
+        kubectl("apply", "-f", "-", input=out[out.index("apiVersion:"):])
         for _ in range(50):
             status, value, _ = self.doctor("--read-only", user="viewer")
             if status == 0:
@@ -416,9 +413,8 @@ class Doctor(unittest.TestCase):
         with Proxy() as proxy:
             for path, fault in faults:
                 proxy.fault(path, **fault)
-            run = subprocess.run([MOAT, "doctor", "-o", "json", "--request-timeout", "1s", "--kubeconfig",
-                                  proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])], capture_output=True, text=True, timeout=60)
-            return run.returncode, json.loads(run.stdout or "null"), run.stderr
+            status, out, err = moat("doctor", "-o", "json", "--request-timeout", "1s", kubeconfig=proxy.kubeconfig(TOKEN))
+            return status, json.loads(out or "null"), err
 
     def test_an_answer_that_is_none_is_unknown(self):
         status, value, err = self.through((r"/selfsubjectaccessreviews", {"body": b"{\"status\":{}}", "times": 3}))
@@ -439,9 +435,9 @@ class Doctor(unittest.TestCase):
         path = os.path.join(os.environ["WORK"], "dead.kubeconfig")
         with open(os.environ["KUBECONFIG"], encoding="utf-8") as f, open(path, "w", encoding="utf-8") as out:
             out.write(f.read().replace(os.environ["CLUSTER_SERVER"], "https://127.0.0.1:1"))
-        run = subprocess.run([MOAT, "doctor", "--kubeconfig", path], capture_output=True, text=True, timeout=60)
-        self.assertEqual((run.returncode, run.stdout), (3, ""))
-        self.assertIn("127.0.0.1:1", run.stderr)
+        status, out, err = moat("doctor", kubeconfig=path)
+        self.assertEqual((status, out), (3, ""))
+        self.assertIn("127.0.0.1:1", err)
 
 
 if __name__ == "__main__":

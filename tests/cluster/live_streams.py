@@ -8,17 +8,17 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import cluster
 import tap
+from cluster import MOAT, STATE, TOKEN
 from proxy import Proxy
 
-PROGRAM = os.path.join(os.path.dirname(os.environ["MOAT"]), "tests", "cluster", "streams")
-STATE = os.environ["CLUSTER_STATE"]
+PROGRAM = os.path.join(os.path.dirname(MOAT), "tests", "cluster", "streams")
 PATH = "/pods/pod/(exec|portforward|log)"
 
 
 def kubectl(*args):
-    return subprocess.run(["kubectl", "-n", "streams", *args], check=True, capture_output=True, text=True,
-                          timeout=60).stdout
+    return cluster.kubectl("-n", "streams", *args)
 
 
 def streams(verb, *args, data=b"", kubeconfig=None, timeout=90):
@@ -32,11 +32,9 @@ def streams(verb, *args, data=b"", kubeconfig=None, timeout=90):
     return end, rest
 
 
-
 def may(user, *verbs):
     """The right to these verbs on the streams of pods, and no other."""
-    subprocess.run(["kubectl", "-n", "streams", "delete", "rolebinding,role", "streams", "--ignore-not-found"],
-                   check=True, capture_output=True)
+    kubectl("delete", "rolebinding,role", "streams", "--ignore-not-found")
     kubectl("create", "role", "streams", *(f"--verb={verb}" for verb in verbs),
             "--resource=pods/exec,pods/portforward")
     kubectl("create", "rolebinding", "streams", "--role=streams", f"--user={user}")
@@ -103,7 +101,7 @@ class Streams(unittest.TestCase):
 
     def test_a_cut_connection_is_an_error(self):
         with Proxy() as proxy:
-            kubeconfig = proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])
+            kubeconfig = proxy.kubeconfig(TOKEN)
             good = streams("run", "pod", "pod", "echo", "hello", kubeconfig=kubeconfig)
             self.assertEqual(good, ("ran 0", "hello\n"))
             for at in range(0, 240, 12):
@@ -116,7 +114,7 @@ class Streams(unittest.TestCase):
 
     def test_damaged_bytes_do_no_harm(self):
         with Proxy() as proxy:
-            kubeconfig = proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])
+            kubeconfig = proxy.kubeconfig(TOKEN)
             for at in range(0, 230, 7):
                 proxy.heal()
                 proxy.fault(PATH, corrupt=at)
@@ -125,7 +123,7 @@ class Streams(unittest.TestCase):
 
     def test_a_server_that_fails(self):
         with Proxy() as proxy:
-            kubeconfig = proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])
+            kubeconfig = proxy.kubeconfig(TOKEN)
             for what, want in ((dict(drop=True), "the source failed"),
                                (dict(status=503), "the source failed 503"),
                                (dict(status=429), "the source failed 429"),
@@ -138,7 +136,7 @@ class Streams(unittest.TestCase):
 
     def test_a_silent_server_is_given_up(self):
         with Proxy() as proxy:
-            kubeconfig = proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])
+            kubeconfig = proxy.kubeconfig(TOKEN)
             proxy.fault(PATH, stall=-1)
             end, _ = streams("get", "pod", "8888", "/health", kubeconfig=kubeconfig)
             self.assertIn("port 8888 of streams/pod: no answer within 10 s", end)

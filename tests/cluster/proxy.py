@@ -176,9 +176,9 @@ class Upstream:
 
 
 class Proxy:
-    def __init__(self, server=None, host="127.0.0.1", state=None):
-        state = state or os.environ["CLUSTER_STATE"]
-        self.upstream = (server or os.environ["CLUSTER_SERVER"]).split("//")[1]
+    def __init__(self, host="127.0.0.1"):
+        state = os.environ["CLUSTER_STATE"]
+        self.upstream = os.environ["CLUSTER_SERVER"].split("//")[1]
         self.ca = f"{state}/pki/ca.crt"
         self.client = ssl.create_default_context(cafile=self.ca)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -318,7 +318,7 @@ class Proxy:
             what = fault.what if fault else {}
             time.sleep(what.get("delay", 0))
             if "upgrade" in headers.get("connection", "").lower() and "status" not in what:
-                self._tunnel(s, reader, request, what)
+                self._tunnel(s, request, what)
                 return False
             if self._instead(s, request, what):
                 return True
@@ -418,7 +418,7 @@ class Proxy:
         if data:
             s.sendall(b"%x\r\n" % len(data) + data + b"\r\n")
 
-    def _tunnel(self, s, reader, request, what):
+    def _tunnel(self, s, request, what):
         if what.get("drop"):
             raise Broken
         if what.get("stall") == -1:
@@ -496,13 +496,13 @@ class ConnectProxy:
                         (there if one is s else s).sendall(data)
 
 
-def write_kubeconfig(path, cluster, user, context=None):
+def write_kubeconfig(path, cluster, user):
     """One context, `test`. JSON is YAML."""
     with open(path, "w", encoding="utf-8") as out:
         json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "test",
                    "clusters": [{"name": "test", "cluster": cluster}],
                    "users": [{"name": "test", "user": user}],
-                   "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", **(context or {})}}]},
+                   "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]},
                   out, indent=1)
     return path
 

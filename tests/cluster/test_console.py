@@ -1,17 +1,15 @@
 #!/usr/bin/env python3
 """The console on a cluster: live, loading, stale, forbidden, failed and empty are six screens, and it heals by itself."""
 
-import json
 import os
 import re
 import sys
 import time
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "screens")]
 import tap
-from cluster import MOAT, STATE, TOKEN, Rights, apply, environment, kubectl, token_of
+from cluster import MOAT, SANITIZERS, TOKEN, Rights, agent, apply, kubectl, token_of
 from console import ConsoleTest
 from proxy import Proxy, error_event, rv_too_large, status_body
 
@@ -19,12 +17,8 @@ SPACE = "console"
 READY = "<?> help"
 
 
-def deployment(name, **labels):
-    """An agent without any firewall."""
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": SPACE},
-            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": name}},
-                     "template": {"metadata": {"labels": {"app": name, "app.kubernetes.io/component": "agent", **labels}},
-                                  "spec": {"containers": [{"name": "c", "image": "agent:1"}]}}}}
+def deployment(name):
+    return agent(SPACE, name)
 
 
 class Cluster(ConsoleTest):
@@ -42,12 +36,11 @@ class Cluster(ConsoleTest):
 
     def open(self, *args, token=TOKEN, rows=24, columns=120):
         argv = [MOAT, "-n", SPACE, "--kubeconfig", self.proxy.kubeconfig(token), "--request-timeout", "5s", *args]
-        return self.run_on_terminal(argv, rows=rows, columns=columns, MOAT_NOW="", **{
-            k: v for k, v in environment().items() if k.endswith("SAN_OPTIONS")})
+        return self.run_on_terminal(argv, rows=rows, columns=columns, MOAT_NOW="", **SANITIZERS)
 
     def live(self, *args, **options):
         c = self.open(*args, **options).wait("first").wait("live", row=0)
-        self.wait_for(lambda: self.settled())
+        self.wait_for(self.settled)
         return c
 
     def settled(self):
@@ -142,7 +135,7 @@ class Cluster(ConsoleTest):
         c = self.live()
         mark = self.proxy.mark()
         self.proxy.cut_all()
-        self.wait_for(lambda: self.settled())
+        self.wait_for(self.settled)
         apply(deployment("resumed"))
         c.wait("resumed").wait("live", row=0)
         self.assertEqual([str(r) for r in self.proxy.seen("LIST", since=mark)], [])
@@ -210,23 +203,20 @@ class Cluster(ConsoleTest):
     def test_watch_unknown_type(self):
         self.heals(times=1, insert=b'{"type":"SOMETHING","object":{"metadata":{"name":"x"}}}\n')
 
-    def test_watch_cut_inside_an_event(self):
+    def ends_inside_an_event(self, **what):
         c = self.live()
-        fault = self.proxy.fault(r"/deployments\?.*watch=", kind="WATCH", times=2, cut=150)
+        fault = self.proxy.fault(r"/deployments\?.*watch=", kind="WATCH", times=2, **what)
         self.proxy.cut_all()
         apply(deployment("inside"))
         self.wait_for(lambda: fault.hits == 2, 30)
         c.wait("inside").wait("live", row=0)
         self.assertIn("first", c.text())
 
+    def test_watch_cut_inside_an_event(self):
+        self.ends_inside_an_event(cut=150)
+
     def test_watch_truncated_inside_an_event(self):
-        c = self.live()
-        fault = self.proxy.fault(r"/deployments\?.*watch=", kind="WATCH", times=2, truncate=150)
-        self.proxy.cut_all()
-        apply(deployment("inside"))
-        self.wait_for(lambda: fault.hits == 2, 30)
-        c.wait("inside").wait("live", row=0)
-        self.assertIn("first", c.text())
+        self.ends_inside_an_event(truncate=150)
 
     def test_back_off(self):
         """A server that refuses every watch at once is not hammered."""

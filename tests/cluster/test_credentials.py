@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap
-from cluster import READS, STATE, TOKEN, WORK, Rights, apply, audit, judged, moat, requests_of, token_of
+from cluster import READS, STATE, TOKEN, WORK, Rights, audit, judged, moat, requests_of, token_of
 from proxy import ConnectProxy, Proxy, write_kubeconfig
 
 ADMIN = os.environ["KUBECONFIG"]
