@@ -105,6 +105,14 @@ node_get_str(const struct node *map, const char *key)
 	return node_str(node_get(map, key));
 }
 
+const char *
+node_get_text(const struct node *map, const char *key)
+{
+	const char *text = node_get_str(map, key);
+
+	return text ? text : "";
+}
+
 size_t
 node_count(const struct node *n)
 {

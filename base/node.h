@@ -57,6 +57,7 @@ const char *node_text(const struct node *n);
 bool node_bool(const struct node *n, bool absent);
 int64_t node_int(const struct node *n, int64_t absent); /* a FLOAT that is whole counts */
 const char *node_get_str(const struct node *map, const char *key);
+const char *node_get_text(const struct node *map, const char *key); /* the same, "" for none */
 size_t node_count(const struct node *n); /* members of a list or map, else 0 */
 /* "a string", "a list", "null" ...: for messages. */
 const char *node_type_name(const struct node *n);

@@ -227,6 +227,15 @@ object_pod(const struct object *o)
 	return (const struct pod *)o;
 }
 
+/* Of a pod or a controller: is its template kept in brief? */
+static inline bool
+object_is_brief(const struct object *o)
+{
+	if (o->type == OBJECT_POD)
+		return object_pod(o)->template.brief;
+	return o->type == OBJECT_CONTROLLER && object_controller(o)->template.brief;
+}
+
 static inline const struct service *
 object_service(const struct object *o)
 {

@@ -39,7 +39,6 @@ struct cluster {
 	struct kind *kinds; /* n_resources of them */
 	struct mirror *mirror;
 	struct seen seen;
-	const struct reflector **reflectors; /* those of the kinds, for who asks */
 	struct reread *reread;
 	struct discovery *discovery;
 	struct loop_timer *discover, *orphans;
@@ -192,19 +191,11 @@ struct orphans {
 };
 
 static bool
-is_brief(const struct object *o)
-{
-	if (o->type == OBJECT_POD)
-		return object_pod(o)->template.brief;
-	return o->type == OBJECT_CONTROLLER && object_controller(o)->template.brief;
-}
-
-static bool
 collect_orphan(void *ctx, struct object *o)
 {
 	struct orphans *orphans = ctx;
 
-	if (is_brief(o) && !seen_owner(&orphans->c->seen, o))
+	if (object_is_brief(o) && !seen_owner(&orphans->c->seen, o))
 		vec_push(&orphans->all, o);
 	return true;
 }
@@ -250,7 +241,7 @@ reread_got(void *ctx, const struct resource *r, struct object *o, const char *ve
 	const struct kind *k = CONTAINER_OF(r, struct kind, resource);
 	const struct object *known = mirror_find(c->mirror, k->place, o->namespace, o->name);
 
-	if (known && is_brief(known) && str_eq(known->uid, o->uid))
+	if (known && object_is_brief(known) && str_eq(known->uid, o->uid))
 		mirrored(c, mirror_put(c->mirror, k->place, o, version));
 	else
 		object_unref(o);
@@ -676,7 +667,6 @@ cluster_new(const struct cluster_options *opt)
 	c->reread = reread_new(&(struct reread_args){
 		.kube = opt->kube, .seen = &c->seen, .ctx = c, .got = reread_got, .failed = reread_failed});
 	c->kinds = mem_array(n_resources, sizeof(c->kinds[0]));
-	c->reflectors = mem_array(n_resources, sizeof(c->reflectors[0]));
 	for (size_t i = 0; i < n_resources; i++)
 		c->kinds[i] = (struct kind){.cluster = c, .place = i, .resource = resources[i]};
 	c->discover = loop_add_timer(opt->loop, discover, c);
@@ -697,7 +687,6 @@ cluster_free(struct cluster *c)
 	loop_timer_remove(c->discover);
 	loop_timer_remove(c->orphans);
 	mirror_free(c->mirror);
-	free(c->reflectors);
 	free(c->kinds);
 	free(c->namespace);
 	free(c);
@@ -710,16 +699,4 @@ cluster_refresh(struct cluster *c)
 		if (c->kinds[i].reflector)
 			reflector_relist(c->kinds[i].reflector);
 	loop_timer_set(c->discover, 0);
-}
-
-size_t
-cluster_reflectors(const struct cluster *c, const struct reflector *const **out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < n_resources; i++)
-		if (c->kinds[i].reflector)
-			c->reflectors[n++] = c->kinds[i].reflector;
-	*out = c->reflectors;
-	return n;
 }

@@ -68,7 +68,5 @@ void cluster_take_changes(struct cluster *c, struct cluster_changes *out);
 void cluster_changes_free(struct cluster_changes *ch);
 
 void cluster_refresh(struct cluster *c); /* lists everything anew */
-/* Its reflectors, for screens that show what each kind is doing. */
-size_t cluster_reflectors(const struct cluster *c, const struct reflector *const **out);
 
 #endif

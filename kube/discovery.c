@@ -69,46 +69,43 @@ find_group(const struct node *groups, const char *name)
 	return NULL;
 }
 
+/*
+ * An APIGroupDiscoveryList, or the APIGroupList of servers before Kubernetes 1.26, which names no kinds: there a kind is
+ * taken to be in every version of its group. What it does not tell stays as it is.
+ */
 static void
-own_version(struct discovered *out, const struct resource *r)
-{
-	*out = (struct discovered){0};
-	snprintf(out->version, sizeof(out->version), "%s", r->version);
-}
-
-bool
-discovery_read(const struct node *doc, struct discovered *out, struct err *e)
+read_list(const struct node *doc, struct discovered *out, struct err *e)
 {
 	const struct node *groups = node_get(doc, "items");
 
 	if (!groups)
 		groups = node_get(doc, "groups");
-	if (!groups || groups->type != NODE_LIST)
-		return err_set(e, ERR_SOURCE, 0, "the server's list of API groups is none");
+	if (!groups || groups->type != NODE_LIST) {
+		err_set(e, ERR_SOURCE, 0, "the server's list of API groups is none");
+		return;
+	}
 	for (size_t i = 0; i < n_resources; i++) {
 		const struct resource *r = &resources[i];
 		const char *version = best_version(node_get(find_group(groups, r->group), "versions"), r);
 
-		own_version(&out[i], r);
 		if (!r->optional)
 			continue;
 		out[i].absent = !version;
 		if (version && strlen(version) < sizeof(out[i].version))
 			snprintf(out[i].version, sizeof(out[i].version), "%s", version);
 	}
-	return true;
 }
 
-static bool
+static void
 read_groups(struct discovery *d, const struct kube_answer *a)
 {
 	AUTO(arena) struct arena arena = {0};
 	struct node *doc;
 
 	if (json_parse(&arena, "/apis", a->body, a->body_len, 1, NULL, &doc, &d->err))
-		return discovery_read(doc, d->found, &d->err);
-	d->err.kind = ERR_SOURCE; /* it is no file that the operator gave */
-	return false;
+		read_list(doc, d->found, &d->err);
+	else
+		d->err.kind = ERR_SOURCE; /* it is no file that the operator gave */
 }
 
 static bool
@@ -158,11 +155,10 @@ groups_done(void *ctx, const struct kube_answer *a)
 	struct discovery *d = ctx;
 
 	d->groups = NULL;
-	if (!a->ok)
+	if (a->ok)
+		read_groups(d, a);
+	else
 		d->err = a->err;
-	else if (!read_groups(d, a))
-		for (size_t i = 0; i < n_resources; i++)
-			own_version(&d->found[i], &resources[i]);
 	finish(d);
 }
 
@@ -184,7 +180,7 @@ discovery_start(const struct discovery_args *args)
 	d->args = *args;
 	d->found = mem_array(n_resources, sizeof(d->found[0]));
 	for (size_t i = 0; i < n_resources; i++)
-		own_version(&d->found[i], &resources[i]);
+		snprintf(d->found[i].version, sizeof(d->found[i].version), "%s", resources[i].version);
 	d->groups = kube_start(
 		args->kube,
 		&(struct kube_call_args){.path = "/apis", .accept = ACCEPT, .ctx = d, .done = groups_done});

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "base/node.h"
 #include "kube/api.h"
 #include "kube/resource.h"
 
@@ -30,11 +29,5 @@ struct discovery_args {
 
 struct discovery *discovery_start(const struct discovery_args *args);
 void discovery_cancel(struct discovery *d); /* NULL is fine */
-
-/*
- * Reads an APIGroupDiscoveryList, or the APIGroupList of servers before Kubernetes 1.26, which names no kinds: there a
- * kind is taken to be in every version of its group. Fills an array as above.
- */
-bool discovery_read(const struct node *doc, struct discovered *out, struct err *e) MUST_USE;
 
 #endif

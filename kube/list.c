@@ -50,6 +50,12 @@ list_accept(const struct resource *r, bool watch)
 		     : "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 }
 
+bool
+list_expired(int status, const char *reason)
+{
+	return status == 410 || str_eq(reason, "Expired") || str_eq(reason, "Gone");
+}
+
 static void
 list_free(struct list *l)
 {
@@ -98,16 +104,14 @@ take_head(void *ctx, const struct node *head, struct err *e)
 	struct list *l = ctx;
 	const struct node *meta = node_get(head, "metadata");
 	const char *kind = node_get_str(head, "kind");
-	const char *token = node_get_str(meta, "continue");
-	const char *version = node_get_str(meta, "resourceVersion");
 
 	if (!is_list_of(l->args.resource, kind))
 		return err_set(e, ERR_SOURCE, 0, "the answer is no list of %s but %.60s", l->args.resource->plural,
 			       kind ? kind : "something else");
 	buf_clear(&l->next_token);
 	buf_clear(&l->version);
-	buf_adds(&l->next_token, token ? token : "");
-	buf_adds(&l->version, version ? version : "");
+	buf_adds(&l->next_token, node_get_text(meta, "continue"));
+	buf_adds(&l->version, node_get_text(meta, "resourceVersion"));
 	return true;
 }
 
@@ -187,12 +191,6 @@ fail(struct list *l, const struct kube_answer *a, const struct err *e)
 	finish(l, &end);
 }
 
-static bool
-is_expired(const struct kube_answer *a)
-{
-	return a->status == 410 || str_eq(a->reason, "Expired") || str_eq(a->reason, "Gone");
-}
-
 static void
 read_later(struct list *l)
 {
@@ -214,7 +212,7 @@ page_damaged(struct list *l, const struct kube_answer *a, const struct err *e)
 static void
 page_failed(struct list *l, const struct kube_answer *a)
 {
-	if (is_expired(a) && l->token.len && ++l->expired < EXPIRED_MAX) {
+	if (list_expired(a->status, a->reason) && l->token.len && ++l->expired < EXPIRED_MAX) {
 		buf_clear(&l->token);
 		read_page(l);
 	} else if (l->refused) {

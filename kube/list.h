@@ -44,6 +44,8 @@ void list_cancel(struct list *l); /* NULL is fine; not from inside item and hear
 
 /* The path of a resource with its field selector, for lists and watches. */
 void list_path(struct buf *out, const struct resource *r, const char *namespace, const char *name);
+/* Does a refusal, by its HTTP status and its Status body's reason, say that the version or page is too old? */
+bool list_expired(int status, const char *reason);
 /* The media types to ask for, the first that the server has; NULL: JSON as usual. */
 const char *list_accept(const struct resource *r, bool watch);
 

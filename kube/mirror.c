@@ -203,14 +203,6 @@ mirror_take(struct mirror *m, struct cluster_changes *out)
 /* --- objects --- */
 
 static bool
-is_brief(const struct object *o)
-{
-	if (o->type == OBJECT_POD)
-		return object_pod(o)->template.brief;
-	return o->type == OBJECT_CONTROLLER && object_controller(o)->template.brief;
-}
-
-static bool
 same_owner(const struct object *a, const struct object *b)
 {
 	return str_eq(a->owner.kind, b->owner.kind) && str_eq(a->owner.name, b->owner.name);
@@ -277,7 +269,7 @@ mirror_put(struct mirror *m, size_t kind, struct object *o, const char *version)
 	if (!entry)
 		entry = add_entry(m, k);
 	entry->round = k->round;
-	if (entry->object && hash && hash == entry->version && is_brief(entry->object) == is_brief(o)) {
+	if (entry->object && hash && hash == entry->version && object_is_brief(entry->object) == object_is_brief(o)) {
 		object_unref(o);
 		return false;
 	}

@@ -93,14 +93,6 @@ timer_fired(void *ctx)
 
 /* --- objects --- */
 
-static const char *
-text_of(const struct node *map, const char *key)
-{
-	const char *text = node_get_str(map, key);
-
-	return text ? text : "";
-}
-
 static void
 put(struct reflector *r, const struct node *tree)
 {
@@ -110,9 +102,9 @@ put(struct reflector *r, const struct node *tree)
 	struct err e = {0};
 
 	if (!decode_object(&r->decode, NULL, tree, &o, &e))
-		events->bad(events->ctx, r, text_of(meta, "namespace"), text_of(meta, "name"), &e);
+		events->bad(events->ctx, r, node_get_text(meta, "namespace"), node_get_text(meta, "name"), &e);
 	else if (o)
-		events->put(events->ctx, r, o, text_of(meta, "resourceVersion"));
+		events->put(events->ctx, r, o, node_get_text(meta, "resourceVersion"));
 }
 
 static void
@@ -380,7 +372,7 @@ deleted(struct reflector *r, const struct node *tree)
 {
 	const struct node *meta = node_get(tree, "metadata");
 
-	r->opt.events.gone(r->opt.events.ctx, r, text_of(meta, "namespace"), text_of(meta, "name"));
+	r->opt.events.gone(r->opt.events.ctx, r, node_get_text(meta, "namespace"), node_get_text(meta, "name"));
 }
 
 static void
@@ -528,8 +520,7 @@ reflector_new(const struct reflector_options *opt)
 	r->opt = *opt;
 	r->namespace = mem_strdup(opt->namespace);
 	r->name = mem_strdup(opt->name);
-	r->api_version = *resource->group ? mem_printf("%s/%s", resource->group, resource->version)
-					  : mem_strdup(resource->version);
+	r->api_version = resource_api_version(resource);
 	r->decode = (struct decode_context){
 		.seen = opt->seen,
 		.kind = resource->kind,
@@ -574,18 +565,6 @@ struct reflector_status
 reflector_status(const struct reflector *r)
 {
 	return r->status;
-}
-
-const struct resource *
-reflector_resource(const struct reflector *r)
-{
-	return r->opt.resource;
-}
-
-const char *
-reflector_namespace(const struct reflector *r)
-{
-	return r->namespace;
 }
 
 void

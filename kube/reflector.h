@@ -68,8 +68,6 @@ struct reflector_options {
 struct reflector *reflector_new(const struct reflector_options *opt); /* starts at once */
 void reflector_free(struct reflector *r); /* NULL is fine */
 struct reflector_status reflector_status(const struct reflector *r);
-const struct resource *reflector_resource(const struct reflector *r);
-const char *reflector_namespace(const struct reflector *r); /* NULL: all */
 void reflector_relist(struct reflector *r); /* now: ctrl-r, or an owner that was lost */
 
 #endif

@@ -61,19 +61,17 @@ decode(const struct one *one, const struct kube_answer *a, struct err *e)
 	AUTO(arena) struct arena arena = {0};
 	const struct resource *r = one->resource;
 	const struct reread_args *args = &one->all->args;
-	AUTO(free) char *api_version = mem_printf("%s%s%s", r->group, *r->group ? "/" : "", r->version);
+	AUTO(free) char *api_version = resource_api_version(r);
 	const struct decode_context ctx = {.kind = r->kind, .api_version = api_version, .seen = args->seen};
 	const struct json_options options = {.raw_keys = decode_raw_keys};
-	const char *version;
 	struct object *object;
 	struct node *tree;
 
 	if (!json_parse(&arena, r->plural, a->body, a->body_len, 0, &options, &tree, e) ||
 	    !decode_object(&ctx, NULL, tree, &object, e))
 		return false;
-	version = node_get_str(node_get(tree, "metadata"), "resourceVersion");
 	if (object)
-		args->got(args->ctx, r, object, version ? version : "");
+		args->got(args->ctx, r, object, node_get_text(node_get(tree, "metadata"), "resourceVersion"));
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 /* A kind of another engine, or of the admin tiers: a server without it has none of its policies. */
@@ -62,6 +63,12 @@ resource_by_kind(const char *kind)
 		if (str_eq(resources[i].kind, kind))
 			return &resources[i]; /* Kubernetes' own come first */
 	return NULL;
+}
+
+char *
+resource_api_version(const struct resource *r)
+{
+	return mem_printf("%s%s%s", r->group, *r->group ? "/" : "", r->version);
 }
 
 static void

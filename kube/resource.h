@@ -23,6 +23,7 @@ extern const struct resource resources[]; /* sorted so that what speaks for pods
 extern const size_t n_resources;
 
 const struct resource *resource_by_kind(const char *kind); /* NULL */
+char *resource_api_version(const struct resource *r); /* "apps/v1", "v1": as an object of it has it; the caller's */
 /* "/apis/apps/v1/namespaces/NS/deployments/NAME/SUB"; namespace, name and sub may be NULL. */
 void resource_path(struct buf *out, const struct resource *r, const char *namespace, const char *name, const char *sub);
 /* "?a=b", then "&c=d": both are percent-encoded. */

@@ -382,12 +382,6 @@ stream_send(struct stream *s, unsigned channel, const void *data, size_t len)
 		watch(s);
 }
 
-size_t
-stream_queued(const struct stream *s)
-{
-	return s->state == OPEN ? frames_queued(s->frames) : 0;
-}
-
 void
 stream_close(struct stream *s)
 {

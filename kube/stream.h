@@ -38,9 +38,8 @@ struct stream_args {
 
 /* protocols have to outlive it; close it before kube_free. */
 struct stream *stream_open(const struct stream_args *args);
-/* Queued, once it is open; stream_queued says how many bytes wait, about. */
+/* Queued, once it is open. */
 void stream_send(struct stream *s, unsigned channel, const void *data, size_t len);
-size_t stream_queued(const struct stream *s);
 void stream_close(struct stream *s); /* NULL is fine; no callback any more */
 /*
  * Adds to the error of a refusal for lack of rights which ones it takes: for who has one of the two, servers do

@@ -43,7 +43,7 @@ watch_cancel(struct watch *w)
 static bool
 is_expired(int status, const char *reason, bool rv_too_large)
 {
-	return status == 410 || rv_too_large || str_eq(reason, "Expired") || str_eq(reason, "Gone");
+	return rv_too_large || list_expired(status, reason);
 }
 
 /* A Status inside the stream: as if the server had answered with it. */

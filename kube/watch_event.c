@@ -8,14 +8,6 @@ static const char *const names[] = {
 	[WATCH_BOOKMARK] = "BOOKMARK", [WATCH_ERROR] = "ERROR",
 };
 
-static const char *
-text_or_empty(const struct node *map, const char *key)
-{
-	const char *text = node_get_str(map, key);
-
-	return text ? text : "";
-}
-
 /* A server that has not come as far as a version that it was asked for says so in a cause. */
 static bool
 has_cause(const struct node *status, const char *reason)
@@ -33,8 +25,8 @@ read_status(const struct node *status, struct watch_event *out)
 
 	out->version = "";
 	out->code = code > 0 && code < 1000 ? (int)code : 0;
-	out->reason = text_or_empty(status, "reason");
-	out->message = text_or_empty(status, "message");
+	out->reason = node_get_text(status, "reason");
+	out->message = node_get_text(status, "message");
 	out->rv_too_large = has_cause(status, "ResourceVersionTooLarge");
 }
 
@@ -56,7 +48,7 @@ watch_event_read(const struct node *tree, struct watch_event *out, struct err *e
 	if (event.type == WATCH_ERROR) {
 		read_status(object, &event);
 	} else {
-		event.version = text_or_empty(meta, "resourceVersion");
+		event.version = node_get_text(meta, "resourceVersion");
 		if (!*event.version)
 			return err_set(e, ERR_SOURCE, 0, "a watch event %s without a resourceVersion", type);
 	}
