@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "build-config.h"
+#include "kube/backoff.h"
 
 enum {
 	TIMEOUT_MS = 30000,
@@ -48,7 +49,6 @@ struct kube {
 	VEC(uint64_t) warned; /* hashes of Warning headers */
 	struct kube_call *calls;
 	struct kube_upgrade *upgrades;
-	uint64_t random; /* for jitter */
 };
 
 struct kube_call {
@@ -315,16 +315,6 @@ call_fail(struct kube_call *c, const struct err *e)
 	call_end(c, &a);
 }
 
-/* xorshift: jitter needs no better. A value from 0 to n - 1. */
-static int64_t
-pick(struct kube *k, int64_t n)
-{
-	k->random ^= k->random << 13;
-	k->random ^= k->random >> 7;
-	k->random ^= k->random << 17;
-	return (int64_t)(k->random % (uint64_t)n);
-}
-
 static int64_t
 back_off(struct kube_call *c)
 {
@@ -332,11 +322,11 @@ back_off(struct kube_call *c)
 
 	if (c->retry_after_ms >= 0)
 		return (c->retry_after_ms < BACK_OFF_MAX_MS ? c->retry_after_ms : BACK_OFF_MAX_MS) +
-		       pick(c->kube, 100);
+		       backoff_between(0, 99);
 	for (unsigned i = 1; i < c->tries && ms < BACK_OFF_MAX_MS; i++)
 		ms *= 2;
 	ms = ms < BACK_OFF_MAX_MS ? ms : BACK_OFF_MAX_MS;
-	return ms + pick(c->kube, ms / 2);
+	return ms + backoff_between(0, ms / 2 - 1);
 }
 
 static bool
@@ -880,7 +870,6 @@ kube_new(struct loop *l, struct kubeconfig *config, const struct kube_context *c
 	k->config = config;
 	k->context = context;
 	k->timeout_ms = opt->request_timeout_ms ? opt->request_timeout_ms : TIMEOUT_MS;
-	k->random = (uint64_t)clock_ms() ^ (uint64_t)(uintptr_t)k ^ 0x9e3779b97f4a7c15u;
 	split_server(k, context->cluster->server);
 	add_user_agent(k);
 	if (!add_impersonation(k, opt, e) || !(k->http = http_new(l, e)) ||
