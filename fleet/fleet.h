@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/shared_array.h"
+#include "fleet/evidence.h"
 #include "fleet/object.h"
 #include "fleet/pipelock.h"
 #include "fleet/settings.h"
@@ -126,7 +127,7 @@ struct workload {
 	const struct endpoint *endpoint; /* where that leads (endpoint.h); NULL without a companion */
 	/* What annotation or proxy named but does not exist, as written there: make it safe to show; NULL for none. */
 	const char *wanted_companion;
-	enum state state;
+	enum state state; /* as far as objects say: ask fleet_state */
 
 	/* companions */
 	struct workload *const *agents; /* paired with it, sorted */
@@ -141,6 +142,7 @@ struct live {
 	size_t n_pods;
 	int64_t desired, ready; /* pods; -1 unknown */
 	bool counted; /* ready was counted from the pods: no controller says it */
+	bool verified; /* of an agent: its probes prove it now (proof.h) */
 	bool own; /* of a fleet that was updated: a piece of memory of its own, with references on its pods (live.h) */
 };
 
@@ -193,6 +195,7 @@ struct fleet {
 	struct workload *workloads;
 	size_t n_workloads;
 	struct shared_array *live; /* a struct live of each, at its place: fleet_live */
+	struct evidence *evidence; /* what is known besides the objects, one reference; NULL: nothing (fleet_prove) */
 	struct workload **agents, **companions, **scrapers; /* each sorted likewise */
 	size_t n_agents, n_companions, n_scrapers;
 	const struct service **services;
@@ -234,6 +237,13 @@ static inline const struct live *
 fleet_live(const struct fleet *f, const struct workload *w)
 {
 	return (const struct live *)shared_array_at(f->live, (size_t)(w - f->workloads));
+}
+
+/* The state of an agent: w->state is what its objects say, which is never STATE_VERIFIED; evidence can say more. */
+static inline enum state
+fleet_state(const struct fleet *f, const struct workload *w)
+{
+	return w->state == STATE_MIGRATED && fleet_live(f, w)->verified ? STATE_VERIFIED : w->state;
 }
 
 /* Resolves roles, pairs, Pipelock set-ups and states; read_at is now. Never fails on odd objects. */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fleet/labels.h"
 
@@ -39,6 +40,9 @@ struct settings {
 	size_t n_scrapers;
 	/* Roles and exemptions that are set on objects count (default). false: --no-object-exemptions. */
 	bool trust_objects;
+	int64_t probe_max_age; /* seconds: older probes prove nothing; 0: SETTINGS_PROBE_MAX_AGE */
 };
+
+#define SETTINGS_PROBE_MAX_AGE INT64_C(604800) /* a week */
 
 #endif
