@@ -413,7 +413,8 @@ roles_by_the_config_file(void **state)
 		{.match = {.selector = {true, &app, 1}}, .role = ROLE_COMPANION},
 	};
 	const struct workload_match scrapers[] = {{.name = "browser"}};
-	const struct settings settings = {roles, 4, NULL, {0}, scrapers, 1, true};
+	const struct settings settings = {
+		.roles = roles, .n_roles = 4, .scrapers = scrapers, .n_scrapers = 1, .trust_objects = true};
 
 	(void)state;
 	load_with(DEPLOYMENT("a", "one", ROLE("agent"), "", CONTAINERS(AGENT))
