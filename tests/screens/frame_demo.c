@@ -290,7 +290,12 @@ run(struct demo *d)
 	bool ok;
 
 	d->app = app_new(&(struct app_options){
-		.source = {d, demo_data, demo_status, demo_summary, demo_refresh, NULL, &operations},
+		.source = {.ctx = d,
+			   .data = demo_data,
+			   .status = demo_status,
+			   .summary = demo_summary,
+			   .refresh = demo_refresh,
+			   .operations = &operations},
 		.views = demo_views,
 		.start = "fleet",
 	});

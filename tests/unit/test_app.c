@@ -201,7 +201,14 @@ setup(void **state)
 		.status = {.state = APP_LIVE, .source = "prod", .scope = "all", .since = clock_now() - 2},
 	};
 	fake.app = app_new(&(struct app_options){
-		.source = {&fake, get_data, get_status, get_summary, refresh, NULL, &operations},
+		.source = {
+			.ctx = &fake,
+			.data = get_data,
+			.status = get_status,
+			.summary = get_summary,
+			.refresh = refresh,
+			.operations = &operations,
+		},
 		.views = views,
 		.start = "fleet",
 	});

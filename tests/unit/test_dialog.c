@@ -49,9 +49,10 @@ op_restart(void *ctx, const struct operation_target *targets, size_t n)
 	*fake.asked = '\0';
 	for (size_t i = 0; i < n; i++) {
 		strcat(strcat(fake.asked, targets[i].name), " ");
-		fake.steps[i] = (struct operation_step){targets[i], OPERATION_STEP_PLANNED, "", 2};
+		fake.steps[i] = (struct operation_step){
+			.target = targets[i], .state = OPERATION_STEP_PLANNED, .reason = "", .pods = 2};
 	}
-	fake.operation = (struct operation){OPERATION_PLANNING, fake.steps, 0, false, false};
+	fake.operation = (struct operation){.phase = OPERATION_PLANNING, .steps = fake.steps};
 }
 
 static void
@@ -80,7 +81,8 @@ op_look(void *ctx)
 	return fake.operation;
 }
 
-static const struct app_operations operations = {op_restart, op_go, op_drop, op_look};
+static const struct app_operations operations = {
+	.restart = op_restart, .go = op_go, .drop = op_drop, .look = op_look};
 
 static size_t
 rows(const struct view_data *v)
@@ -141,7 +143,11 @@ setup(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake.app =
-		app_new(&(struct app_options){.source = {&fake, get_data, get_status, NULL, refresh, NULL, &operations},
+		app_new(&(struct app_options){.source = {.ctx = &fake,
+						  .data = get_data,
+						  .status = get_status,
+						  .refresh = refresh,
+						  .operations = &operations},
 					      .views = all,
 					      .start = "fleet"});
 	*state = fake.app;
@@ -176,7 +182,8 @@ press(int key_code)
 static void
 arrives(enum operation_phase phase, size_t n, bool possible, bool failed)
 {
-	fake.operation = (struct operation){phase, fake.steps, n, possible, failed};
+	fake.operation = (struct operation){
+		.phase = phase, .steps = fake.steps, .n = n, .possible = possible, .failed = failed};
 	app_changed(fake.app);
 }
 
@@ -353,8 +360,10 @@ a_failure_waits_to_be_seen(void **state)
 	plan_both();
 	confirm();
 	press(K_ESC);
-	fake.steps[0] = (struct operation_step){
-		{"Deployment", "ns", "pipelock"}, OPERATION_STEP_FAILED, "CrashLoop\x1b[2J", 2};
+	fake.steps[0] = (struct operation_step){.target = {"Deployment", "ns", "pipelock"},
+						.state = OPERATION_STEP_FAILED,
+						.reason = "CrashLoop\x1b[2J",
+						.pods = 2};
 	fake.steps[1].state = OPERATION_STEP_SKIPPED;
 	arrives(OPERATION_ENDED, 2, false, true);
 	press('g');
