@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "base/vec.h"
 #include "fleet/ca_key.h"
 #include "fleet/config_map.h"
@@ -222,4 +223,60 @@ bool
 setup_config_speaks(const struct pipelock *p)
 {
 	return p->config_known && p->config.parsed;
+}
+
+static const char *
+safe(const char *text, struct arena *a)
+{
+	AUTO(buf) struct buf out = {0};
+
+	text_safe(&out, text, strlen(text));
+	return arena_strdup(a, buf_str(&out));
+}
+
+static const char *
+config_name(const struct pipelock *p, struct arena *a)
+{
+	const struct config_source *s = p->n_sources ? &p->sources[0] : NULL;
+	const char *text = "its config";
+
+	if (s && s->config_map && s->key)
+		text = arena_printf(a, "key %s of ConfigMap %s", s->key, s->config_map);
+	else if (s && s->config_map)
+		text = arena_printf(a, "ConfigMap %s", s->config_map);
+	return safe(text, a);
+}
+
+/* The key is opened only where TLS is intercepted; which one, only its config says. */
+static const char *
+secret_refusal(const struct pipelock *p, struct arena *a)
+{
+	if (!setup_config_speaks(p) || !p->config.tls_interception)
+		return NULL;
+	for (size_t i = 0; i < p->n_secrets; i++) {
+		const struct secret_mount *s = &p->secrets[i];
+		const char *path = safe(s->path, a);
+
+		if (s->verdict == SECRET_EXPOSED)
+			return arena_printf(a, "its CA key %s has mode %04o, and Pipelock starts with none that has a bit of 0137",
+					    path, (unsigned)s->effective);
+		if (s->verdict == SECRET_UNREADABLE)
+			return arena_printf(a, "it cannot read its CA key %s: %s", path,
+					    s->reason ? s->reason : "neither owner nor group is its own");
+	}
+	return NULL;
+}
+
+const char *
+setup_refusal(const struct workload *w, struct arena *a)
+{
+	const struct pipelock *p = w->pipelock;
+
+	if (!p)
+		return NULL;
+	if (p->config_map_missing)
+		return arena_printf(a, "%s is not there, so that new pods would not start", config_name(p, a));
+	if (p->config_known && p->config.problem)
+		return arena_printf(a, "%s is no config that Pipelock accepts: %s", config_name(p, a), p->config.problem);
+	return secret_refusal(p, a);
 }

@@ -593,6 +593,42 @@ mounts_of_any_container(void **state)
 	assert_non_null(s[1].mount->sub_path);
 }
 
+/* ---- what would not come up again ---- */
+
+#define RUN_WITH(key) IMAGE ", args: [run, --config, /etc/pipelock/" key "]" CA_MOUNTS
+#define KEY_OF(mode) CA_VOLUMES("secret: {secretName: s, defaultMode: " mode "}")
+
+static void
+what_would_not_come_up_again(void **state)
+{
+	static const struct {
+		const char *spec;
+		const char *reason; /* a part of it; NULL: nothing speaks against a restart */
+	} cases[] = {
+		{"containers: [{" RUN_WITH("with-key.yaml") "}]" KEY_OF("0440"), NULL},
+		{"containers: [{" RUN_WITH("broken.yaml") "}]" KEY_OF("0440"),
+		 "key broken.yaml of ConfigMap ca is no config that Pipelock accepts: line "},
+		{"containers: [{" RUN_WITH("gone.yaml") "}]" KEY_OF("0440"), "ConfigMap ca is not there, so that new pods"},
+		{"containers: [{" RUN_WITH("with-key.yaml") "}]" KEY_OF("0644"), "its CA key /etc/ca/ca-key.pem has mode 0644"},
+		{"containers: [{" RUN_WITH("with-key.yaml") ", securityContext: {runAsUser: 1000, runAsGroup: 1000}}]" KEY_OF("0400"),
+		 "it cannot read its CA key /etc/ca/ca-key.pem: "},
+		/* a key that no interception needs is not opened */
+		{"containers: [{" RUN_WITH("relative.yaml") "}]" KEY_OF("0644"), NULL},
+		{"containers: [{name: a, image: python}]", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		AUTO(arena) struct arena a = {0};
+		const char *reason;
+
+		set_up_with(cases[i].spec, maps, NULL, 0);
+		reason = setup_refusal(fixture_workload(world, "p"), &a);
+		if (cases[i].reason ? !str_has(reason, cases[i].reason) : reason != NULL)
+			fail_msg("case %zu: %s", i, reason ? reason : "none");
+	}
+}
+
 static void
 paths(void **state)
 {
@@ -634,6 +670,7 @@ main(void)
 		cmocka_unit_test_teardown(a_secret_mounted_whole, forget),
 		cmocka_unit_test(names_of_keys),
 		cmocka_unit_test_teardown(mounts_of_any_container, forget),
+		cmocka_unit_test_teardown(what_would_not_come_up_again, forget),
 		cmocka_unit_test(paths),
 	};
 
