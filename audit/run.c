@@ -253,7 +253,8 @@ audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *
 	int64_t start = clock_ms();
 	struct audit *a;
 
-	if (next->base != built || started_at > old->frame->next_expiry)
+	if (next->base != built || started_at > old->frame->next_expiry ||
+	    memcmp(next->facts, old->fleet->facts, sizeof(next->facts)) != 0)
 		return NULL;
 	a = mem_alloc(sizeof(*a));
 	refs_copy_rest(a, old, sizeof(*a));

@@ -31,7 +31,7 @@ enum probe_control { PROBE_CONTROL_OK, PROBE_CONTROL_FAILED, PROBE_CONTROL_SKIPP
 
 /* One attempt in one container, with its control. No text is NULL; "" where it is not known. */
 struct probe_result {
-	struct workload_key agent;
+	struct workload_key agent; /* first, as in the others: look-ups count on it */
 	const char *pod, *node, *container;
 	enum probe probe;
 	const char *target; /* "1.1.1.1:443" */
@@ -74,6 +74,8 @@ struct health_sighting {
 	int64_t at; /* seconds */
 };
 
+#define PROOF_AGAINST 32 /* hex digits of proof_against */
+
 struct evidence {
 	int refs;
 	struct arena arena;
@@ -110,6 +112,9 @@ void evidence_unref(struct evidence *e); /* NULL is fine */
 const struct probe_result *evidence_probes(const struct evidence *e, const struct workload_key *k, size_t *n);
 const struct config_sighting *evidence_configs(const struct evidence *e, const struct workload_key *k, size_t *n);
 const struct health_sighting *evidence_healths(const struct evidence *e, const struct workload_key *k, size_t *n);
+
+/* Do the two say the same of that workload? Either may be NULL. */
+bool evidence_same(const struct evidence *a, const struct evidence *b, const struct workload_key *k);
 
 const char *probe_name(enum probe p); /* "raw-tcp" */
 const char *probe_verdict_name(enum probe_verdict v); /* "blocked" */

@@ -220,6 +220,7 @@ fleet_unref(struct fleet *f)
 	for (size_t i = 0; i < f->n_objects; i++)
 		object_unref(f->objects[i]);
 	shared_array_free(f->live);
+	evidence_unref(f->evidence);
 	if (f->base)
 		owners_free(f->owners);
 	arena_free(&f->paths);

@@ -142,7 +142,9 @@ struct live {
 	size_t n_pods;
 	int64_t desired, ready; /* pods; -1 unknown */
 	bool counted; /* ready was counted from the pods: no controller says it */
-	bool verified; /* of an agent: its probes prove it now (proof.h) */
+	/* Of an agent with probes in the evidence (proof.h): do they prove it now, and what are they to be made against? */
+	bool verified;
+	char against[PROOF_AGAINST + 1]; /* "": not known */
 	bool own; /* of a fleet that was updated: a piece of memory of its own, with references on its pods (live.h) */
 };
 

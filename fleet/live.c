@@ -2,6 +2,7 @@
 #include "fleet/live.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -19,6 +20,24 @@ live_new(size_t n_pods, const struct pod ***pods)
 	return l;
 }
 
+struct live *
+live_copy(const struct live *l)
+{
+	const struct pod **pods;
+	struct live *copy = live_new(l->n_pods, &pods);
+
+	for (size_t i = 0; i < l->n_pods; i++) {
+		object_ref((struct object *)&l->pods[i]->object);
+		pods[i] = l->pods[i];
+	}
+	copy->desired = l->desired;
+	copy->ready = l->ready;
+	copy->counted = l->counted;
+	copy->verified = l->verified;
+	memcpy(copy->against, l->against, sizeof(copy->against));
+	return copy;
+}
+
 void
 live_drop(struct shared_item *item)
 {
@@ -29,6 +48,12 @@ live_drop(struct shared_item *item)
 	for (size_t i = 0; i < l->n_pods; i++)
 		object_unref((struct object *)&l->pods[i]->object);
 	free(l);
+}
+
+bool
+live_is_ready(const struct pod *p)
+{
+	return p->ready && !p->finished && !p->deleting;
 }
 
 int64_t
@@ -43,7 +68,7 @@ live_count_ready(const struct live *l)
 			continue;
 		if (ready < 0)
 			ready = 0;
-		ready += p->ready && !p->finished && !p->deleting;
+		ready += live_is_ready(p);
 	}
 	return ready;
 }

@@ -38,6 +38,11 @@ struct probe_standing proof_standing(const struct fleet *f, const struct workloa
 
 /* All the bypass probes blocked, controls good, on every node that carries a ready pod, none stale; at least one node. */
 bool proof_verified(const struct fleet *f, const struct workload *agent);
+/* For update.c, of a fleet that nobody else has seen yet: looks again at an agent whose pods or companion's pods are others. */
+void proof_refresh(struct fleet *f, const struct workload *agent);
+/* Do the pods of a workload run the same in both, whose workloads are the same? */
+bool proof_same_running(const struct fleet *a, const struct fleet *b, const struct workload *w);
+
 /* When, in seconds, a result of it becomes too old; INT64_MAX without any. */
 int64_t proof_expiry(const struct fleet *f, const struct workload *agent);
 

@@ -15,6 +15,7 @@
 #include "fleet/owners.h"
 #include "fleet/path.h"
 #include "fleet/profiles.h"
+#include "fleet/proof.h"
 #include "fleet/reach.h"
 #include "fleet/same.h"
 #include "fleet/visible.h"
@@ -255,6 +256,8 @@ make_live(struct update *u, const struct workload *w, const struct live *before,
 	l->desired = before->desired;
 	l->ready = before->ready;
 	l->counted = before->counted;
+	l->verified = before->verified;
+	memcpy(l->against, before->against, sizeof(l->against));
 	if (w->itself && w->object->type == OBJECT_POD)
 		l->desired = !u->pods.at[0]->finished;
 	if (c) {
@@ -435,11 +438,55 @@ all_stands(struct update *u)
 }
 
 /*
+ * What probes prove
+ */
+
+static void
+prove_agent(struct update *u, const struct workload *agent)
+{
+	size_t n;
+
+	evidence_probes(u->next->evidence, &(struct workload_key){agent->namespace, agent->name, agent->kind}, &n);
+	if (!n)
+		return;
+	proof_refresh(u->next, agent);
+	vec_push(&u->out->places, (uint32_t)(agent - u->next->workloads));
+}
+
+/* Of agents whose pods are others now, and of those whose companion runs something else. */
+static void
+prove_again(struct update *u)
+{
+	size_t n = u->out->places.n;
+
+	if (!u->next->evidence)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct workload *w = &u->next->workloads[u->out->places.at[i]];
+
+		if (w->role == ROLE_AGENT)
+			prove_agent(u, w);
+		else if (w->role == ROLE_COMPANION && !proof_same_running(u->old, u->next, w))
+			for (size_t k = 0; k < w->n_agents; k++)
+				prove_agent(u, w->agents[k]);
+	}
+	u32_list_sort_unique(&u->out->places);
+}
+
+/*
  * The fleet
  */
 
-static struct fleet *
-share(struct fleet *f)
+/* Those that evidence has added lie with the fleet that was given it, which goes. */
+static void
+keep_gaps(struct fleet *f)
+{
+	if (f->gaps != f->base->gaps)
+		f->gaps = arena_copy(&f->arena, f->gaps, f->n_gaps * sizeof(f->gaps[0]));
+}
+
+struct fleet *
+fleet_share(struct fleet *f)
 {
 	struct fleet *next = mem_alloc(sizeof(*next));
 
@@ -450,7 +497,9 @@ share(struct fleet *f)
 	next->objects = NULL;
 	next->n_objects = 0;
 	next->live = shared_array_next(f->live);
-	next->owners = owners_next(f->owners);
+	next->owners = f->owners ? owners_next(f->owners) : NULL;
+	next->evidence = evidence_ref(f->evidence);
+	keep_gaps(next);
 	next->read_at = clock_now();
 	return next;
 }
@@ -464,8 +513,10 @@ fleet_update(struct fleet *f, const struct fleet_change *at, size_t n, struct fl
 	*out = (struct fleet_touched){0};
 	if (!f->owners)
 		return NULL;
-	u.next = share(f);
+	u.next = fleet_share(f);
 	done = note_changes(&u, at, n) && apply_edits(&u) && all_stands(&u);
+	if (done)
+		prove_again(&u);
 	u.next->reporting = u.reporting;
 	vec_free(&u.edits);
 	vec_free(&u.gone);

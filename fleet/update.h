@@ -31,6 +31,8 @@ struct fleet_touched {
  * Takes no reference away from the caller, on the fleet or on objects. `out` is filled on success: fleet_touched_free it.
  */
 struct fleet *fleet_update(struct fleet *f, const struct fleet_change *at, size_t n, struct fleet_touched *out);
+/* One that shares everything with f, to be made another by who calls (update.c, proof.c): with a list of live parts of its own. */
+struct fleet *fleet_share(struct fleet *f);
 void fleet_touched_free(struct fleet_touched *t);
 
 #endif

@@ -18,9 +18,11 @@
 #include "audit/report.h"
 #include "audit/summary.h"
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "decode/files.h"
 #include "fleet/egress.h"
+#include "fleet/proof.h"
 #include "fleet/update.h"
 #include "tests/source.h"
 #include "tests/unit/folder.h"
@@ -46,7 +48,8 @@ struct world {
 	struct audit_settings settings;
 	struct fleet *fleet;
 	struct audit *audit;
-	size_t updated, built;
+	struct evidence *evidence; /* NULL: none */
+	size_t updated, built, verified;
 };
 
 static unsigned
@@ -352,11 +355,21 @@ build(const struct world *w)
 {
 	static const struct source source = {.type = SOURCE_CLUSTER, .context = "test", .server = "https://test"};
 	struct object_set set = {0};
+	struct fleet_touched touched;
+	struct fleet *f;
 
 	for (size_t i = 0; i < w->slots.n; i++)
 		if (w->slots.at[i].object)
 			object_set_add(&set, object_ref(w->slots.at[i].object));
-	return fleet_new(&(struct fleet_input){.source = source, .objects = &set});
+	f = fleet_new(&(struct fleet_input){.source = source, .objects = &set});
+	if (w->evidence) {
+		struct fleet *proven = fleet_prove(f, w->evidence, &touched);
+
+		fleet_touched_free(&touched);
+		fleet_unref(f);
+		return proven;
+	}
+	return f;
 }
 
 static void
@@ -386,6 +399,20 @@ compare(struct audit *updated, struct audit *fresh, unsigned step)
 }
 
 /* Folds in what was noted, and compares. Was it folded in, or is all made anew? */
+/* What evidence proves of each of the two. */
+static void
+compare_proofs(const struct fleet *updated, const struct fleet *fresh)
+{
+	assert_int_equal(updated->n_workloads, fresh->n_workloads);
+	for (size_t i = 0; i < fresh->n_workloads; i++) {
+		const struct live *a = fleet_live(updated, &updated->workloads[i]);
+		const struct live *b = fleet_live(fresh, &fresh->workloads[i]);
+
+		assert_string_equal(a->against, b->against);
+		assert_int_equal(a->verified, b->verified);
+	}
+}
+
 static bool
 fold(struct world *w, unsigned number)
 {
@@ -401,8 +428,10 @@ fold(struct world *w, unsigned number)
 	}
 	fresh = build(w);
 	judged = audit_new(fresh, &w->settings, NOW);
-	if (audit)
+	if (audit) {
 		compare(audit, judged, number);
+		compare_proofs(next, fresh);
+	}
 	audit_unref(w->audit);
 	fleet_unref(w->fleet);
 	w->audit = audit ? audit : audit_ref(judged);
@@ -432,9 +461,56 @@ begin(struct world *w, struct object_set *set)
 	assert_true(w->audit->n_findings > 0);
 }
 
+/* Someone probes an agent, on all nodes that carry it or on some, and is told the truth or what was true once. */
+static void
+probe(struct world *w)
+{
+	const struct workload *agent = w->fleet->agents[below(w, w->fleet->n_agents)];
+	const struct live *live = fleet_live(w->fleet, agent);
+	const char *against = proof_against(w->fleet, agent, &w->arena);
+	VEC(struct probe_result) results = {0};
+	struct evidence *e;
+	struct fleet *next;
+	struct audit *audit;
+	struct fleet_touched touched;
+	bool good = below(w, 3);
+
+	for (size_t i = 0; i < live->n_pods; i++)
+		for (int p = 0; live->pods[i]->node && p < PROBES; p++)
+			vec_push(&results,
+				 (struct probe_result){
+					 .agent = {agent->namespace, agent->name, agent->kind},
+					 .pod = live->pods[i]->object.name,
+					 .node = live->pods[i]->node,
+					 .container = "agent",
+					 .probe = (enum probe)p,
+					 .target = "1.1.1.1:443",
+					 .verdict = good ? PROBE_BLOCKED : (enum probe_verdict)below(w, 3),
+					 .control = good ? PROBE_CONTROL_OK : (enum probe_control)below(w, 3),
+					 .method = "python3",
+					 .detail = "",
+					 .at = clock_now(),
+					 .against = against && below(w, 20) ? against : "",
+				 });
+	e = evidence_add(w->evidence, &(struct evidence_parts){.probes = results.at, .n_probes = results.n});
+	next = fleet_prove(w->fleet, e, &touched);
+	audit = audit_update(w->audit, next, &touched, &w->settings, NOW);
+	assert_non_null(audit);
+	w->verified += fleet_live(next, agent)->verified;
+	fleet_touched_free(&touched);
+	vec_free(&results);
+	evidence_unref(w->evidence);
+	audit_unref(w->audit);
+	fleet_unref(w->fleet);
+	w->evidence = e;
+	w->fleet = next;
+	w->audit = audit;
+}
+
 static void
 end(struct world *w)
 {
+	evidence_unref(w->evidence);
 	audit_unref(w->audit);
 	fleet_unref(w->fleet);
 	for (size_t i = 0; i < w->kept.n; i++)
@@ -455,8 +531,11 @@ walk(const char *path, unsigned seed, unsigned steps, const struct audit_setting
 
 	if (!files_read(&path, 1, NULL, &set, &e))
 		fail_msg("%s", e.msg);
+	w.evidence = evidence_add(NULL, &(struct evidence_parts){.has_probes = true});
 	begin(&w, &set);
 	for (unsigned i = 0; i < steps; i++) {
+		for (unsigned k = 0, n = below(&w, 3); k < n; k++)
+			probe(&w);
 		for (unsigned k = 0, n = 1 + below(&w, 3); k < n; k++)
 			something_happens(&w);
 		if (fold(&w, i))
@@ -464,7 +543,9 @@ walk(const char *path, unsigned seed, unsigned steps, const struct audit_setting
 		else
 			w.built++;
 	}
-	print_message("# %s, seed %u: %zu updated, %zu built anew\n", path, seed, w.updated, w.built);
+	print_message("# %s, seed %u: %zu updated, %zu built anew, %zu probed and verified\n", path, seed,
+		      w.updated, w.built, w.verified);
+	assert_true(w.verified > 0);
 	assert_true(w.updated * 4 > steps);
 	assert_true(w.built > 0);
 	end(&w);

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fleet/proof.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "fleet/live.h"
+#include "fleet/reach.h"
+
+struct texts {
+	const char **at;
+	size_t n, cap;
+};
+
+static struct workload_key
+key_of(const struct workload *w)
+{
+	return (struct workload_key){w->namespace, w->name, w->kind};
+}
+
+/*
+ * What probes are made against
+ */
+
+static int
+text_cmp(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* One a line, sorted, each once. */
+static void
+add_lines(struct buf *out, struct texts *t)
+{
+	if (t->n)
+		qsort(t->at, t->n, sizeof(t->at[0]), text_cmp);
+	for (size_t i = 0; i < t->n; i++)
+		if (!i || strcmp(t->at[i], t->at[i - 1]) != 0)
+			buf_addf(out, "%s\n", t->at[i]);
+}
+
+/* What template a pod was made of: by the label of whoever made it, else nobody knows of two pods that they are alike. */
+static const char *
+revision(const struct pod *p)
+{
+	static const char *const keys[] = {"pod-template-hash", "controller-revision-hash",
+					   "rollouts-pod-template-hash"};
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		const char *hash = labels_get(&p->object.labels, keys[i]);
+
+		if (hash)
+			return hash;
+	}
+	return p->object.uid ? p->object.uid : p->object.name;
+}
+
+/* A workload as it runs: false when it does not. */
+static bool
+add_running(const struct fleet *f, const struct workload *w, struct buf *out)
+{
+	const struct live *l = fleet_live(f, w);
+	struct texts revisions = {0};
+	bool runs;
+
+	buf_addf(out, "%s %s/%s %s\n", w->kind, w->namespace, w->name,
+		 w->itself && w->object->uid ? w->object->uid : "");
+	for (size_t i = 0; i < l->n_pods; i++)
+		if (!l->pods[i]->finished)
+			vec_push(&revisions, revision(l->pods[i]));
+	runs = revisions.n > 0;
+	add_lines(out, &revisions);
+	vec_free(&revisions);
+	return runs;
+}
+
+static void
+list_policies(const struct fleet *f, const struct workload *w, struct arena *a, struct texts *out)
+{
+	size_t n_classes;
+	const uint32_t *classes = reach_classes(f->reach, w, &n_classes);
+
+	for (size_t i = 0; i < n_classes; i++) {
+		for (int d = 0; d < DIRECTIONS; d++) {
+			const struct policy *const *at;
+			size_t n = reach_policies(f->reach, (enum direction)d, classes[i], &at);
+
+			for (size_t k = 0; k < n; k++) {
+				const struct object *o = &at[k]->object;
+
+				vec_push(out, arena_printf(a, "%s %s/%s %s %" PRId64, o->kind, o->namespace,
+							   o->name, o->uid ? o->uid : "", o->generation));
+			}
+		}
+	}
+}
+
+const char *
+proof_against(const struct fleet *f, const struct workload *agent, struct arena *a)
+{
+	AUTO(buf) struct buf all = {0};
+	struct texts policies = {0};
+	char hex[65];
+
+	if (!f->reach || !add_running(f, agent, &all))
+		return NULL;
+	list_policies(f, agent, a, &policies);
+	if (agent->companion) {
+		add_running(f, agent->companion, &all);
+		list_policies(f, agent->companion, a, &policies);
+	}
+	add_lines(&all, &policies);
+	vec_free(&policies);
+	sha256_hex(all.data, all.len, hex);
+	return arena_strndup(a, hex, PROOF_AGAINST);
+}
+
+/*
+ * How a probe stands
+ */
+
+static bool
+carries(const struct live *l, const char *node)
+{
+	for (size_t i = 0; i < l->n_pods; i++)
+		if (live_is_ready(l->pods[i]) && str_eq(l->pods[i]->node, node))
+			return true;
+	return false;
+}
+
+static size_t
+count_nodes(const struct live *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n_pods; i++) {
+		bool first = live_is_ready(l->pods[i]) && l->pods[i]->node;
+
+		for (size_t k = 0; first && k < i; k++)
+			first = !live_is_ready(l->pods[k]) || !str_eq(l->pods[k]->node, l->pods[i]->node);
+		n += first;
+	}
+	return n;
+}
+
+static int64_t
+max_age(const struct fleet *f)
+{
+	return f->settings->probe_max_age ? f->settings->probe_max_age : SETTINGS_PROBE_MAX_AGE;
+}
+
+static bool
+is_stale(const struct fleet *f, const struct live *l, const struct probe_result *r)
+{
+	return !*r->against || !str_eq(r->against, l->against) || f->read_at - r->at > max_age(f);
+}
+
+/* The higher the worse. A blocked one without a good control blocks nothing that anyone has seen. */
+static int
+badness(const struct probe_result *r)
+{
+	if (r->verdict == PROBE_OPEN)
+		return 2;
+	return r->verdict != PROBE_BLOCKED || r->control != PROBE_CONTROL_OK;
+}
+
+struct probe_standing
+proof_standing(const struct fleet *f, const struct workload *agent, enum probe p)
+{
+	const struct live *l = fleet_live(f, agent);
+	const struct workload_key key = key_of(agent);
+	struct probe_standing s = {.nodes = count_nodes(l), .at = CLOCK_UNKNOWN};
+	size_t n;
+	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		bool stale = is_stale(f, l, &at[i]), here = carries(l, at[i].node);
+
+		if (at[i].probe != p || !(here || (at[i].verdict == PROBE_OPEN && !stale)))
+			continue;
+		s.probed += here;
+		s.stale |= stale;
+		if (!s.worst || badness(&at[i]) > badness(s.worst))
+			s.worst = &at[i];
+		if (s.at == CLOCK_UNKNOWN || at[i].at < s.at)
+			s.at = at[i].at;
+	}
+	return s;
+}
+
+bool
+proof_verified(const struct fleet *f, const struct workload *agent)
+{
+	for (int p = 0; p < PROBES_BYPASS; p++) {
+		struct probe_standing s = proof_standing(f, agent, (enum probe)p);
+
+		if (!s.nodes || s.probed < s.nodes || s.stale || badness(s.worst) > 0)
+			return false;
+	}
+	return true;
+}
+
+int64_t
+proof_expiry(const struct fleet *f, const struct workload *agent)
+{
+	const struct workload_key key = key_of(agent);
+	int64_t first = INT64_MAX;
+	size_t n;
+	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t end = at[i].at + max_age(f);
+
+		if (end >= f->read_at && end < first)
+			first = end;
+	}
+	return first;
+}
+
+/*
+ * Evidence and fleets
+ */
+
+void
+proof_refresh(struct fleet *f, const struct workload *agent)
+{
+	AUTO(arena) struct arena scratch = {0};
+	const struct workload_key key = key_of(agent);
+	struct live *l = live_copy(fleet_live(f, agent));
+	const char *against;
+	size_t n;
+
+	evidence_probes(f->evidence, &key, &n);
+	against = n ? proof_against(f, agent, &scratch) : NULL;
+	memset(l->against, 0, sizeof(l->against));
+	memcpy(l->against, against ? against : "", against ? strlen(against) : 0);
+	shared_array_put(f->live, (size_t)(agent - f->workloads), &l->item);
+	l->verified = n && proof_verified(f, agent);
+}
+
+bool
+proof_same_running(const struct fleet *a, const struct fleet *b, const struct workload *w)
+{
+	AUTO(buf) struct buf x = {0};
+	AUTO(buf) struct buf y = {0};
+
+	add_running(a, w, &x);
+	add_running(b, w, &y);
+	return str_eq(buf_str(&x), buf_str(&y));
+}
+
+static enum fact_state *
+fact_of(struct fleet *f, enum fact fact)
+{
+	return &f->facts[__builtin_ctz(fact)];
+}
+
+static void
+set_facts(struct fleet *f)
+{
+	const struct evidence *e = f->evidence;
+	const struct {
+		enum fact fact;
+		bool read;
+	} tiers[] = {
+		{FACT_PROBES, e && e->has_probes},
+		{FACT_LOGS, e && e->has_logs},
+		{FACT_HEALTH, e && e->has_health},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(tiers); i++)
+		*fact_of(f, tiers[i].fact) = tiers[i].read ? FACT_READ : FACT_NOT_APPLICABLE;
+	if (e && e->probes_error)
+		*fact_of(f, FACT_PROBES) = FACT_UNREADABLE;
+}
+
+/* What the objects left open, and what the history did. */
+static void
+set_gaps(struct fleet *f)
+{
+	const struct fleet *built = f->base;
+	bool failed = f->evidence && f->evidence->probes_error;
+	struct gap *gaps = ARENA_ARRAY(&f->arena, struct gap, built->n_gaps + 1);
+
+	for (size_t i = 0; i < built->n_gaps; i++)
+		gaps[i] = built->gaps[i];
+	if (failed)
+		gaps[built->n_gaps] = (struct gap){FACT_PROBES, "probe", "", f->evidence->probes_error};
+	f->gaps = gaps;
+	f->n_gaps = built->n_gaps + failed;
+}
+
+/* The workloads that the parts of an evidence are about, of which one or the other says something else. */
+struct changed {
+	struct fleet *before, *next;
+	struct u32_list *out;
+	const struct workload_key *last;
+};
+
+static void
+note(struct changed *c, const struct workload_key *k)
+{
+	const struct workload *w;
+
+	if (c->last && workload_key_cmp(c->last, k) == 0)
+		return;
+	c->last = k;
+	w = fleet_workload(c->next, k->namespace, k->kind, k->name);
+	if (w && !evidence_same(c->before->evidence, c->next->evidence, k))
+		vec_push(c->out, (uint32_t)(w - c->next->workloads));
+}
+
+static void
+note_all(struct changed *c, const struct evidence *e)
+{
+	for (size_t i = 0; e && i < e->n_probes; i++)
+		note(c, &e->probes[i].agent);
+	for (size_t i = 0; e && i < e->n_configs; i++)
+		note(c, &e->configs[i].workload);
+	for (size_t i = 0; e && i < e->n_healths; i++)
+		note(c, &e->healths[i].workload);
+}
+
+struct fleet *
+fleet_prove(struct fleet *f, struct evidence *e, struct fleet_touched *out)
+{
+	struct fleet *next = fleet_share(f);
+	struct changed c = {.before = f, .next = next, .out = &out->places};
+
+	*out = (struct fleet_touched){0};
+	evidence_unref(next->evidence);
+	next->evidence = evidence_ref(e);
+	set_facts(next);
+	set_gaps(next);
+	note_all(&c, f->evidence);
+	note_all(&c, e);
+	u32_list_sort_unique(&out->places);
+	for (size_t i = 0; i < out->places.n; i++)
+		if (next->workloads[out->places.at[i]].role == ROLE_AGENT)
+			proof_refresh(next, &next->workloads[out->places.at[i]]);
+	return next;
+}
