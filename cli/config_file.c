@@ -233,6 +233,66 @@ read_dns(struct parse *p, const struct node *value, void *member)
 }
 
 static bool
+read_target(struct parse *p, const struct node *value, void *member)
+{
+	const char *text = node_text(value);
+
+	if (probe_target_parse(text ? text : "", false, &p->out->arena, member, p->e))
+		return true;
+	err_wrap(p->e, "%s:%u: target", p->out->path, value->line);
+	p->e->kind = ERR_INPUT; /* it is not the command line that is wrong */
+	return false;
+}
+
+static bool
+read_max_age(struct parse *p, const struct node *value, void *member)
+{
+	const char *text = node_text(value);
+
+	if (text && str_duration(text, member) && *(int64_t *)member > 0)
+		return true;
+	return wrong(p, value, "max_age: a time is expected, such as 7d, 168h or 30m");
+}
+
+static bool
+read_parallel(struct parse *p, const struct node *value, void *member)
+{
+	const char *text = node_text(value);
+	int64_t *n = member;
+
+	if (text && str_i64(text, n) && *n >= 1 && *n <= PROBE_MOST_PARALLEL)
+		return true;
+	return wrong(p, value, "parallel: a number of agents from 1 to %d is expected", PROBE_MOST_PARALLEL);
+}
+
+static bool
+read_dial(struct parse *p, const struct node *value, void *member)
+{
+	const char *text = node_text(value);
+	int64_t seconds;
+
+	if (!text || !str_duration(text, &seconds) || seconds < 1 || seconds > PROBE_LONGEST_DIAL_S)
+		return wrong(p, value, "timeout: a time from 1s to %ds is expected, for one dial",
+			     PROBE_LONGEST_DIAL_S);
+	*(int64_t *)member = seconds * 1000;
+	return true;
+}
+
+static bool
+read_probes(struct parse *p, const struct node *value, void *member)
+{
+	static const struct key keys[] = {
+		{"target", read_target, offsetof(struct config_file, probes.target)},
+		{"max_age", read_max_age, offsetof(struct config_file, fleet.probe_max_age)},
+		{"parallel", read_parallel, offsetof(struct config_file, probes.parallel)},
+		{"timeout", read_dial, offsetof(struct config_file, probes.dial_ms)},
+	};
+	static const struct key_table table = {"probes", keys, COUNT_OF(keys), 0};
+
+	return value->type == NODE_NULL || read_map(p, value, &table, member);
+}
+
+static bool
 read_severities(struct parse *p, const struct node *value, void *member)
 {
 	struct audit_settings *s = member;
@@ -299,6 +359,7 @@ read_document(struct parse *p, const struct node *doc)
 		{"trust_objects", read_bool, offsetof(struct config_file, fleet.trust_objects)},
 		{"severities", read_severities, offsetof(struct config_file, audit)},
 		{"exemptions", read_exemptions, offsetof(struct config_file, audit)},
+		{"probes", read_probes, 0},
 		{"skin", read_text, offsetof(struct config_file, skin)},
 	};
 	static const struct key_table table = {"the config file", keys, COUNT_OF(keys), 0};

@@ -6,7 +6,18 @@
 #include "audit/audit.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "fleet/probe_plan.h"
 #include "fleet/settings.h"
+
+/* `probes:`, as far as it is about running them; zeros: the command's own. */
+struct probe_settings {
+	struct probe_target target;
+	int64_t parallel; /* agents at once, 1 to PROBE_MOST_PARALLEL */
+	int64_t dial_ms; /* for one dial */
+};
+
+#define PROBE_MOST_PARALLEL 100
+#define PROBE_LONGEST_DIAL_S 60
 
 struct config_file {
 	struct arena arena;
@@ -14,6 +25,7 @@ struct config_file {
 	const char *skin; /* NULL */
 	struct settings fleet;
 	struct audit_settings audit;
+	struct probe_settings probes;
 };
 
 /*

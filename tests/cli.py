@@ -398,6 +398,14 @@ class Config(Files):
                             ("exemptions:\n- rule: init-fetch\n  expires: soon\n", (":3:", "date")),
                             ("dns: {namespace: x}\n", (":1:", "selector")),
                             ("trust_objects: maybe\n", (":1:", "true or false")),
+                            ("probes: 3\n", (":1:", "mapping")),
+                            ("probes:\n  targets: x\n", (":2:", "target")),
+                            ("probes:\n  target: example.com\n", (":2:", "HOST:PORT")),
+                            ("probes:\n  target: example.com:22\n", (":2:", "80 and 443")),
+                            ("probes:\n  max_age: week\n", (":2:", "7d")),
+                            ("probes:\n  max_age: 0d\n", (":2:", "7d")),
+                            ("probes:\n  parallel: 0\n", (":2:", "1 to 100")),
+                            ("probes:\n  timeout: 5m\n", (":2:", "60s")),
                             ("roles: []\nroles: []\n", (":2:", "roles")),
                             ("roles: [\n", ("config.yaml",))):
             path = self.write("config.yaml", text)
@@ -413,9 +421,10 @@ class Config(Files):
         self.assertIn("nope", err)
 
     def test_check_says_when_it_is_fine(self):
-        status, out, _ = run("config", "check", "--config", self.write("config.yaml", "skin: mono\n"))
-        self.assertEqual(status, 0)
-        self.assertIn("fine", out)
+        for text in ("skin: mono\n", "probes:\n", "probes: {target: '[2606:4700::1111]:443', max_age: 1d12h, parallel: 100, timeout: 4s}\n"):
+            status, out, err = run("config", "check", "--config", self.write("config.yaml", text))
+            self.assertEqual(status, 0, err)
+            self.assertIn("fine", out)
         self.assertEqual(run("config", "check", "--config", os.path.join(self.dir, "gone"))[0], 2)
 
     def test_severities_and_exemptions(self):
