@@ -26,9 +26,9 @@ const struct config_source *setup_config_mounts(const struct fleet *f, const str
 bool setup_config_speaks(const struct pipelock *p);
 
 /*
- * Why the Pipelock of w would not come up again with what is there now, so that a restart would take it down: a config that it
- * refuses, or that is gone, a CA key that it refuses or cannot read. Safe to show, in the arena. NULL: no reason is known, or no
- * Pipelock runs there.
+ * Why the Pipelock of w would not come up again with what is there now, so that a restart would take it down: a config
+ * that it refuses or that is gone, a CA key that it refuses or cannot read. Safe to show, in the arena. NULL: no reason
+ * is known, or no Pipelock runs there.
  */
 const char *setup_refusal(const struct workload *w, struct arena *a);
 

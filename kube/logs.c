@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kube/resource.h"
 
@@ -118,13 +119,21 @@ add_number(struct buf *path, const char *name, int64_t number)
 static void
 add_path(struct buf *path, const struct logs_args *args)
 {
+	char since[24];
+
 	resource_path(path, resource_by_kind("Pod"), args->namespace, args->pod, "log");
 	if (args->container)
 		resource_query(path, "container", args->container);
 	add_number(path, "tailLines", args->tail);
 	add_number(path, "limitBytes", (int64_t)args->head_bytes);
+	if (args->since > 0) {
+		clock_format(args->since, since);
+		resource_query(path, "sinceTime", since);
+	}
 	if (args->previous)
 		resource_query(path, "previous", "true");
+	if (args->timestamps)
+		resource_query(path, "timestamps", "true");
 	if (args->follow)
 		resource_query(path, "follow", "true");
 }

@@ -17,7 +17,9 @@ struct logs_args {
 	const char *namespace, *pod, *container;
 	int64_t tail; /* last so many lines; 0: from the beginning */
 	size_t head_bytes; /* stop after so many bytes (limitBytes); 0: no limit */
+	int64_t since; /* seconds, by the clock of the pod's node: only what was logged from then on; 0: all of it */
 	bool previous, follow;
+	bool timestamps; /* "2026-01-02T03:04:05.123456789Z " in front of each line: when it was logged */
 	int64_t idle_ms; /* 0: the request timeout; not for follow */
 	void *ctx;
 	/*

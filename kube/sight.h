@@ -25,12 +25,19 @@ struct sight_args {
 	size_t n_tasks;
 	size_t parallel; /* pods at once; 0: 8 */
 	void *ctx;
-	/* Of one task, as far as it was asked for (NULL else); borrowed for the call. What could not be read says so itself. */
+	/*
+	 * Of one task, as far as it was asked for (NULL else); borrowed for the call, in which sight_cancel may not be called. What
+	 * could not be read says so itself.
+	 */
 	void (*seen)(void *ctx, const struct config_sighting *config, const struct health_sighting *health);
 	void (*done)(void *ctx); /* it is gone after it */
 };
 
 struct sight *sight_start(const struct sight_args *args);
 void sight_cancel(struct sight *s); /* no callback any more. NULL is fine */
+
+/* What `seen` was given, with its texts in the arena: to be kept. */
+struct config_sighting sight_copy_config(struct arena *a, const struct config_sighting *c);
+struct health_sighting sight_copy_health(struct arena *a, const struct health_sighting *h);
 
 #endif

@@ -786,6 +786,8 @@ logs_of_pods(void **state)
 	log_is("query", &(struct logs_args){.container = "c d", .tail = 10, .head_bytes = 1000, .previous = true},
 	       0, "container=c d|limitBytes=1000|previous=true|tailLines=10|");
 	log_is("query", &(struct logs_args){.follow = true}, 0, "follow=true|");
+	log_is("query", &(struct logs_args){.since = 1779364800, .timestamps = true}, 0,
+	       "sinceTime=2026-05-21T12:00:00Z|timestamps=true|");
 	log_is("unended", &(struct logs_args){0}, 0, "one||two|");
 	log_is("unended", &(struct logs_args){.head_bytes = 6}, 0, "one||t|");
 	log_is("unended", &(struct logs_args){.head_bytes = 4}, 0, "one|");
