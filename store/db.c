@@ -242,15 +242,16 @@ prepare_write(struct db *d, struct err *e)
 	/* Before the first table: fewer, larger pages to read; those that pruning frees go to the system. */
 	if (!tables && !sql_exec(d, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL", e))
 		return false;
+	d->version = schema_version;
 	return (!tables || check(d, e)) && set_journal(d, e) && schema_migrate(d, e);
 }
 
 static bool
 prepare_read(struct db *d, struct err *e)
 {
-	int64_t version, tables;
+	int64_t tables;
 
-	return whose(d, &version, &tables, e) && sql_exec(d, "PRAGMA query_only = ON", e);
+	return whose(d, &d->version, &tables, e) && sql_exec(d, "PRAGMA query_only = ON", e);
 }
 
 /* Who closes the file last copies the log into it and removes the log: of a damaged one nothing is to be lost. */

@@ -253,40 +253,46 @@ write_openings(struct db *d, const struct difference *diff, int64_t source, int6
 	return span != NULL;
 }
 
+struct writing {
+	const struct run_scope *scope;
+	const struct audit *audit;
+	int64_t id;
+};
+
 static bool
-write_all(struct db *d, const struct run_scope *scope, const struct audit *a, struct difference *diff, int64_t *id,
-	  struct err *e)
+write_parts(struct db *d, const struct writing *w, struct difference *diff, int64_t *id, struct err *e)
 {
+	const struct audit *a = w->audit;
 	AUTO(free) char *rules_left = unjudged(a);
 	int64_t source, last;
 
-	return source_keep(d, scope, &source, e) &&
+	return source_keep(d, w->scope, &source, e) &&
 	       sql_ask(d, &last, e, "SELECT max(id) FROM runs WHERE source = ?", "i", source) &&
 	       compare(d, source, a, rules_left, diff, e) && write_run(d, source, a, rules_left, diff, id, e) &&
 	       write_endings(d, diff, last, e) && write_openings(d, diff, source, *id, a->started_at, e);
 }
 
 static bool
-write_once(struct db *d, const struct run_scope *scope, const struct audit *a, int64_t *id, struct err *e)
+write_all(struct db *d, void *ctx, struct err *e)
 {
+	struct writing *w = ctx;
 	struct difference diff = {0};
-	bool ok;
+	bool ok = write_parts(d, w, &diff, &w->id, e);
 
-	if (!sql_begin(d, e))
-		return false;
-	ok = write_all(d, scope, a, &diff, id, e);
 	vec_free(&diff.openings);
 	vec_free(&diff.endings);
-	if (ok)
-		return sql_commit(d, e);
-	sql_rollback(d);
-	return false;
+	return ok;
 }
 
 bool
 runs_write(struct db *d, const struct run_scope *scope, const struct audit *a, int64_t *id, struct err *e)
 {
-	return write_once(d, scope, a, id, e) || (db_renew(d, e) && write_once(d, scope, a, id, e));
+	struct writing w = {.scope = scope, .audit = a};
+
+	if (!sql_transact(d, write_all, &w, e))
+		return false;
+	*id = w.id;
+	return true;
 }
 
 /* ---- the last run as a baseline */

@@ -22,35 +22,55 @@ uid_of(const struct fleet *f)
 	return NULL;
 }
 
+struct cluster_key
+cluster_key_of(const struct fleet *f)
+{
+	return (struct cluster_key){uid_of(f), f->source.address, f->source.server};
+}
+
+bool
+cluster_known(const struct cluster_key *k)
+{
+	return k->uid || *k->address;
+}
+
 /*
  * By uid; a cluster whose uid was not read before (no right to read namespaces) is known by its address, and
  * so is one whose uid is not read now: then the newest at that address.
  */
-static bool
-find_cluster(struct db *d, const struct fleet *f, int64_t *id, struct err *e)
+bool
+cluster_find(struct db *d, const struct cluster_key *k, int64_t *id, struct err *e)
 {
-	const char *uid = uid_of(f);
-
 	*id = 0;
-	if (uid && !sql_ask(d, id, e, "SELECT id FROM clusters WHERE uid = ?", "t", uid))
+	if (k->uid && !sql_ask(d, id, e, "SELECT id FROM clusters WHERE uid = ?", "t", k->uid))
 		return false;
-	return *id || sql_ask(d, id, e,
-			      "SELECT id FROM clusters WHERE address = ? AND (uid IS NULL OR ? IS NULL) ORDER BY "
-			      "id DESC LIMIT 1",
-			      "tt", f->source.address, uid);
+	if (*id || !*k->address)
+		return true;
+	return sql_ask(d, id, e,
+		       "SELECT id FROM clusters WHERE address = ? AND (uid IS NULL OR ? IS NULL) ORDER BY id DESC "
+		       "LIMIT 1",
+		       "tt", k->address, k->uid);
 }
 
-static bool
-keep_cluster(struct db *d, const struct fleet *f, int64_t *id, struct err *e)
+bool
+cluster_keep(struct db *d, const struct cluster_key *k, int64_t *id, struct err *e)
 {
-	if (!find_cluster(d, f, id, e))
+	if (!cluster_known(k))
+		return err_set(
+			e, ERR_INPUT, 0,
+			"%s: which cluster it is about cannot be known: it has neither kube-system's uid nor an "
+			"address",
+			db_path(d));
+	if (!cluster_find(d, k, id, e))
 		return false;
 	if (*id)
-		return sql_ask(d, NULL, e,
-			       "UPDATE clusters SET uid = ifnull(?, uid), address = ?, server = ? WHERE id = ?",
-			       "ttti", uid_of(f), f->source.address, f->source.server, *id);
-	return sql_ask(d, NULL, e, "INSERT INTO clusters (uid, address, server) VALUES (?, ?, ?)", "ttt", uid_of(f),
-		       f->source.address, f->source.server) &&
+		return sql_ask(
+			d, NULL, e,
+			"UPDATE clusters SET uid = ifnull(?, uid), address = ifnull(nullif(?, ''), address), "
+			"server = ifnull(?, server) WHERE id = ?",
+			"ttti", k->uid, k->address, k->server, *id);
+	return sql_ask(d, NULL, e, "INSERT INTO clusters (uid, address, server) VALUES (?, ?, ifnull(?, ''))",
+		       "ttt", k->uid, k->address, k->server) &&
 	       sql_ask(d, id, e, "SELECT last_insert_rowid()", "");
 }
 
@@ -106,12 +126,13 @@ find_row(struct db *d, const struct run_scope *scope, int64_t cluster, const cha
 bool
 source_find(struct db *d, const struct run_scope *scope, int64_t *id, struct err *e)
 {
+	struct cluster_key key = cluster_key_of(scope->fleet);
 	bool live = scope->fleet->source.type == SOURCE_CLUSTER;
 	char files[65] = "";
 	int64_t cluster = 0;
 
 	*id = 0;
-	if (live && !find_cluster(d, scope->fleet, &cluster, e))
+	if (live && !cluster_find(d, &key, &cluster, e))
 		return false;
 	if (live && !cluster)
 		return true;
@@ -136,12 +157,13 @@ bool
 source_keep(struct db *d, const struct run_scope *scope, int64_t *id, struct err *e)
 {
 	const struct source *s = &scope->fleet->source;
+	struct cluster_key key = cluster_key_of(scope->fleet);
 	AUTO(free) char *name = name_of(s);
 	bool live = s->type == SOURCE_CLUSTER;
 	char files[65] = "";
 	int64_t cluster = 0;
 
-	if (live && !keep_cluster(d, scope->fleet, &cluster, e))
+	if (live && !cluster_keep(d, &key, &cluster, e))
 		return false;
 	if (!live)
 		hash_paths(s, files);

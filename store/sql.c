@@ -157,3 +157,20 @@ sql_rollback(struct db *d)
 	if (!sqlite3_get_autocommit(d->handle))
 		sqlite3_exec(d->handle, "ROLLBACK", NULL, NULL, NULL);
 }
+
+static bool
+transact_once(struct db *d, bool (*fn)(struct db *d, void *ctx, struct err *e), void *ctx, struct err *e)
+{
+	if (!sql_begin(d, e))
+		return false;
+	if (fn(d, ctx, e))
+		return sql_commit(d, e);
+	sql_rollback(d);
+	return false;
+}
+
+bool
+sql_transact(struct db *d, bool (*fn)(struct db *d, void *ctx, struct err *e), void *ctx, struct err *e)
+{
+	return transact_once(d, fn, ctx, e) || (db_renew(d, e) && transact_once(d, fn, ctx, e));
+}

@@ -18,6 +18,7 @@ struct db {
 	char *path;
 	sqlite3 *handle;
 	struct db_options opt;
+	int64_t version; /* steps of the schema that the file has had: fewer than schema_version when only read */
 	bool damaged; /* an answer of SQLite said so */
 	dev_t device; /* of the file that is open, which may have another name by now */
 	ino_t inode;
@@ -51,6 +52,12 @@ bool sql_begin(struct db *d, struct err *e);
 bool sql_commit(struct db *d, struct err *e); /* rolls back when it cannot */
 void sql_rollback(struct db *d);
 
+/*
+ * Runs fn between begin and commit. A file that shows to be damaged is moved aside, and fn runs once more on the new one;
+ * on a failure nothing of it is kept.
+ */
+bool sql_transact(struct db *d, bool (*fn)(struct db *d, void *ctx, struct err *e), void *ctx, struct err *e);
+
 static inline void
 auto_stmt(sqlite3_stmt **s)
 {
@@ -60,6 +67,8 @@ auto_stmt(sqlite3_stmt **s)
 /* schema.c: makes the tables, or brings those of an older file up to date. */
 #define SCHEMA_APPLICATION 0x6d6f6174 /* "moat": PRAGMA application_id of our files */
 extern const int schema_version; /* PRAGMA user_version of a file that is up to date */
+/* The first version that has probes, actions, sightings and the checklist; a file of an older one is read without them. */
+#define SCHEMA_PROBES 2
 bool schema_migrate(struct db *d, struct err *e);
 
 /* damage.c: moves file, -wal and -shm aside; *moved_to, the file's new path, is the caller's. */

@@ -154,12 +154,12 @@ made_for_its_owner_alone(void **state)
 	assert_int_equal(mode_of(moat), 0700);
 	assert_int_equal(mode_of(above), 0700);
 	assert_sqlite(path, "PRAGMA journal_mode", "wal");
-	assert_sqlite(path, "PRAGMA user_version", "1");
+	assert_sqlite(path, "PRAGMA user_version", "2");
 	assert_sqlite(path, "PRAGMA auto_vacuum", "2");
 	assert_sqlite(path,
 		      "SELECT group_concat(name) FROM (SELECT name FROM sqlite_master WHERE type = 'table' AND "
 		      "name NOT LIKE 'sqlite_%' ORDER BY name)",
-		      "clusters,findings,runs,sources,spans");
+		      "actions,checklist,clusters,findings,probes,runs,sightings,sources,spans");
 	db_close(open_good(path)); /* a second time */
 	assert_sqlite(path, "PRAGMA integrity_check", "ok");
 }
@@ -211,7 +211,7 @@ a_newer_file_is_left_alone(void **state)
 	db_close(open_good(path));
 	free(with_sqlite(path, "PRAGMA user_version = 99"));
 	before = content(path);
-	refused(path, DB_WRITE, NULL, "newer moat (its schema is 99, this moat knows up to 1)");
+	refused(path, DB_WRITE, NULL, "newer moat (its schema is 99, this moat knows up to 2)");
 	refused(path, DB_READ, NULL, "newer moat");
 	after = content(path);
 	assert_string_equal(before, after);
@@ -378,7 +378,7 @@ without_shared_memory_a_rollback_journal_does_it(void **state)
 		fail_msg("%s", e.msg);
 	db_close(d);
 	assert_sqlite(path, "PRAGMA journal_mode", "delete");
-	assert_sqlite(path, "PRAGMA user_version", "1");
+	assert_sqlite(path, "PRAGMA user_version", "2");
 	d = open_as(path, DB_READ, "shim", &e);
 	assert_non_null(d);
 	db_close(d);

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Probes kept and read back: spans, the newest of each, clusters told apart, files of older versions. */
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "decode/files.h"
+#include "store/probes.h"
+#include "tests/unit/folder.h"
+
+#define KUBE_SYSTEM(uid) "apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system, uid: " uid "}\n"
+
+static char path[96];
+static struct db *db;
+
+static void
+open_as(enum db_use use)
+{
+	struct err e;
+
+	db_close(take(db));
+	db = db_open(&(struct db_options){.path = path, .use = use}, &e);
+	if (!db)
+		fail_msg("%s", e.msg);
+}
+
+static int
+setup(void **state)
+{
+	if (folder_make(state))
+		return -1;
+	snprintf(path, sizeof(path), "%s/moat.db", folder);
+	open_as(DB_WRITE);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	db_close(take(db));
+	return folder_remove(state);
+}
+
+/* A cluster at that address, or files where it is "". */
+static struct fleet *
+fleet_at(const char *address, const char *yaml)
+{
+	static const char *const file = "fleet.yaml";
+	struct object_set set = {0};
+	struct fleet_input in = {.objects = &set};
+	struct fleet *f;
+	struct err e;
+
+	if (*address)
+		in.source = (struct source){.type = SOURCE_CLUSTER, .context = "prod", .server = address};
+	else
+		in.source = (struct source){.type = SOURCE_FILES, .paths = &file, .n_paths = 1};
+	snprintf(in.source.address, sizeof(in.source.address), "%s", address);
+	if (*yaml && !files_read_memory(file, yaml, strlen(yaml), "default", &set, &e))
+		fail_msg("%s", e.msg);
+	f = fleet_new(&in);
+	object_set_free(&set);
+	return f;
+}
+
+static struct probe_result
+result(const char *agent, enum probe p, enum probe_verdict v, int64_t at)
+{
+	return (struct probe_result){
+		.agent = {.namespace = "a", .name = agent, .kind = "Deployment"},
+		.pod = "x-1",
+		.node = "node-1",
+		.container = "agent",
+		.probe = p,
+		.target = "1.1.1.1:443",
+		.verdict = v,
+		.method = "python3",
+		.detail = "connection refused",
+		.duration_ms = 12,
+		.at = at,
+		.against = "abc",
+	};
+}
+
+static void
+keep(const char *address, struct probe_result r)
+{
+	struct fleet *f = fleet_at(address, "");
+	struct err e;
+
+	if (!probes_write(db, f, &r, 1, &e))
+		fail_msg("%s", e.msg);
+	fleet_unref(f);
+}
+
+static void
+assert_last_of(struct fleet *f, const char *wanted)
+{
+	AUTO(arena) struct arena texts = {0};
+	AUTO(buf) struct buf got = {0};
+	struct probe_result *at;
+	struct err e;
+	size_t n;
+
+	if (!probes_last(db, f, &texts, &at, &n, &e))
+		fail_msg("%s", e.msg);
+	fleet_unref(f);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&got, "%s/%s/%s %s %s %s p%d v%d c%d %s %s %s %s %lldms %lld\n", at[i].agent.namespace,
+			 at[i].agent.kind, at[i].agent.name, at[i].pod, at[i].node, at[i].container, at[i].probe,
+			 at[i].verdict, at[i].control, at[i].target, at[i].method, at[i].detail, at[i].against,
+			 (long long)at[i].duration_ms, (long long)at[i].at);
+	assert_string_equal(buf_str(&got), wanted);
+}
+
+static void
+assert_last(const char *wanted)
+{
+	assert_last_of(fleet_at("https://c", ""), wanted);
+}
+
+/* Each row as "ended nr verdict count first last against". */
+static void
+assert_rows(const char *wanted)
+{
+	AUTO(buf) struct buf got = {0};
+	sqlite3_stmt *s;
+	sqlite3 *raw;
+
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(raw,
+				   "SELECT ended, nr, verdict, count, first_at, last_at, against FROM probes "
+				   "ORDER BY agent, node, probe, nr",
+				   -1, &s, NULL),
+		SQLITE_OK);
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		for (int i = 0; i < 6; i++)
+			buf_addf(&got, "%d ", sqlite3_column_int(s, i));
+		buf_addf(&got, "%s\n", (const char *)sqlite3_column_text(s, 6));
+	}
+	sqlite3_finalize(s);
+	sqlite3_close(raw);
+	assert_string_equal(buf_str(&got), wanted);
+}
+
+static void
+the_same_again_is_one_row(void **state)
+{
+	struct probe_result r = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 100);
+
+	(void)state;
+	keep("https://c", r);
+	r.at = 200;
+	r.pod = "x-2";
+	r.against = "def";
+	r.detail = "no route";
+	r.duration_ms = 7;
+	keep("https://c", r);
+	assert_rows("0 1 0 2 100 200 def\n");
+	assert_last("a/Deployment/x x-2 node-1 agent p0 v0 c0 1.1.1.1:443 python3 no route def 7ms 200\n");
+}
+
+static void
+another_answer_is_another_row(void **state)
+{
+	struct probe_result r = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 100);
+
+	(void)state;
+	keep("https://c", r);
+	r.at = 200;
+	r.verdict = PROBE_OPEN;
+	keep("https://c", r);
+	keep("https://c", r); /* of equal times the later written */
+	r.at = 300;
+	r.control = PROBE_CONTROL_SKIPPED;
+	keep("https://c", r);
+	r.at = 400;
+	r.target = "8.8.8.8:443";
+	keep("https://c", r);
+	assert_rows("1 1 0 1 100 100 \n1 2 1 2 200 200 \n1 3 1 1 300 300 \n0 4 1 1 400 400 abc\n");
+	assert_last(
+		"a/Deployment/x x-1 node-1 agent p0 v1 c2 8.8.8.8:443 python3 connection refused abc 12ms 400\n");
+}
+
+static void
+what_is_written_late_does_not_become_the_newest(void **state)
+{
+	struct probe_result r = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 500);
+
+	(void)state;
+	keep("https://c", r);
+	r.at = 400;
+	r.against = "before";
+	keep("https://c", r);
+	assert_rows("0 1 0 2 400 500 abc\n");
+	r.at = 300;
+	r.verdict = PROBE_OPEN;
+	keep("https://c", r);
+	assert_rows("1 1 1 1 300 300 \n0 2 0 2 400 500 abc\n");
+	r.at = 600;
+	keep("https://c", r);
+	assert_rows("1 1 1 1 300 300 \n1 2 0 2 400 500 \n0 3 1 1 600 600 before\n");
+}
+
+static void
+the_newest_of_each_in_order(void **state)
+{
+	struct probe_result at[] = {
+		result("y", PROBE_RAW_TCP, PROBE_OPEN, 1),
+		result("x", PROBE_DNS_TCP, PROBE_INCONCLUSIVE, 2),
+		result("x", PROBE_ENV_CLEAR, PROBE_BLOCKED, 3),
+		result("x", PROBE_ENV_CLEAR, PROBE_BLOCKED, 4),
+	};
+	struct fleet *f = fleet_at("https://c", "");
+	struct err e;
+
+	(void)state;
+	at[2].node = "node-0";
+	at[2].method = "";
+	assert_true(probes_write(db, f, at, COUNT_OF(at), &e));
+	assert_true(probes_write(db, f, NULL, 0, &e));
+	fleet_unref(f);
+	assert_last("a/Deployment/x x-1 node-0 agent p1 v0 c0 1.1.1.1:443  connection refused abc 12ms 3\n"
+		    "a/Deployment/x x-1 node-1 agent p1 v0 c0 1.1.1.1:443 python3 connection refused abc 12ms 4\n"
+		    "a/Deployment/x x-1 node-1 agent p3 v2 c0 1.1.1.1:443 python3 connection refused abc 12ms 2\n"
+		    "a/Deployment/y x-1 node-1 agent p0 v1 c0 1.1.1.1:443 python3 connection refused abc 12ms 1\n");
+}
+
+/* By kube-system's uid, so that files of the same cluster know them, too; never by the address that files have not. */
+static void
+clusters_are_told_apart(void **state)
+{
+	static const char row[] =
+		"a/Deployment/x x-1 node-1 agent p0 v0 c0 1.1.1.1:443 python3 connection refused abc 12ms 1\n";
+	struct probe_result r = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 1);
+	struct fleet *f = fleet_at("https://c", KUBE_SYSTEM("u1"));
+	struct err e;
+
+	(void)state;
+	assert_true(probes_write(db, f, &r, 1, &e));
+	fleet_unref(f);
+	assert_last_of(fleet_at("https://other-name", KUBE_SYSTEM("u1")), row);
+	assert_last_of(fleet_at("https://c", ""), row);
+	assert_last_of(fleet_at("", KUBE_SYSTEM("u1")), row);
+	assert_last_of(fleet_at("https://c", KUBE_SYSTEM("u2")), "");
+	assert_last_of(fleet_at("https://d", ""), "");
+	assert_last_of(fleet_at("", KUBE_SYSTEM("u2")), "");
+	assert_last_of(fleet_at("", ""), "");
+
+	/* What files say of a cluster does not take its address away. */
+	f = fleet_at("", KUBE_SYSTEM("u1"));
+	r.at = 2;
+	assert_true(probes_write(db, f, &r, 1, &e));
+	fleet_unref(f);
+	f = fleet_at("", KUBE_SYSTEM("u3"));
+	assert_true(probes_write(db, f, &r, 1, &e));
+	fleet_unref(f);
+	assert_last_of(
+		fleet_at("https://c", ""),
+		"a/Deployment/x x-1 node-1 agent p0 v0 c0 1.1.1.1:443 python3 connection refused abc 12ms 2\n");
+}
+
+static void
+a_fleet_that_names_no_cluster(void **state)
+{
+	struct probe_result r = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 1);
+	struct fleet *f = fleet_at("", "");
+	struct err e;
+
+	(void)state;
+	assert_false(probes_write(db, f, &r, 1, &e));
+	assert_true(str_has(e.msg, "which cluster"));
+	fleet_unref(f);
+}
+
+/* All or nothing. */
+static void
+one_transaction(void **state)
+{
+	struct probe_result at[] = {result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 1),
+				    result("y", PROBE_RAW_TCP, PROBE_BLOCKED, 1)};
+	struct fleet *f = fleet_at("https://c", "");
+	struct err e;
+
+	(void)state;
+	at[1].target = NULL; /* which the table refuses */
+	assert_false(probes_write(db, f, at, 2, &e));
+	fleet_unref(f);
+	assert_rows("");
+}
+
+static void
+a_file_from_before_there_were_probes(void **state)
+{
+	sqlite3 *raw;
+
+	(void)state;
+	db_close(take(db));
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(raw,
+			     "DROP TABLE probes; DROP TABLE actions; DROP TABLE sightings; DROP TABLE checklist; "
+			     "ALTER TABLE findings DROP COLUMN uid; ALTER TABLE findings DROP COLUMN generation; "
+			     "PRAGMA user_version = 1",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(raw);
+	open_as(DB_READ);
+	assert_last("");
+	open_as(DB_WRITE);
+	keep("https://c", result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 1));
+	assert_rows("0 1 0 1 1 1 abc\n");
+}
+
+/* Numbers that this moat does not know are never a good answer. */
+static void
+numbers_of_strangers(void **state)
+{
+	sqlite3 *raw;
+
+	(void)state;
+	keep("https://c", result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 1));
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw, "UPDATE probes SET verdict = 77, control = -3", NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(raw);
+	assert_last("a/Deployment/x x-1 node-1 agent p0 v2 c2 1.1.1.1:443 python3 connection refused abc 12ms 1\n");
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(the_same_again_is_one_row),
+		TEST(another_answer_is_another_row),
+		TEST(what_is_written_late_does_not_become_the_newest),
+		TEST(the_newest_of_each_in_order),
+		TEST(clusters_are_told_apart),
+		TEST(a_fleet_that_names_no_cluster),
+		TEST(one_transaction),
+		TEST(a_file_from_before_there_were_probes),
+		TEST(numbers_of_strangers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
