@@ -9,7 +9,7 @@
 #define BELOW "\xe2\x96\xbe"
 #define WIDEST 76
 #define FRAME_COLUMNS 4 /* a border and a blank on both sides */
-#define FRAME_ROWS 4 /* borders, a blank line, the buttons */
+#define FRAME_ROWS 3 /* borders, a blank line above the buttons */
 
 static const struct border {
 	const char *across, *down, *top_left, *top_right, *bottom_left, *bottom_right;
@@ -85,62 +85,100 @@ draw_edge(struct screen *s, int row, int column, int columns, const char *left, 
 	screen_put(s, row, column + columns - 1, 1, STYLE_BORDER, right);
 }
 
+#define BUTTON_GAP 2
+#define BUTTON_FRAME 4 /* "[ " and " ]" */
+
 static int
-buttons_width(const struct dialog *d, size_t first, size_t last)
+button_width(const struct dialog *d, size_t i)
 {
-	int width = 0;
-
-	for (size_t i = first; i <= last; i++)
-		width += (int)text_width(d->buttons[i]) + 6;
-	return width - 2;
+	return (int)text_width(d->buttons[i]) + BUTTON_FRAME;
 }
 
-/* Where there is no room for all, those on the left give way until the one with the focus is in sight. */
-static size_t
-first_button(const struct dialog *d, int columns)
+/* Which line each button is in: those that do not fit beside the ones before go on below. Returns how many lines. */
+static int
+place_buttons(const struct dialog *d, int columns, int *lines_of)
 {
-	size_t first = 0;
+	int line = 0, used = 0;
 
-	if (buttons_width(d, 0, d->n_buttons - 1) > columns)
-		while (first < d->focus && buttons_width(d, first, d->focus) > columns)
-			first++;
-	return first;
+	for (size_t i = 0; i < d->n_buttons; i++) {
+		int width = button_width(d, i);
+
+		if (used && used + BUTTON_GAP + width > columns) {
+			line++;
+			used = 0;
+		}
+		lines_of[i] = line;
+		used += width + (used ? BUTTON_GAP : 0);
+	}
+	return line + 1;
 }
 
-/* "[ Cancel ]  [ restart ]": brackets, for terminals without colours. The one with the focus has the cursor too. */
+/* "[ Cancel ]": brackets, for terminals without colours. The one with the focus has the cursor too. */
 static void
-draw_buttons(const struct dialog *d, struct screen *s, int row, int column, int columns)
+draw_button(const struct dialog *d, size_t i, struct screen *s, int row, int column, int columns)
 {
-	size_t first = first_button(d, columns);
-	int width = buttons_width(d, first, d->n_buttons - 1), end = column + columns;
+	enum style style = i == d->focus ? STYLE_CURSOR : STYLE_MENU_KEY;
+	int text = (int)text_width(d->buttons[i]);
 
+	screen_put(s, row, column, columns, style, "[ ");
+	screen_put(s, row, column + 2, columns - 2, style, d->buttons[i]);
+	screen_put(s, row, column + 2 + text, columns - 2 - text, style, " ]");
+	if (i == d->focus) {
+		s->cursor_row = row;
+		s->cursor_column = column + 2;
+	}
+}
+
+/* The buttons of one line, in its middle. */
+static void
+draw_button_line(const struct dialog *d, const int *lines_of, int line, struct screen *s, int row, int column, int columns)
+{
+	int width = -BUTTON_GAP, end = column + columns;
+
+	for (size_t i = 0; i < d->n_buttons; i++)
+		if (lines_of[i] == line)
+			width += button_width(d, i) + BUTTON_GAP;
 	if (width < columns)
 		column += (columns - width) / 2;
-	for (size_t i = first; i < d->n_buttons && column < end; i++) {
-		enum style style = i == d->focus ? STYLE_CURSOR : STYLE_MENU_KEY;
-		int text = (int)text_width(d->buttons[i]);
-
-		screen_put(s, row, column, end - column, style, "[ ");
-		screen_put(s, row, column + 2, end - column - 2, style, d->buttons[i]);
-		screen_put(s, row, column + 2 + text, end - column - 2 - text, style, " ]");
-		if (i == d->focus) {
-			s->cursor_row = row;
-			s->cursor_column = column + 2;
-		}
-		column += text + 6;
+	for (size_t i = 0; i < d->n_buttons; i++) {
+		if (lines_of[i] != line)
+			continue;
+		draw_button(d, i, s, row, column, end - column);
+		column += button_width(d, i) + BUTTON_GAP;
 	}
+}
+
+/* On a low screen not all lines are in sight, but the one with the focus is. */
+static void
+draw_buttons(const struct dialog *d, const int *lines_of, struct screen *s, int row, int rows, int column, int columns)
+{
+	int first = lines_of[d->focus] - rows + 1;
+
+	for (int i = 0; i < rows; i++)
+		draw_button_line(d, lines_of, (first > 0 ? first : 0) + i, s, row + i, column, columns);
+}
+
+/* How many of the lines of buttons can be shown: the text keeps one line where it can. */
+static int
+button_rows(int lines_of_buttons, int rows)
+{
+	int most = rows - FRAME_ROWS - 1;
+
+	most = most < 1 ? 1 : most;
+	return lines_of_buttons < most ? lines_of_buttons : most;
 }
 
 void
 dialog_draw(struct dialog *d, const struct pane *text, struct screen *s, int row, int rows)
 {
 	const struct border *b = s->ascii ? &ascii : &lines;
-	int columns = dialog_columns(s) + FRAME_COLUMNS, height = text->lines + FRAME_ROWS;
-	int column = (s->columns - columns) / 2, shown;
+	int columns = dialog_columns(s) + FRAME_COLUMNS, column = (s->columns - columns) / 2, lines_of[DIALOG_BUTTONS];
+	int buttons = button_rows(place_buttons(d, columns - 2, lines_of), rows), shown;
+	int height = text->lines + FRAME_ROWS + buttons;
 
 	height = height > rows ? rows : height;
 	row += (rows - height) / 2;
-	shown = height - FRAME_ROWS > 0 ? height - FRAME_ROWS : 0;
+	shown = height - FRAME_ROWS - buttons > 0 ? height - FRAME_ROWS - buttons : 0;
 	d->below = text->lines - shown - d->first;
 	if (d->below < 0) { /* the text has become shorter, or the screen higher */
 		d->first = d->first + d->below > 0 ? d->first + d->below : 0;
@@ -156,5 +194,5 @@ dialog_draw(struct dialog *d, const struct pane *text, struct screen *s, int row
 	if (d->below > 0)
 		screen_put(s, row + shown, column + columns - 2, 1, STYLE_BORDER, BELOW);
 	pane_draw(text, s, row + 1, column + 2, shown, columns - FRAME_COLUMNS, d->first);
-	draw_buttons(d, s, row + height - 2, column + 1, columns - 2);
+	draw_buttons(d, lines_of, s, row + height - 1 - buttons, buttons, column + 1, columns - 2);
 }

@@ -222,7 +222,7 @@ add_step(struct pane *p, const struct operation_step *s)
 }
 
 static const char *
-headline(const struct operation *o)
+headline(const struct operation *o, struct arena *a)
 {
 	switch (o->phase) {
 	case OPERATION_NONE:
@@ -232,9 +232,11 @@ headline(const struct operation *o)
 	case OPERATION_PLANNED:
 		if (!o->possible)
 			return "This cannot be done, and nothing was changed:";
-		return o->n > 1 ? "Restart these, one after another? Each is waited for; the first that fails ends "
-				  "it."
-				: "Restart this? Its pods are replaced by new ones, and waited for.";
+		return o->n == 1 ? "Restart this? Its pods are replaced by new ones, and waited for."
+				 : arena_printf(a,
+						"Restart these %zu, one after another? Each is waited for; the first that "
+						"fails ends it.",
+						o->n);
 	case OPERATION_RUNNING:
 		return "esc hides this; it goes on.";
 	case OPERATION_ENDED:
@@ -266,7 +268,7 @@ fill(struct restart_dialog *r, struct pane *p)
 		return;
 	}
 	o = look(r);
-	pane_add(p, STYLE_CELL, 0, headline(&o));
+	pane_add(p, STYLE_CELL, 0, headline(&o, &p->arena));
 	for (size_t i = 0; i < o.n; i++)
 		add_step(p, &o.steps[i]);
 }

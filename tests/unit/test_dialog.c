@@ -255,6 +255,39 @@ any_size_can_be_drawn(void **state)
 	}
 }
 
+/* Whole words of buttons: what is cut looks like another one. */
+static void
+buttons_go_on_in_the_next_line(void **state)
+{
+	static const char *const buttons[] = {"Cancel", "companions, then agents", "companions", "agents", NULL};
+	AUTO(screen) struct screen s = {0};
+	AUTO(pane) struct pane text = {.columns = 20};
+	AUTO(buf) struct buf drawn = {0};
+	struct dialog d;
+
+	(void)state;
+	pane_add(&text, STYLE_CELL, 0, "Which?");
+	dialog_open(&d, "restart", buttons);
+	screen_resize(&s, 20, 50);
+	dialog_draw(&d, &text, &s, 0, 20);
+	screen_text(&s, &drawn);
+	assert_true(str_has(buf_str(&drawn), "[ Cancel ]  [ companions, then agents ]"));
+	assert_true(str_has(buf_str(&drawn), "[ companions ]  [ agents ]"));
+
+	screen_resize(&s, 5, 50); /* one line of them: that with the focus */
+	dialog_draw(&d, &text, &s, 0, 5);
+	buf_clear(&drawn);
+	screen_text(&s, &drawn);
+	assert_true(str_has(buf_str(&drawn), "[ Cancel ]"));
+	dialog_key(&d, K_LEFT);
+	screen_clear(&s, STYLE_BODY);
+	dialog_draw(&d, &text, &s, 0, 5);
+	buf_clear(&drawn);
+	screen_text(&s, &drawn);
+	assert_true(str_has(buf_str(&drawn), "[ agents ]"));
+	assert_true(str_has(buf_str(&drawn), "Which?"));
+}
+
 static void
 long_texts_scroll(void **state)
 {
@@ -326,6 +359,7 @@ companion_then_agent(void **state)
 	assert_true(shows("Looking at"));
 	press(K_TAB); /* where Restart is going to be: the focus does not wait there */
 	arrives(OPERATION_PLANNED, 2, true, false);
+	assert_true(shows("Restart these 2, one after another?"));
 	assert_true(shows("planned  ns/pipelock Deployment, 2 pods"));
 	press(K_ENTER);
 	assert_int_equal(fake.goes, 0);
@@ -429,6 +463,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_button_has_the_focus),
 		cmocka_unit_test(any_size_can_be_drawn),
+		cmocka_unit_test(buttons_go_on_in_the_next_line),
 		cmocka_unit_test(long_texts_scroll),
 		FLOW(enter_alone_does_no_harm),
 		FLOW(companion_then_agent),
