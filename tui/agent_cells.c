@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "audit/loaded.h"
 #include "base/buf.h"
 #include "fleet/egress.h"
+#include "tui/proof_cells.h"
 
 static struct cell
 nothing(void)
@@ -30,9 +30,11 @@ static const struct {
 };
 
 struct cell
-cell_state(const struct workload *agent)
+cell_state(const struct fleet *f, const struct workload *agent)
 {
-	return (struct cell){states[agent->state].text, states[agent->state].style, agent->state};
+	enum state state = fleet_state(f, agent);
+
+	return (struct cell){states[state].text, states[state].style, state};
 }
 
 struct cell
@@ -70,14 +72,18 @@ cell_config(const struct fleet *f, const struct workload *agent, struct arena *a
 {
 	const struct pipelock *p = audit_pipelock(agent);
 	const struct workload *runs = agent->companion ? agent->companion : agent;
+	struct cell in_force;
+	struct in_force in;
 	bool follows;
 
 	if (!p || p->mount == MOUNT_NONE)
 		return nothing();
 	if (p->mount == MOUNT_UNKNOWN)
 		return unknown();
-	if (loaded_config(f, runs) == LOADED_STALE)
-		return (struct cell){arena_printf(a, "%s stale", mount_type_name(p->mount)), STYLE_BAD, 0};
+	in = in_force_of(f, runs);
+	in_force = cell_in_force(&in);
+	if (in_force.style == STYLE_BAD)
+		return (struct cell){arena_printf(a, "%s %s", mount_type_name(p->mount), in_force.text), STYLE_BAD, 0};
 	follows = p->mount == MOUNT_DIRECTORY || p->mount == MOUNT_IMAGE;
 	return (struct cell){mount_type_name(p->mount), follows ? STYLE_CELL : STYLE_WARN, 0};
 }
@@ -127,13 +133,6 @@ cell_identity(const struct workload *agent)
 	if (!p->config.default_identity)
 		return (struct cell){"-", STYLE_WARN, 0};
 	return (struct cell){p->config.default_identity, p->config.bind_identity ? STYLE_CELL : STYLE_WARN, 0};
-}
-
-/* None has been run by this version. */
-struct cell
-cell_probes(const struct workload *agent UNUSED)
-{
-	return nothing();
 }
 
 struct cell

@@ -7,13 +7,12 @@
 #include "tui/view.h"
 
 /* Each answers for one agent; texts are borrowed from the fleet or made in the arena. "?" is unknown, "-" is nothing. */
-struct cell cell_state(const struct workload *agent);
+struct cell cell_state(const struct fleet *f, const struct workload *agent);
 struct cell cell_companion(const struct fleet *f, const struct workload *agent, struct arena *a);
 struct cell cell_egress(const struct workload *agent);
 struct cell cell_config(const struct fleet *f, const struct workload *agent, struct arena *a);
 struct cell cell_secrets(const struct workload *agent, struct arena *a);
 struct cell cell_identity(const struct workload *agent);
-struct cell cell_probes(const struct workload *agent);
 struct cell cell_findings(const struct audit *audit, const struct workload *agent, struct arena *a);
 
 /* The fleet in a few words: agents, then those in each state there is. Returns how many cells were set. */

@@ -6,9 +6,8 @@
 #include "fleet/pair.h"
 #include "fleet/steps.h"
 #include "tui/agent_cells.h"
-
-#define LABEL 11 /* columns of a fact's name */
-#define HASH_SHOWN 12 /* digits of a hash: enough to compare by eye */
+#include "tui/proof_cells.h"
+#include "tui/proof_page.h"
 
 /* ---- the boundary */
 
@@ -103,27 +102,20 @@ agent_page_boundary(const struct workload *agent, struct pane *out)
 /* ---- facts */
 
 static void
-label(struct pane *out, const char *name)
-{
-	if (out->lines)
-		pane_newline(out);
-	pane_add(out, STYLE_DIM, 0, name);
-	pane_tab(out, LABEL);
-}
-
-static void
 fact_companion(const struct fleet *f, const struct workload *agent, struct pane *out)
 {
 	const struct workload *c = agent->companion;
 	struct cell cell = cell_companion(f, agent, &out->arena);
 
-	label(out, "companion");
-	pane_addf(out, cell.style, LABEL, "%s", cell.text);
+	page_label(out, "companion");
+	pane_addf(out, cell.style, PAGE_LABEL, "%s", cell.text);
 	if (c)
-		pane_addf(out, STYLE_DIM, LABEL, " (%s, Service %s, found by %s)", c->kind,
+		pane_addf(out, STYLE_DIM, PAGE_LABEL, " (%s, Service %s, found by %s)", c->kind,
 			  agent->service ? agent->service->object.name : "unknown", pair_reason_text(agent->pair_reason));
 	else if (agent->wanted_companion)
-		pane_addf(out, STYLE_BAD, LABEL, " (%s is named, but it does not exist)", agent->wanted_companion);
+		pane_addf(out, STYLE_BAD, PAGE_LABEL, " (%s is named, but it does not exist)", agent->wanted_companion);
+	if (c)
+		proof_page_pods(f, c, "", out);
 }
 
 static void
@@ -132,21 +124,21 @@ fact_config(const struct fleet *f, const struct workload *agent, struct pane *ou
 	const struct pipelock *p = audit_pipelock(agent);
 	struct cell cell = cell_config(f, agent, &out->arena);
 
-	label(out, "config");
-	pane_add(out, cell.style, LABEL, cell.text);
+	page_label(out, "config");
+	pane_add(out, cell.style, PAGE_LABEL, cell.text);
 	if (!p)
 		return;
 	if (p->n_sources && p->sources[0].config_map)
-		pane_addf(out, STYLE_DIM, LABEL, ", ConfigMap %s at %s", p->sources[0].config_map,
+		pane_addf(out, STYLE_DIM, PAGE_LABEL, ", ConfigMap %s at %s", p->sources[0].config_map,
 			  p->sources[0].path ? p->sources[0].path : "env");
 	if (p->config_hash)
-		pane_addf(out, STYLE_DIM, LABEL, ", sha256 %.*s", HASH_SHOWN, p->config_hash);
+		pane_addf(out, STYLE_DIM, PAGE_LABEL, ", sha256 %.*s", HASH_SHOWN, p->config_hash);
 	if (!p->config_known)
-		pane_add(out, STYLE_UNKNOWN, LABEL, ", what it says is not known");
+		pane_add(out, STYLE_UNKNOWN, PAGE_LABEL, ", what it says is not known");
 	else if (!p->config.valid)
-		pane_addf(out, STYLE_BAD, LABEL, ", not valid: %s", p->config.problem ? p->config.problem : "");
+		pane_addf(out, STYLE_BAD, PAGE_LABEL, ", not valid: %s", p->config.problem ? p->config.problem : "");
 	else
-		pane_addf(out, STYLE_CELL, LABEL, ", mode %s%s, forward proxy %s", p->config.mode,
+		pane_addf(out, STYLE_CELL, PAGE_LABEL, ", mode %s%s, forward proxy %s", p->config.mode,
 			  p->config.enforce ? "" : " (enforce: false)", p->config.forward_proxy ? "on" : "off");
 }
 
@@ -158,30 +150,28 @@ fact_secrets(const struct workload *agent, struct pane *out)
 	for (size_t i = 0; p && i < p->n_secrets; i++) {
 		const struct secret_mount *s = &p->secrets[i];
 
-		label(out, i ? "" : "CA key");
+		page_label(out, i ? "" : "CA key");
 		pane_addf(out, s->verdict == SECRET_OK ? STYLE_CELL : s->verdict == SECRET_EXPOSED ? STYLE_BAD : STYLE_WARN,
-			  LABEL, "%s: written %04o, in the container %04o", secret_verdict_name(s->verdict),
+			  PAGE_LABEL, "%s: written %04o, in the container %04o", secret_verdict_name(s->verdict),
 			  (unsigned)s->declared.value, (unsigned)s->effective);
-		pane_addf(out, STYLE_DIM, LABEL, ", Secret %s at %s", s->secret, s->path ? s->path : "?");
+		pane_addf(out, STYLE_DIM, PAGE_LABEL, ", Secret %s at %s", s->secret, s->path ? s->path : "?");
 		if (s->verdict != SECRET_OK && s->reason)
-			pane_addf(out, STYLE_DIM, LABEL, "; %s", s->reason);
+			pane_addf(out, STYLE_DIM, PAGE_LABEL, "; %s", s->reason);
 	}
 }
 
+/* As whom it is known, and whether a caller could say otherwise. */
 static void
-fact_pods(const struct fleet *f, const struct workload *agent, struct pane *out)
+fact_identity(const struct workload *agent, struct pane *out)
 {
-	const struct live *l = fleet_live(f, agent);
+	const struct pipelock *p = audit_pipelock(agent);
+	struct cell cell = cell_identity(agent);
 
-	for (size_t i = 0; i < l->n_pods; i++) {
-		const struct pod *p = l->pods[i];
-
-		label(out, i ? "" : "pods");
-		pane_addf(out, p->ready || p->finished ? STYLE_CELL : STYLE_WARN, LABEL, "%s %s%s", p->object.name,
-			  p->phase ? p->phase : "unknown", p->ready || p->finished ? "" : ", not ready");
-		if (p->node)
-			pane_addf(out, STYLE_DIM, LABEL, " on %s", p->node);
-	}
+	page_label(out, "identity");
+	pane_add(out, cell.style, PAGE_LABEL, cell.text);
+	if (p && p->config_known && p->config.default_identity)
+		pane_add(out, p->config.bind_identity ? STYLE_DIM : STYLE_WARN, PAGE_LABEL,
+			 p->config.bind_identity ? " (bound)" : " (not bound: callers may name themselves)");
 }
 
 /* What is left to do until it is migrated. */
@@ -197,8 +187,8 @@ fact_steps(const struct fleet *f, const struct workload *agent, struct pane *out
 	for (int i = 0; i < STEPS; i++) {
 		if (steps[i].done)
 			continue;
-		label(out, first ? "to do" : "");
-		pane_addf(out, STYLE_WARN, LABEL, "%s: %s", step_name((enum step)i), steps[i].reason);
+		page_label(out, first ? "to do" : "");
+		pane_addf(out, STYLE_WARN, PAGE_LABEL, "%s: %s", step_name((enum step)i), steps[i].reason);
 		first = false;
 	}
 }
@@ -206,21 +196,25 @@ fact_steps(const struct fleet *f, const struct workload *agent, struct pane *out
 void
 agent_page_facts(const struct fleet *f, const struct workload *agent, struct pane *out)
 {
-	struct cell state = cell_state(agent), egress = cell_egress(agent), identity = cell_identity(agent);
+	const struct workload *runs = agent->companion ? agent->companion : agent;
+	struct cell state = cell_state(f, agent), egress = cell_egress(agent);
 
 	pane_addf(out, STYLE_ACCENT, 0, "%s/%s", agent->namespace, agent->name);
 	pane_addf(out, STYLE_DIM, 0, "  %s, agent by %s", agent->kind, role_reason_text(agent->role_reason));
-	label(out, "state");
-	pane_add(out, state.style, LABEL, state.text);
+	page_label(out, "state");
+	pane_add(out, state.style, PAGE_LABEL, state.text);
 	fact_steps(f, agent, out);
 	fact_companion(f, agent, out);
-	label(out, "egress");
-	pane_add(out, egress.style, LABEL, egress.text);
+	page_label(out, "egress");
+	pane_add(out, egress.style, PAGE_LABEL, egress.text);
 	fact_config(f, agent, out);
+	proof_page_config(f, runs, out);
 	fact_secrets(agent, out);
-	label(out, "identity");
-	pane_add(out, identity.style, LABEL, identity.text);
-	fact_pods(f, agent, out);
+	fact_identity(agent, out);
+	if (audit_pipelock(agent))
+		proof_page_health(f, runs, out);
+	proof_page_probes(f, agent, out);
+	proof_page_pods(f, agent, "pods", out);
 }
 
 /* ---- findings */
@@ -232,8 +226,8 @@ paragraph(struct pane *out, const char *name, const char *text)
 		return;
 	pane_newline(out);
 	pane_add(out, STYLE_DIM, 0, name);
-	pane_tab(out, LABEL);
-	pane_add(out, STYLE_CELL, LABEL, text);
+	pane_tab(out, PAGE_LABEL);
+	pane_add(out, STYLE_CELL, PAGE_LABEL, text);
 }
 
 void

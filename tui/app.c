@@ -23,8 +23,6 @@ set_flash(struct app *app, enum style style, const char *text, size_t len)
 	text_safe(&app->flash, text, len);
 	app->flash_style = style;
 	app->flash_until = clock_ms() + FLASH_MS;
-	if (app->changed)
-		app->changed(app->changed_ctx);
 }
 
 void
@@ -37,6 +35,8 @@ app_flash(struct app *app, enum style style, const char *fmt, ...)
 	buf_addv(&text, fmt, ap);
 	va_end(ap);
 	set_flash(app, style, buf_str(&text), text.len);
+	if (app->changed)
+		app->changed(app->changed_ctx);
 }
 
 bool
@@ -81,6 +81,18 @@ find_view(const struct app *app, const char *name)
 	return NULL;
 }
 
+static const void *
+newest_data(const struct app *app)
+{
+	return app_source(app)->data(app_source(app)->ctx);
+}
+
+static const struct history_view *
+newest_history(const struct app *app)
+{
+	return app_source(app)->history ? app_source(app)->history(app_source(app)->ctx) : NULL;
+}
+
 static void
 pop(struct app *app)
 {
@@ -97,7 +109,7 @@ push(struct app *app, const struct view *view, const char *arg)
 		memmove(app->stack, app->stack + 1, --app->depth * sizeof(app->stack[0]));
 	}
 	app->stack[app->depth++] = t;
-	table_load(t, app_source(app)->data(app_source(app)->ctx));
+	table_load(t, newest_data(app), newest_history(app));
 }
 
 /* Remembers the place one is at now, for [, ] and -. Going somewhere new ends the way forward. */
@@ -131,15 +143,25 @@ app_open(struct app *app, const char *view, const char *arg)
 		app_flash(app, STYLE_BAD, "there is no screen %s", view);
 		return;
 	}
+	app->page = PAGE_NONE;
 	push(app, v, arg);
 	remember_place(app, v->name, arg);
 }
 
 void
-app_restart(struct app *app, const struct restart_choice *choices, size_t n)
+app_restart(struct app *app, const struct operation_choice *choices, size_t n)
 {
-	if (app->restart)
-		restart_dialog_open(app->restart, choices, n);
+	if (app->operation)
+		operation_dialog_open(app->operation, OPERATION_RESTART, choices, n);
+}
+
+void
+app_probe(struct app *app, const struct operation_target *agents, size_t n)
+{
+	if (!app->operation || !app_source(app)->operations->probe)
+		app_flash(app, STYLE_WARN, "nothing can be probed here");
+	else
+		operation_dialog_open(app->operation, OPERATION_PROBE, &(struct operation_choice){"agents", agents, n}, 1);
 }
 
 void
@@ -273,7 +295,7 @@ complete_argument(struct app *app, const char *typed, const char *arg, size_t i)
 {
 	AUTO(free) char *name = mem_strndup(typed, strcspn(typed, " "));
 	const struct view *view = find_view(app, name);
-	const void *data = app_source(app)->data(app_source(app)->ctx);
+	const void *data = newest_data(app);
 	const char *candidate;
 
 	if (!view || !view->argument || !data)
@@ -523,7 +545,7 @@ sort_descending(struct app *app)
 static void
 show_details(struct app *app)
 {
-	if (table_view(app_top(app))->detail) {
+	if (table_view(app_top(app))->detail || table_view(app_top(app))->page) {
 		app->page = PAGE_DETAILS;
 		app->page_first = 0;
 	} else {
@@ -678,10 +700,11 @@ command_key(struct app *app, int key)
 	app_key_groups(app, groups);
 	if (app->page) {
 		struct key_group page = app_page_keys();
+		bool row = app->page == PAGE_DETAILS; /* what may be done to a row may be done to the one it tells of */
 
 		b = keys_find(&page, 1, key);
 		if (!b && key != '/') /* of the rest, what moves, and what leaves */
-			b = keys_find(groups + 1, APP_KEY_GROUPS - 1, key);
+			b = keys_find(groups + !row, APP_KEY_GROUPS - !row, key);
 	} else {
 		b = keys_find(groups, APP_KEY_GROUPS, key);
 	}
@@ -750,8 +773,8 @@ app_key(struct app *app, int key)
 	    (app->pasting && (key < ' ' || app->prompt.mode == PROMPT_OFF || app->prompt.mode == PROMPT_CONFIRM)))
 		return;
 	app->flash_until = 0;
-	if (app->restart && restart_dialog_shown(app->restart))
-		restart_dialog_key(app->restart, key);
+	if (app->operation && operation_dialog_shown(app->operation))
+		operation_dialog_key(app->operation, key);
 	else if (app->prompt.mode != PROMPT_OFF)
 		prompt_took_key(app, key);
 	else
@@ -776,20 +799,32 @@ app_ended(const struct app *app)
 	return app->ended;
 }
 
+/* One at a time, each for as long as a message stays. */
+void
+app_next_notice(struct app *app)
+{
+	struct app_notice n;
+
+	if (clock_ms() < app->flash_until || !app_source(app)->notice || !app_source(app)->notice(app_source(app)->ctx, &n))
+		return;
+	set_flash(app, n.style, n.text, strlen(n.text));
+}
+
 void
 app_changed(struct app *app)
 {
-	const void *data = app_source(app)->data(app_source(app)->ctx);
+	const void *data = newest_data(app);
+	const struct history_view *history = newest_history(app);
 	const char *line;
 
-	if (app->restart) {
-		restart_dialog_changed(app->restart);
-		if (restart_dialog_done(app->restart, &line))
+	if (app->operation) {
+		operation_dialog_changed(app->operation);
+		if (operation_dialog_done(app->operation, &line))
 			app_flash(app, STYLE_OK, "%s", line);
 	}
 	for (size_t i = 0; i < app->depth; i++)
-		if (table_source(app->stack[i]) != data)
-			table_load(app->stack[i], data);
+		if (!table_is_of(app->stack[i], data, history))
+			table_load(app->stack[i], data, history);
 	if (app->changed)
 		app->changed(app->changed_ctx);
 }
@@ -810,7 +845,7 @@ app_new(const struct app_options *options)
 	app->prompt.complete = complete;
 	app->prompt.complete_ctx = app;
 	if (options->source.operations)
-		app->restart = restart_dialog_new(&app->options.source);
+		app->operation = operation_dialog_new(&app->options.source);
 	app_command(app, options->start);
 	return app;
 }
@@ -827,7 +862,7 @@ app_free(struct app *app)
 	vec_free(&app->places);
 	free(app->last_place);
 	free(app->filter_before);
-	restart_dialog_free(app->restart);
+	operation_dialog_free(app->operation);
 	prompt_free(&app->prompt);
 	arena_free(&app->names);
 	buf_free(&app->flash);

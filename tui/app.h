@@ -50,14 +50,16 @@ void app_command(struct app *app, const char *line);
 /* Puts a view on top of the present one; esc comes back. */
 void app_open(struct app *app, const char *view, const char *arg);
 void app_quit(struct app *app);
-/* What may be restarted: "companion, then agent", and the workloads in that order. */
-struct restart_choice {
+/* What may be meant: "companion, then agent", and the workloads in that order. */
+struct operation_choice {
 	const char *label;
 	const struct operation_target *targets;
 	size_t n;
 };
 /* Asks which of these, shows the plan, asks again, and shows how it goes. Everything is copied. */
-void app_restart(struct app *app, const struct restart_choice *choices, size_t n);
+void app_restart(struct app *app, const struct operation_choice *choices, size_t n);
+/* Likewise, for the bypass probes of these agents. */
+void app_probe(struct app *app, const struct operation_target *agents, size_t n);
 /* One line for a few seconds; STYLE_BAD for errors. Raw text is fine. */
 void app_flash(struct app *app, enum style style, const char *fmt, ...) PRINTF(3, 4);
 /* The view on top with what it was called with, and its row; false when no row is under the cursor. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the screen shows of the console's state. */
 #include "base/clock.h"
+#include "fleet/evidence.h"
 #include "tui/app_state.h"
 #include "tui/frame.h"
 #include "tui/help.h"
@@ -45,20 +46,46 @@ draw_title(const struct app *app, struct screen *s, int row)
 		title.wide = table_wide(t);
 		title.marked = table_marked(t, &a, &marked);
 		table_position(t, &title.first, &title.last);
+		if (table_view(t)->notes)
+			title.n_notes = table_view(t)->notes(table_data(t), title.notes, COUNT_OF(title.notes), &a);
 	}
 	frame_title(s, row, &title);
+}
+
+/* All is there, but nothing to show. */
+static void
+draw_no_row(struct table *t, struct screen *s, int row, int rows)
+{
+	const char *empty = table_view(t)->empty;
+
+	if (table_total(t))
+		frame_message(s, row, rows, STYLE_CELL, "no row passes the filter", "esc clears it");
+	else
+		frame_message(s, row, rows, STYLE_CELL, empty ? empty : "nothing here", NULL);
+}
+
+static const char *
+pending_of(const struct table *t, struct arena *a)
+{
+	return table_data(t) && table_view(t)->pending ? table_view(t)->pending(table_data(t), a) : NULL;
 }
 
 /* In the place of rows: what is going on. */
 static void
 draw_state(struct table *t, const struct app_status *status, struct screen *s, int row, int rows)
 {
+	AUTO(arena) struct arena a = {0};
 	AUTO(buf) struct buf text = {0};
+	const char *pending = pending_of(t, &a);
 	const struct err *error = table_error(t);
 	const char *name = status->source ? status->source : "the source";
 
 	if (error) {
 		frame_message(s, row, rows, STYLE_BAD, error->msg, "esc goes back");
+	} else if (pending) {
+		frame_message(s, row, rows, STYLE_ACCENT, pending, NULL);
+	} else if (table_view(t)->of_history) {
+		draw_no_row(t, s, row, rows);
 	} else if (status->state == APP_LOADING) {
 		buf_addf(&text, "reading %s", name);
 		if (status->message)
@@ -73,11 +100,8 @@ draw_state(struct table *t, const struct app_status *status, struct screen *s, i
 	} else if (status->state == APP_EMPTY && !table_total(t)) {
 		buf_addf(&text, "%s was read, and holds no agent and no companion", name);
 		frame_message(s, row, rows, STYLE_WARN, buf_str(&text), "moat explain no-companion says what makes an agent");
-	} else if (table_total(t)) {
-		frame_message(s, row, rows, STYLE_CELL, "no row passes the filter", "esc clears it");
 	} else {
-		frame_message(s, row, rows, STYLE_CELL,
-			      table_view(t)->empty ? table_view(t)->empty : "nothing here", NULL);
+		draw_no_row(t, s, row, rows);
 	}
 }
 
@@ -128,11 +152,12 @@ static void
 draw_details(struct app *app, struct screen *s, int row, int rows)
 {
 	AUTO(pane) struct pane p = {.columns = s->columns - 2, .ascii = s->ascii};
+	const struct view *view = table_view(app_top(app));
 	const struct view_data *data;
 	size_t selected;
 
-	if (app_selected(app, &data, &selected) && table_view(app_top(app))->detail)
-		table_view(app_top(app))->detail(data, selected, &p);
+	if (app_selected(app, &data, &selected))
+		(view->page ? view->page : view->detail)(data, selected, &p);
 	else
 		pane_add(&p, STYLE_DIM, 0, "the row is no longer there");
 	app->page_first = app->page_first > p.lines - rows ? p.lines - rows : app->page_first;
@@ -156,13 +181,14 @@ draw_page(struct app *app, struct screen *s, int row, int rows)
 static void
 draw_footer(const struct app *app, struct screen *s, int row, bool read_only)
 {
-	struct key_group groups[APP_KEY_GROUPS], page = app_page_keys();
+	struct key_group groups[APP_KEY_GROUPS], page[] = {app_page_keys(), {0}};
 
 	app_key_groups(app, groups);
+	page[1] = groups[0];
 	if (app->prompt.mode != PROMPT_OFF)
 		frame_prompt(s, row, &app->prompt);
 	else if (app->page)
-		frame_hints(s, row, &page, 1, read_only);
+		frame_hints(s, row, page, app->page == PAGE_DETAILS ? 2 : 1, read_only);
 	else
 		frame_hints(s, row, groups, APP_KEY_GROUPS, read_only);
 }
@@ -176,12 +202,12 @@ draw_flash(const struct app *app, struct screen *s, int row)
 	screen_put_padded(s, row, 1, s->columns - 2, false, app->flash_style, buf_str(&app->flash));
 }
 
-/* A restart that goes on out of sight. */
+/* A restart or probes that go on out of sight. */
 static void
-draw_restart_line(const struct app *app, struct screen *s, int row)
+draw_operation_line(const struct app *app, struct screen *s, int row)
 {
 	enum style style;
-	const char *line = app->restart ? restart_dialog_line(app->restart, &style) : NULL;
+	const char *line = app->operation ? operation_dialog_line(app->operation, &style) : NULL;
 
 	if (!line || row < 0)
 		return;
@@ -203,6 +229,24 @@ draw_notice(const struct app_status *status, struct screen *s, int row)
 	screen_put_padded(s, row, 1, s->columns - 2, false, STYLE_WARN, status->message);
 }
 
+/* The source looks closer at what is on the screen: the agent of a page, the changes of a run. */
+static void
+look_at(const struct app *app)
+{
+	const struct app_data_source *source = app_source(app);
+	const struct view *view = app_top(app) ? table_view(app_top(app)) : NULL;
+	const struct view_data *data = app_top(app) ? table_data(app_top(app)) : NULL;
+	struct workload_key key;
+	size_t row;
+	bool agent = view && data && app->page == PAGE_DETAILS && view->subject && table_selected(app_top(app), &row) &&
+		     view->subject(data, row, &key);
+
+	if (source->look_at)
+		source->look_at(source->ctx, agent ? &key : NULL);
+	if (source->look_at_run)
+		source->look_at_run(source->ctx, view && data && view->run ? view->run(data) : 0);
+}
+
 /* A line gives way as the terminal gets lower: the header first, then the title, last the footer. */
 void
 app_draw(struct app *app, struct screen *s)
@@ -213,6 +257,8 @@ app_draw(struct app *app, struct screen *s)
 	bool notice = s->rows >= 8 && has_notice(&status);
 	int body = header + title, rows = s->rows - body - footer - notice;
 
+	look_at(app);
+	app_next_notice(app);
 	screen_clear(s, STYLE_BODY);
 	if (app->page)
 		draw_page(app, s, body, rows);
@@ -226,8 +272,8 @@ app_draw(struct app *app, struct screen *s)
 		draw_notice(&status, s, body + rows);
 	if (footer)
 		draw_footer(app, s, s->rows - 1, status.read_only || !app_source(app)->operations);
-	draw_restart_line(app, s, s->rows - 1 - footer);
-	if (app->restart && restart_dialog_shown(app->restart))
-		restart_dialog_draw(app->restart, s, body, rows);
+	draw_operation_line(app, s, s->rows - 1 - footer);
+	if (app->operation && operation_dialog_shown(app->operation))
+		operation_dialog_draw(app->operation, s, body, rows);
 	draw_flash(app, s, s->rows - 1 - footer);
 }

@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "tui/app.h"
 #include "tui/keys.h"
+#include "tui/operation_dialog.h"
 #include "tui/prompt.h"
-#include "tui/restart_dialog.h"
 #include "tui/table.h"
 
 #define APP_DEPTH 16
@@ -36,7 +36,7 @@ struct app {
 	struct arena names; /* of the line that completion looks at */
 	bool pasting;
 
-	struct restart_dialog *restart; /* NULL: the source's objects cannot be changed */
+	struct operation_dialog *operation; /* NULL: the source's objects cannot be changed */
 
 	enum page page;
 	int page_first; /* the line at its top */
@@ -54,6 +54,9 @@ struct app {
 void app_key_groups(const struct app *app, struct key_group out[APP_KEY_GROUPS]);
 /* Those that come first while a page is shown. */
 struct key_group app_page_keys(void);
+
+/* When no message is shown, the next that the source has to tell. */
+void app_next_notice(struct app *app);
 
 /* NULL before the first screen. */
 static inline struct table *

@@ -189,10 +189,27 @@ put_tag(struct screen *s, int row, int column, enum style style, const char *bef
 	return column - start;
 }
 
+/* As many as fit whole: half a number would be another one. */
+static void
+put_notes(struct screen *s, int row, int column, int end, const struct frame_title *title)
+{
+	for (size_t i = 0; i < title->n_notes; i++) {
+		AUTO(buf) struct buf text = {0};
+		int width;
+
+		text_safe(&text, title->notes[i].text, strlen(title->notes[i].text));
+		width = (int)text_width(buf_str(&text));
+		if (column + 1 + width >= end)
+			return;
+		column += 1 + screen_put(s, row, column + 1, width, title->notes[i].style, buf_str(&text)) + 1;
+	}
+}
+
 static void
 put_rows(struct screen *s, int row, int column, const struct frame_title *title)
 {
 	char counter[64], range[64];
+	int end;
 
 	if (title->shown == title->total)
 		snprintf(counter, sizeof(counter), "%zu", title->total);
@@ -210,8 +227,12 @@ put_rows(struct screen *s, int row, int column, const struct frame_title *title)
 	if (title->wide)
 		column += put_tag(s, row, column, STYLE_COUNTER, "", "wide", "");
 	snprintf(range, sizeof(range), "%zu-%zu of %zu ", title->first, title->last, title->shown);
-	if ((title->first > 1 || title->last < title->shown) && column + (int)strlen(range) < s->columns)
-		screen_put(s, row, s->columns - (int)strlen(range), (int)strlen(range), STYLE_TITLE, range);
+	end = s->columns - (int)strlen(range);
+	if ((title->first > 1 || title->last < title->shown) && column < end)
+		screen_put(s, row, end, (int)strlen(range), STYLE_TITLE, range);
+	else
+		end = s->columns;
+	put_notes(s, row, column, end, title);
 }
 
 void
@@ -267,7 +288,8 @@ frame_hints(struct screen *s, int row, const struct key_group *groups, size_t n,
 		for (size_t i = 0; i < groups[g].n; i++) {
 			const struct binding *b = &groups[g].bindings[i];
 
-			if (is_hinted(b, read_only) && b != help && column + hint_width(b) <= end)
+			if (is_hinted(b, read_only) && b != help && keys_find(groups, n, b->key) == b &&
+			    column + hint_width(b) <= end)
 				column += put_hint(s, row, column, b);
 		}
 	}

@@ -22,6 +22,8 @@ struct frame_title {
 	size_t marked;
 	const char *filter; /* "" for none */
 	bool faults, wide;
+	struct cell notes[4]; /* what the view adds; raw text is fine */
+	size_t n_notes;
 };
 
 void frame_title(struct screen *s, int row, const struct frame_title *title);

@@ -151,13 +151,14 @@ find_key(const struct table *t, const char *key, size_t *row)
 }
 
 void
-table_load(struct table *t, const void *data)
+table_load(struct table *t, const void *data, const struct history_view *history)
 {
 	unload(t);
-	if (!data)
-		return;
 	t->data.data = data;
+	t->data.history = history;
 	t->data.arg = t->arg;
+	if (!data && !t->view->of_history)
+		return;
 	t->failed = t->view->load && !t->view->load(&t->data, &t->error);
 	t->loaded = !t->failed;
 	t->total = t->loaded ? t->view->rows(&t->data) : 0;
@@ -169,10 +170,10 @@ table_load(struct table *t, const void *data)
 	table_set_filter(t, t->filter_text, NULL);
 }
 
-const void *
-table_source(const struct table *t)
+bool
+table_is_of(const struct table *t, const void *data, const struct history_view *history)
 {
-	return t->data.data;
+	return t->data.data == data && t->data.history == history;
 }
 
 const struct view *

@@ -21,12 +21,12 @@ struct table *table_new(const struct view *view, const char *arg);
 void table_free(struct table *t); /* NULL is fine */
 
 /*
- * Takes new data, borrowed until the next call; NULL when there is none. The view's load may fail: then there are no
- * rows, and table_error says why. Cursor, filter and order stay.
+ * Takes new data and history, borrowed until the next call; NULL when there is none. The view's load may fail: then there
+ * are no rows, and table_error says why. Cursor, filter and order stay.
  */
-void table_load(struct table *t, const void *data);
+void table_load(struct table *t, const void *data, const struct history_view *history);
+bool table_is_of(const struct table *t, const void *data, const struct history_view *history); /* loaded with these? */
 
-const void *table_source(const struct table *t); /* what it was loaded with; NULL: nothing */
 const struct view *table_view(const struct table *t);
 const struct view_data *table_data(const struct table *t); /* NULL when nothing is loaded */
 const char *table_arg(const struct table *t);

@@ -41,9 +41,13 @@ struct column {
 	char sort_key; /* capital letter that sorts by it; 0 for none */
 };
 
+struct history_view;
+struct workload_key;
+
 /* What the functions of a view are called with. */
 struct view_data {
-	const void *data; /* the newest judged fleet; never NULL */
+	const void *data; /* the newest judged fleet; NULL with of_history alone */
+	const struct history_view *history; /* source.h; NULL: nothing is kept of what is shown */
 	const char *arg; /* what the view was opened with, such as "research/scout"; "" for nothing */
 	void *state; /* made by load, freed by unload */
 	struct arena arena; /* lives until unload */
@@ -59,9 +63,10 @@ struct view {
 	size_t n_bindings;
 	const char *sort; /* name of the column it is sorted by at first; NULL: as the rows come */
 	const char *empty; /* said where there is not one row; NULL for "nothing here" */
+	bool of_history; /* its rows come from the history: there may be some before there is a fleet */
 
 	/*
-	 * Called when the view is opened and when data is new, for what is worth computing once. false: the error is
+	 * Called when the view is opened and when data or history is new, for what is worth computing once. false: the error is
 	 * shown in place of rows (no such agent). NULL when there is nothing to do.
 	 */
 	bool (*load)(struct view_data *v, struct err *e);
@@ -74,6 +79,16 @@ struct view {
 	void (*fill)(const struct view_data *v, size_t row, struct cell *cells, struct arena *a);
 	/* More on the row under the cursor, below the table; NULL for none. */
 	void (*detail)(const struct view_data *v, size_t row, struct pane *out);
+	/* All there is to say of it, as a page of its own; NULL: what detail says. */
+	void (*page)(const struct view_data *v, size_t row, struct pane *out);
+	/* The agent that the row is about: the source looks at it while its page is shown. false: none. May be NULL. */
+	bool (*subject)(const struct view_data *v, size_t row, struct workload_key *out);
+	/* The run whose changes it shows, or 0; the source reads them. May be NULL. */
+	int64_t (*run)(const struct view_data *v);
+	/* A few words beside the title; returns how many cells were set. May be NULL. */
+	size_t (*notes)(const struct view_data *v, struct cell *cells, size_t max, struct arena *a);
+	/* What is still waited for, in place of rows; NULL: nothing. May be NULL. */
+	const char *(*pending)(const struct view_data *v, struct arena *a);
 
 	/* The i-th argument it can be opened with, for completion; NULL behind the last. NULL where it takes none. */
 	const char *(*argument)(const void *data, size_t i, struct arena *a);

@@ -6,6 +6,7 @@
 #include "tui/agent_cells.h"
 #include "tui/agent_page.h"
 #include "tui/app.h"
+#include "tui/proof_cells.h"
 #include "tui/views.h"
 
 enum column_id {
@@ -33,7 +34,7 @@ static const struct column columns[] = {
 	[COLUMN_SECRETS] = {.name = "SECRETS", .min = 7, .shrink = 1, .drop = 2, .sort = SORT_ORDER,
 			    .descending = true, .sort_key = 'M'},
 	[COLUMN_IDENTITY] = {.name = "IDENTITY", .min = 8, .shrink = 5, .drop = 3, .sort_key = 'I'},
-	[COLUMN_PROBES] = {.name = "PROBES", .wide = true, .sort_key = 'P'},
+	[COLUMN_PROBES] = {.name = "PROBES", .sort = SORT_ORDER, .descending = true, .sort_key = 'P'},
 	[COLUMN_FINDINGS] = {.name = "FINDINGS", .sort = SORT_ORDER, .descending = true, .sort_key = 'F'},
 };
 
@@ -67,13 +68,13 @@ fill(const struct view_data *v, size_t row, struct cell *cells, struct arena *a)
 	cells[COLUMN_NAMESPACE].text = w->namespace;
 	cells[COLUMN_AGENT].text = w->name;
 	cells[COLUMN_KIND].text = w->kind;
-	cells[COLUMN_STATE] = cell_state(w);
+	cells[COLUMN_STATE] = cell_state(audit->fleet, w);
 	cells[COLUMN_COMPANION] = cell_companion(audit->fleet, w, a);
 	cells[COLUMN_EGRESS] = cell_egress(w);
 	cells[COLUMN_CONFIG] = cell_config(audit->fleet, w, a);
 	cells[COLUMN_SECRETS] = cell_secrets(w, a);
 	cells[COLUMN_IDENTITY] = cell_identity(w);
-	cells[COLUMN_PROBES] = cell_probes(w);
+	cells[COLUMN_PROBES] = cell_probes(audit->fleet, w, a);
 	cells[COLUMN_FINDINGS] = cell_findings(audit, w, a);
 }
 
@@ -81,6 +82,25 @@ static void
 detail(const struct view_data *v, size_t row, struct pane *out)
 {
 	agent_page_boundary(agent(v, row), out);
+}
+
+/* Facts, then the boundary: the findings are a table of their own. */
+static void
+page(const struct view_data *v, size_t row, struct pane *out)
+{
+	agent_page_facts(((const struct audit *)v->data)->fleet, agent(v, row), out);
+	pane_newline(out);
+	pane_newline(out);
+	agent_page_boundary(agent(v, row), out);
+}
+
+static bool
+subject(const struct view_data *v, size_t row, struct workload_key *out)
+{
+	const struct workload *w = agent(v, row);
+
+	*out = (struct workload_key){w->namespace, w->name, w->kind};
+	return true;
 }
 
 /* "-l app=x": kubectl's label selector, on the workload's labels or its template's. */
@@ -152,20 +172,36 @@ restart(struct app *app)
 	if (!n)
 		return;
 	if (!companions) {
-		app_restart(app, &(struct restart_choice){one ? "agent" : "agents", targets, n}, 1);
+		app_restart(app, &(struct operation_choice){one ? "agent" : "agents", targets, n}, 1);
 		return;
 	}
 	app_restart(app,
-		    (struct restart_choice[]){
+		    (struct operation_choice[]){
 			    {one ? "companion, then agent" : "companions, then agents", targets, n},
 			    {one ? "companion" : "companions", targets, companions},
 			    {one ? "agent" : "agents", targets + companions, n - companions}},
 		    3);
 }
 
+static void
+probe(struct app *app)
+{
+	AUTO(arena) struct arena a = {0};
+	const struct view_data *v;
+	size_t *rows, n = app_chosen(app, &v, &a, &rows);
+	struct operation_target *agents = ARENA_ARRAY(&a, struct operation_target, n);
+
+	for (size_t i = 0; i < n; i++)
+		agents[i] = (struct operation_target){agent(v, rows[i])->kind, agent(v, rows[i])->namespace,
+						      agent(v, rows[i])->name};
+	if (n)
+		app_probe(app, agents, n);
+}
+
 static const struct binding bindings[] = {
 	{K_ENTER, "findings", "what was found on this agent", KEY_NEEDS_ROW, open_findings},
 	{'f', "all findings", "everything that was found", 0, open_all_findings},
+	{'p', "probe", "probe it, or the marked", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, probe},
 	{'r', "restart", "restart it, or the marked", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart},
 };
 
@@ -182,6 +218,8 @@ const struct view view_fleet = {
 	.key = key,
 	.fill = fill,
 	.detail = detail,
+	.page = page,
+	.subject = subject,
 	.filter_parse = filter_parse,
 	.filter_match = filter_match,
 };

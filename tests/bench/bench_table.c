@@ -70,7 +70,7 @@ measure(const struct view *view, const char *what, struct audit *first, char sor
 	screen_resize(&s, 50, 160);
 	if (sort)
 		table_sort_by_key(t, sort);
-	table_load(t, now);
+	table_load(t, now, NULL);
 	table_set_filter(t, filter, NULL);
 	table_draw(t, &s, 0, 0, 48, 160);
 	opened = cpu_ms() - start;
@@ -81,7 +81,7 @@ measure(const struct view *view, const char *what, struct audit *first, char sor
 		if (!next)
 			continue;
 		start = cpu_ms();
-		table_load(t, next);
+		table_load(t, next, NULL);
 		table_draw(t, &s, 0, 0, 48, 160);
 		took = cpu_ms() - start;
 		sum += took;

@@ -478,13 +478,13 @@ details(void **state)
 	      " all about research/librarian\n"
 	      " and more\n"
 	      " and still more                        ▾\n"
-	      " <esc> back\n");
+	      " <esc> back  <r> restart\n");
 	type(*state, "G");
 	check(*state, 5, 30,
-	      " details\n and more                    ▴\n and still more\n the end\n <esc> back\n");
+	      " details\n and more                    ▴\n and still more\n the end\n <esc> back  <r> restart\n");
 	type(*state, "k"); /* a line up, from where the end is */
 	check(*state, 5, 30,
-	      " details\n all about research/librarian\n and more\n and still more              ▾\n <esc> back\n");
+	      " details\n all about research/librarian\n and more\n and still more              ▾\n <esc> back  <r> restart\n");
 	type(*state, "q");
 	assert_true(shows(*state, "<enter> open"));
 	type(*state, ":findings a/b\rd"); /* a view without */

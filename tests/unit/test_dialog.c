@@ -56,6 +56,13 @@ op_restart(void *ctx, const struct operation_target *targets, size_t n)
 }
 
 static void
+op_probe(void *ctx, const struct operation_target *agents, size_t n)
+{
+	op_restart(ctx, agents, n);
+	fake.operation.kind = OPERATION_PROBE;
+}
+
+static void
 op_go(void *ctx)
 {
 	(void)ctx;
@@ -82,7 +89,7 @@ op_look(void *ctx)
 }
 
 static const struct app_operations operations = {
-	.restart = op_restart, .go = op_go, .drop = op_drop, .look = op_look};
+	.restart = op_restart, .go = op_go, .drop = op_drop, .look = op_look, .probe = op_probe};
 
 static size_t
 rows(const struct view_data *v)
@@ -110,7 +117,7 @@ restart(struct app *app)
 {
 	const struct operation_target targets[] = {{"Deployment", "ns", "pipelock"},
 						   {"StatefulSet", "ns", "scout"}};
-	const struct restart_choice choices[] = {
+	const struct operation_choice choices[] = {
 		{"both", targets, 2}, {"companion", targets, 1}, {"agent", targets + 1, 1}};
 	const struct view_data *v;
 	size_t row;
@@ -122,16 +129,26 @@ restart(struct app *app)
 		app_restart(app, choices, 3);
 }
 
+static void
+probe(struct app *app)
+{
+	const struct operation_target targets[] = {{"StatefulSet", "ns", "scout"}, {"Deployment", "ns", "builder"}};
+
+	app_probe(app, targets, 2);
+}
+
 static const struct column columns[] = {{.name = "AGENT"}};
 static const struct binding bindings[] = {
-	{'r', "restart", "restart it", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart}};
+	{'r', "restart", "restart it", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart},
+	{'p', "probe", "probe it", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, probe},
+};
 static const struct view view = {
 	.name = "fleet",
 	.title = "agents",
 	.columns = columns,
 	.n_columns = 1,
 	.bindings = bindings,
-	.n_bindings = 1,
+	.n_bindings = COUNT_OF(bindings),
 	.rows = rows,
 	.key = key,
 	.fill = fill,
@@ -455,6 +472,95 @@ stopping_goes_no_further(void **state)
 	assert_false(shows("restart of"));
 }
 
+/* ---- probes */
+
+static void
+probes_from_the_plan_to_the_verdicts(void **state)
+{
+	(void)state;
+	press('p');
+	assert_string_equal(fake.asked, "scout builder ");
+	assert_true(shows("Looking at what is to be probed"));
+	fake.steps[0].reason = "1.1.1.1:443 from 2 nodes, control through pipelock.ns:8888";
+	fake.steps[1] = (struct operation_step){
+		.target = {"Deployment", "ns", "builder"}, .state = OPERATION_STEP_SKIPPED, .reason = "no ready pod", .pods = -1};
+	arrives(OPERATION_PLANNED, 2, true, false);
+	fake.operation.kind = OPERATION_PROBE;
+	assert_true(shows("Probe this agent?")); /* one of the two */
+	assert_true(shows("planned      ns/scout StatefulSet, 2 pods"));
+	assert_true(shows("1.1.1.1:443 from 2 nodes"));
+	assert_true(shows("skipped      ns/builder Deployment"));
+	assert_true(shows("no ready pod"));
+	press(K_ENTER); /* Cancel */
+	assert_int_equal(fake.goes, 0);
+	assert_int_equal(fake.drops, 1);
+}
+
+static void
+a_way_out_waits_to_be_seen(void **state)
+{
+	(void)state;
+	press('p');
+	arrives(OPERATION_PLANNED, 2, true, false);
+	assert_true(shows("Probe these 2 agents?"));
+	confirm();
+	assert_int_equal(fake.goes, 1);
+	fake.operation.kind = OPERATION_PROBE;
+	fake.operation.done = 1;
+	fake.steps[0].marks[PROBE_RAW_TCP] = MARK_BLOCKED;
+	assert_true(shows("1 of 2 done."));
+	assert_true(shows("raw-tcp \xe2\x9c\x94"));
+	assert_true(shows("[ Hide ]  [ Stop ]"));
+	press(K_ESC);
+	assert_true(shows("probe: 1 of 2 done (p shows it)"));
+
+	fake.steps[0].state = OPERATION_STEP_FAILED;
+	fake.steps[0].marks[PROBE_ENV_CLEAR] = MARK_INCONCLUSIVE;
+	fake.steps[1].state = OPERATION_STEP_FAILED;
+	fake.steps[1].marks[PROBE_RAW_TCP] = MARK_OPEN;
+	fake.steps[1].reason = "n2: 1.1.1.1:443 answered";
+	arrives(OPERATION_ENDED, 2, false, true);
+	fake.operation.kind = OPERATION_PROBE;
+	press('g'); /* it stays */
+	assert_true(shows("probe: 1 open, 1 inconclusive (p shows it)"));
+	press('p');
+	assert_true(shows("Done: 1 open, 1 inconclusive."));
+	assert_true(shows("open         ns/builder"));
+	assert_true(shows("n2: 1.1.1.1:443 answered"));
+	press(K_ENTER);
+	assert_int_equal(fake.drops, 1);
+}
+
+static void
+blocked_everywhere_is_a_line(void **state)
+{
+	(void)state;
+	press('p');
+	arrives(OPERATION_PLANNED, 2, true, false);
+	confirm();
+	press(K_ESC);
+	for (size_t i = 0; i < 2; i++)
+		fake.steps[i].state = OPERATION_STEP_DONE;
+	fake.operation = (struct operation){
+		.phase = OPERATION_ENDED, .steps = fake.steps, .n = 2, .kind = OPERATION_PROBE, .done = 2};
+	app_changed(fake.app);
+	assert_true(shows("probe: 2 blocked"));
+	assert_int_equal(fake.operation.phase, OPERATION_NONE);
+}
+
+static void
+a_server_that_cannot_be_asked(void **state)
+{
+	(void)state;
+	press('p');
+	arrives(OPERATION_PLANNED, 2, false, false);
+	fake.operation.kind = OPERATION_PROBE;
+	fake.operation.error = "connect 10.0.0.1:6443: refused\x1b";
+	assert_true(shows("None of this can be probed"));
+	assert_true(shows("refused\\x1b"));
+	assert_false(shows("[ Probe ]"));
+}
+
 #define FLOW(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -471,6 +577,10 @@ main(void)
 		FLOW(what_is_refused_cannot_be_done),
 		FLOW(read_only_comes_first),
 		FLOW(stopping_goes_no_further),
+		FLOW(probes_from_the_plan_to_the_verdicts),
+		FLOW(a_way_out_waits_to_be_seen),
+		FLOW(blocked_everywhere_is_a_line),
+		FLOW(a_server_that_cannot_be_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

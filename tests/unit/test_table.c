@@ -142,7 +142,7 @@ setup(void **state)
 
 	t->fake = five;
 	t->table = table_new(&view, "arg");
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	*state = t;
 	return 0;
 }
@@ -290,7 +290,7 @@ filtered_by_the_view(void **state)
 	assert_string_equal(table_filter(t->table), "max=1");
 	check_order(t, "[a10] a2 c ");
 	t->fake.rows[0].findings = 9; /* new data, the same filter */
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_order(t, "[a2] c ");
 }
 
@@ -333,24 +333,24 @@ cursor_follows_its_row(void **state)
 	table_move(t->table, 2);
 	t->fake = next;
 	t->fake.loaded = 1;
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_order(t, "new c [B1] a1 ");
 	t->fake.rows[2].name = "gone"; /* its row is no more: the place stays */
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_order(t, "new c [gone] a1 ");
 	t->fake.n = 1;
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_order(t, "[new] ");
 	t->fake.n = 0;
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_order(t, "");
-	table_load(t->table, NULL);
+	table_load(t->table, NULL, NULL);
 	check_order(t, "");
 	assert_null(table_data(t->table));
 	table_move(t->table, 1);
 	table_move_page(t->table, 1);
 	t->fake.n = 2;
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_order(t, "[new] c ");
 }
 
@@ -360,12 +360,12 @@ load_may_refuse(void **state)
 	struct test *t = *state;
 
 	t->fake.refuse = "no such agent";
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	assert_string_equal(table_error(t->table)->msg, "arg: no such agent");
 	assert_int_equal(table_total(t->table), 0);
 	check_order(t, "");
 	t->fake.refuse = NULL;
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	assert_null(table_error(t->table));
 	check_order(t, "[a10] a2 B1 a1 c ");
 }
@@ -398,7 +398,7 @@ columns_shrink_then_scroll(void **state)
 	t->fake.n = 1;
 	t->fake.rows[0].name = "librarian";
 	t->fake.rows[0].note = "a note with many words";
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_drawn(t, 2, 60, "NAME       AGE  FINDINGS  NOTE\nlibrarian   2d  1 high    a note with many words\n");
 	check_drawn(t, 2, 40, "NAME      AGE FINDINGS NOTE\nlibrarian  2d 1 high   a note with many…\n");
 	check_drawn(t, 2, 26, "NAME   AGE FINDINGS NOTE\nlibra…  2d 1 high   a not…\n");
@@ -442,7 +442,7 @@ columns_are_left_out(void **state)
 	t->table = table_new(&other, "");
 	t->fake.n = 1;
 	t->fake.rows[0].note = "a long note";
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_drawn(t, 2, 24, "NAME AGE FINDINGS NOTE\na10  2d  1 high   a lon…\n");
 	check_drawn(t, 2, 20, "NAME AGE NOTE      ▸\na10  2d  a long note\n");
 	check_drawn(t, 2, 10, "NAME NOTE▸\na10  a lo…\n");
@@ -478,7 +478,7 @@ hostile_cells_are_made_safe(void **state)
 	t->fake.n = 1;
 	t->fake.rows[0].name = "a\x1b[31m\nb\xe2\x80\xae";
 	t->fake.rows[0].note = NULL;
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_drawn(t, 2, 50, "NAME                AGE  FINDINGS  NOTE\na\\x1b[31m\\nb\\u202e   2d  1 high\n");
 	table_sort_by_key(t->table, 'N'); /* and so is what is kept */
 	check_drawn(t, 2, 50, "NAME↑               AGE  FINDINGS  NOTE\na\\x1b[31m\\nb\\u202e   2d  1 high\n");
@@ -501,7 +501,7 @@ ten_thousand_rows(void **state)
 
 	t->fake.many = true;
 	t->fake.n = 10000;
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	screen_resize(&s, 50, 200);
 	start = cpu_ms();
 	table_draw(t->table, &s, 0, 0, 50, 200);
@@ -567,7 +567,7 @@ marked(void **state)
 	check_marked(t, "a10 B1 ");
 	/* They are of rows, not of places. */
 	t->fake.rows[0].name = "a9";
-	table_load(t->table, &t->fake);
+	table_load(t->table, &t->fake, NULL);
 	check_marked(t, "B1 ");
 	table_unmark(t->table);
 	check_marked(t, "");

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tui/proof_page.h"
+
+#include <inttypes.h>
+
+#include "audit/audit.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "tui/proof_cells.h"
+
+#define MOST_LINES 20 /* nodes or pods of which each is told alone */
+
+void
+page_label(struct pane *out, const char *name)
+{
+	if (out->lines)
+		pane_newline(out);
+	pane_add(out, STYLE_DIM, 0, name);
+	pane_tab(out, PAGE_LABEL);
+}
+
+static void
+add_ago(struct pane *out, const char *before, int64_t at)
+{
+	pane_addf(out, STYLE_DIM, PAGE_LABEL, "%s%s ago", before, cell_age(at, &out->arena).text);
+}
+
+static void
+and_more(struct pane *out, size_t n)
+{
+	if (n <= MOST_LINES)
+		return;
+	page_label(out, "");
+	pane_addf(out, STYLE_DIM, PAGE_LABEL, "  and %zu more", n - MOST_LINES);
+}
+
+/* ---- probes */
+
+/* "blocked on 2 of 3 nodes, 12m ago" */
+static void
+add_standing(struct pane *out, enum probe p, const struct probe_standing *s)
+{
+	enum probe_mark mark = proof_mark(s);
+	struct cell cell = cell_mark(mark);
+
+	pane_addf(out, cell.style, PAGE_LABEL, "%s %s", cell.text, probe_name(p));
+	pane_tab(out, PAGE_LABEL + 12);
+	if (mark == MARK_NONE) {
+		pane_add(out, STYLE_DIM, PAGE_LABEL, "never run");
+		return;
+	}
+	pane_add(out, cell.style, PAGE_LABEL,
+		 mark == MARK_INCONCLUSIVE ? probe_verdict_name(PROBE_INCONCLUSIVE) : probe_verdict_name(s->worst->verdict));
+	if (s->probed < s->nodes)
+		pane_addf(out, STYLE_WARN, PAGE_LABEL, " on %zu of %zu nodes", s->probed, s->nodes);
+	else if (s->nodes > 1)
+		pane_addf(out, STYLE_CELL, PAGE_LABEL, " on all of %zu nodes", s->nodes);
+	add_ago(out, ", ", s->at);
+	if (s->stale)
+		pane_add(out, STYLE_WARN, PAGE_LABEL, ", stale: something has changed since, or it is too old");
+}
+
+static void
+add_result(struct pane *out, const struct probe_result *r)
+{
+	struct cell mark = cell_mark(proof_result_mark(r));
+	enum style style = mark.style == STYLE_OK ? STYLE_CELL : mark.style;
+
+	page_label(out, "");
+	pane_addf(out, style, PAGE_LABEL + 4, "  %s %s: ", mark.text, *r->node ? r->node : r->pod);
+	pane_addf(out, STYLE_CELL, PAGE_LABEL + 4, "%s", r->target);
+	if (*r->method)
+		pane_addf(out, STYLE_CELL, PAGE_LABEL + 4, " by %s", r->method);
+	pane_addf(out, r->control == PROBE_CONTROL_OK ? STYLE_CELL : STYLE_WARN, PAGE_LABEL + 4, ", control %s",
+		  probe_control_name(r->control));
+	add_ago(out, ", ", r->at);
+	if (*r->detail)
+		pane_addf(out, STYLE_DIM, PAGE_LABEL + 4, "; %s", r->detail);
+}
+
+/* The bad ones first, for of many not all are told. */
+static void
+add_results(struct pane *out, const struct probe_result *at, size_t n, enum probe p)
+{
+	static const enum probe_mark order[] = {MARK_OPEN, MARK_INCONCLUSIVE, MARK_BLOCKED};
+	size_t told = 0;
+
+	for (size_t m = 0; m < COUNT_OF(order); m++)
+		for (size_t i = 0; i < n; i++)
+			if (at[i].probe == p && proof_result_mark(&at[i]) == order[m] && told++ < MOST_LINES)
+				add_result(out, &at[i]);
+	and_more(out, told);
+}
+
+void
+proof_page_probes(const struct fleet *f, const struct workload *agent, struct pane *out)
+{
+	const struct workload_key key = {agent->namespace, agent->name, agent->kind};
+	size_t n;
+	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
+
+	if (f->evidence && f->evidence->probes_error) {
+		page_label(out, "probes");
+		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, "not known: %s", f->evidence->probes_error);
+	}
+	if (!n) {
+		page_label(out, f->evidence && f->evidence->probes_error ? "" : "probes");
+		pane_add(out, STYLE_DIM, PAGE_LABEL, "none is known to have been run");
+		return;
+	}
+	for (int p = 0; p < PROBES; p++) {
+		struct probe_standing s = proof_standing(f, agent, (enum probe)p);
+
+		page_label(out, p ? "" : "probes");
+		add_standing(out, (enum probe)p, &s);
+		add_results(out, at, n, (enum probe)p);
+	}
+}
+
+/* ---- the config in force */
+
+/* "loaded e956430f633e 3h ago": green when it is the ConfigMap's. */
+static void
+add_hash(struct pane *out, const char *what, const char *hash, const char *wanted)
+{
+	struct cell cell = cell_hash(hash, wanted, &out->arena);
+
+	pane_addf(out, STYLE_DIM, PAGE_LABEL, "%s ", what);
+	pane_add(out, cell.style, PAGE_LABEL, cell.text);
+	if (hash && wanted)
+		pane_add(out, cell.style, PAGE_LABEL, str_eq(hash, wanted) ? " (the ConfigMap's)" : " (not the ConfigMap's)");
+}
+
+static void
+add_file(struct pane *out, const struct config_sighting *s, const char *wanted)
+{
+	if (s->file_hash)
+		add_hash(out, ", file", s->file_hash, wanted);
+	else if (s->file_error)
+		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, ", file not read: %s", s->file_error);
+}
+
+static void
+add_loaded(struct pane *out, const struct config_sighting *s, const char *wanted)
+{
+	if (s->loaded_hash)
+		add_hash(out, "loaded", s->loaded_hash, wanted);
+	else
+		pane_add(out, STYLE_UNKNOWN, PAGE_LABEL, "what it has loaded is not known");
+	if (s->loaded_hash && s->loaded_at != CLOCK_UNKNOWN)
+		add_ago(out, " ", s->loaded_at);
+	if (s->log_error)
+		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, ", log not read: %s", s->log_error);
+}
+
+static void
+add_sighting(struct pane *out, const struct config_sighting *s, const char *wanted)
+{
+	add_loaded(out, s, wanted);
+	add_file(out, s, wanted);
+	if (s->reload == RELOAD_FAILED || s->reload == RELOAD_REFUSED)
+		pane_addf(out, STYLE_BAD, PAGE_LABEL, ", the last reload %s%s%s",
+			  s->reload == RELOAD_FAILED ? "failed" : "was refused", s->reload_detail ? ": " : "",
+			  s->reload_detail ? s->reload_detail : "");
+	add_ago(out, "; seen ", s->at);
+}
+
+static const struct config_sighting *
+sighting_of(const struct fleet *f, const struct workload *w, const struct pod *p)
+{
+	const struct workload_key key = {w->namespace, w->name, w->kind};
+	size_t n;
+	const struct config_sighting *at = evidence_configs(f->evidence, &key, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(at[i].pod, p->object.name) && sighting_counts(f, w, &at[i]))
+			return &at[i];
+	return NULL;
+}
+
+/* Without a look into the pod: what its container's start says of the ConfigMap's last change. */
+static void
+add_by_start(struct pane *out, const struct container_status *c, const struct pipelock *p)
+{
+	static const struct {
+		const char *text;
+		enum style style;
+	} words[] = {
+		[LOADED_CURRENT] = {"started after the last change, so with the present config", STYLE_CELL},
+		[LOADED_STALE] = {"started before the last change, and its mount does not follow", STYLE_BAD},
+		[LOADED_UNKNOWN] = {"what it has loaded is not known", STYLE_UNKNOWN},
+	};
+	enum loaded l = LOADED_UNKNOWN;
+
+	if (p->config_map && p->n_sources && p->config_map->data_changed_at != CLOCK_UNKNOWN)
+		l = loading_by_start(c->started_at, p->config_map->data_changed_at, &p->sources[0]);
+	pane_add(out, words[l].style, PAGE_LABEL, words[l].text);
+}
+
+void
+proof_page_config(const struct fleet *f, const struct workload *w, struct pane *out)
+{
+	const struct live *l = fleet_live(f, w);
+	const struct pipelock *p = w->pipelock;
+	size_t told = 0;
+
+	for (size_t i = 0; p && i < l->n_pods; i++) {
+		const struct container_status *c = loading_running(l->pods[i], p->container->name);
+		const struct config_sighting *s;
+
+		if (!c || told++ >= MOST_LINES)
+			continue;
+		s = sighting_of(f, w, l->pods[i]);
+		page_label(out, told == 1 ? "in force" : "");
+		pane_addf(out, STYLE_CELL, PAGE_LABEL, "%s: ", l->pods[i]->object.name);
+		if (s)
+			add_sighting(out, s, p->config_hash);
+		else
+			add_by_start(out, c, p);
+	}
+	and_more(out, told);
+}
+
+/* ---- /health */
+
+static void
+add_health(struct pane *out, const struct health_sighting *h)
+{
+	bool well = h->status && str_eq(h->status, "healthy");
+
+	pane_addf(out, STYLE_CELL, PAGE_LABEL, "%s: ", h->pod);
+	if (h->error) {
+		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, "not known: %s", h->error);
+	} else {
+		pane_add(out, well ? STYLE_OK : STYLE_BAD, PAGE_LABEL, h->status ? h->status : "no status");
+		pane_addf(out, STYLE_CELL, PAGE_LABEL, ", version %s, mode %s, up %s", h->version ? h->version : "?",
+			  h->mode ? h->mode : "?",
+			  h->uptime_s < 0 ? "?" : cell_age(clock_now() - h->uptime_s, &out->arena).text);
+		if (h->kill_switch < 0)
+			pane_add(out, STYLE_UNKNOWN, PAGE_LABEL, ", kill switch ?");
+		else
+			pane_add(out, h->kill_switch ? STYLE_BAD : STYLE_CELL, PAGE_LABEL,
+				 h->kill_switch ? ", kill switch active" : ", kill switch off");
+	}
+	add_ago(out, "; seen ", h->at);
+}
+
+void
+proof_page_health(const struct fleet *f, const struct workload *w, struct pane *out)
+{
+	const struct workload_key key = {w->namespace, w->name, w->kind};
+	size_t n;
+	const struct health_sighting *at = evidence_healths(f->evidence, &key, &n);
+
+	for (size_t i = 0; i < n && i < MOST_LINES; i++) {
+		page_label(out, i ? "" : "health");
+		add_health(out, &at[i]);
+	}
+	and_more(out, n);
+	if (!n && f->source.type == SOURCE_CLUSTER) {
+		page_label(out, "health");
+		pane_add(out, STYLE_UNKNOWN, PAGE_LABEL, "not known: it was not asked");
+	}
+}
+
+/* ---- pods */
+
+void
+proof_page_pods(const struct fleet *f, const struct workload *w, const char *name, struct pane *out)
+{
+	const struct live *l = fleet_live(f, w);
+
+	for (size_t i = 0; i < l->n_pods && i < MOST_LINES; i++) {
+		const struct pod *p = l->pods[i];
+
+		page_label(out, i ? "" : name);
+		pane_addf(out, p->ready || p->finished ? STYLE_CELL : STYLE_WARN, PAGE_LABEL, "%s %s%s", p->object.name,
+			  p->phase ? p->phase : "unknown", p->ready || p->finished ? "" : ", not ready");
+		if (p->node)
+			pane_addf(out, STYLE_DIM, PAGE_LABEL, " on %s", p->node);
+	}
+	and_more(out, l->n_pods);
+}
