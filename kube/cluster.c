@@ -29,6 +29,7 @@ struct kind {
 	struct resource resource; /* with the version that the server has */
 	struct discovered found;
 	struct reflector *reflector; /* NULL: not begun, or the server does not have it */
+	bool lost; /* it was being tried again when it was last heard of */
 	bool tried; /* its first list has come, or failed */
 	bool no_get; /* may be listed, but single objects may not be read */
 };
@@ -173,13 +174,26 @@ on_abandon(void *ctx, struct reflector *r)
 	(void)r;
 }
 
+/* One that was lost is not any more: the others need not wait to find out that the server is there again. */
+static void
+found_again(struct cluster *c)
+{
+	for (size_t i = 0; i < n_resources; i++)
+		if (c->kinds[i].reflector)
+			reflector_hurry(c->kinds[i].reflector);
+}
+
 static void
 on_changed(void *ctx, struct reflector *r)
 {
 	struct kind *k = ctx;
+	enum reflector_state state = reflector_status(r).state;
 
-	if (reflector_status(r).state != REFLECTOR_LISTING)
+	if (state != REFLECTOR_LISTING)
 		first_try_over(k);
+	if (k->lost && state == REFLECTOR_LIVE)
+		found_again(k->cluster);
+	k->lost = state == REFLECTOR_RETRYING || (k->lost && state == REFLECTOR_LISTING);
 	changed(k->cluster);
 }
 

@@ -16,6 +16,7 @@
 #define ABSENT_MS 600000
 #define POLL_MS 300000 /* between lists of what may be listed but not watched */
 #define GOOD_MS 120000 /* a watch that lived as long starts the waits from the shortest again */
+#define HURRY_MS 500 /* within which those come that waited for the same server */
 #define LIVED_MS 5000 /* one that lived as long and broke is begun again at once */
 #define TRIES 5 /* of a list that nobody watches, ... */
 #define TRY_MS 15000 /* ... none of them later than this after the first began */
@@ -37,6 +38,8 @@ struct reflector {
 	bool in_list; /* between begin and commit or abandon */
 	bool streaming; /* that list is a watch */
 	bool no_stream; /* the server refused one */
+	bool may_hurry; /* RETRYING, and nobody asked for the wait that it is in */
+	bool hurried; /* since it last got through */
 	bool fresh; /* listed, and no watch was agreed to since */
 	int64_t watch_since; /* clock_ms of when it was agreed to; -1 */
 	size_t watch_events; /* of the one that is open */
@@ -59,6 +62,8 @@ set_state(struct reflector *r, enum reflector_state state, const struct err *e)
 
 	if (s->state != state)
 		s->since_ms = clock_ms();
+	if (state == REFLECTOR_LIVE)
+		r->hurried = false;
 	s->state = state;
 	s->err = e ? *e : (struct err){0};
 	if (same)
@@ -162,6 +167,7 @@ retry(struct reflector *r, const struct err *e, int64_t retry_after_ms, void (*n
 	int64_t ms = wait_ms(r, retry_after_ms);
 
 	r->failures++;
+	r->may_hurry = retry_after_ms < 0;
 	if (!r->opt.watch && (r->failures >= TRIES || clock_ms() - r->tried_ms > TRY_MS))
 		r->status.gave_up = true;
 	else
@@ -565,6 +571,17 @@ struct reflector_status
 reflector_status(const struct reflector *r)
 {
 	return r->status;
+}
+
+void
+reflector_hurry(struct reflector *r)
+{
+	bool waits = !r->list && !r->watch && !r->get && !r->status.gave_up;
+
+	if (r->status.state != REFLECTOR_RETRYING || !waits || !r->may_hurry || r->hurried)
+		return;
+	r->hurried = true;
+	when(r, backoff_between(0, HURRY_MS), r->next);
 }
 
 void

@@ -68,6 +68,11 @@ struct reflector_options {
 struct reflector *reflector_new(const struct reflector_options *opt); /* starts at once */
 void reflector_free(struct reflector *r); /* NULL is fine */
 struct reflector_status reflector_status(const struct reflector *r);
+/*
+ * The server answers others: where it was lost, the next try is now, once until it has got through itself. What the server
+ * asked to wait for is waited for all the same.
+ */
+void reflector_hurry(struct reflector *r);
 void reflector_relist(struct reflector *r); /* now: ctrl-r, or an owner that was lost */
 
 #endif

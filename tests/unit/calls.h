@@ -30,6 +30,7 @@ static struct {
 	struct loop *loop;
 	struct kube_call *open; /* the oldest first */
 	size_t lists, watches, others; /* requests so far */
+	int64_t wait_ms; /* between tries; 0: they are over at once */
 } calls;
 
 /* --- what the code under test calls --- */
@@ -45,7 +46,7 @@ int64_t
 backoff_next(struct backoff *b)
 {
 	b->ms++;
-	return 1;
+	return calls.wait_ms ? calls.wait_ms : 1;
 }
 
 void

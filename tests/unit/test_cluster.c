@@ -519,6 +519,27 @@ test_stale(void **state)
 	assert_int_equal(cluster_status(t->c).state, CLUSTER_LIVE);
 }
 
+/* After an outage nobody waits out a wait of its own: the first that gets through wakes the others. */
+static void
+test_together_again(void **state)
+{
+	struct test *t = *state;
+	struct kube_call *pods = live(t, PODS), *replica_sets = calls_wait(REPLICA_SETS "?watch=1");
+
+	calls.wait_ms = INT64_C(3600000);
+	calls_break(calls_wait(DEPLOYMENTS "?watch=1"), 0);
+	calls_end(replica_sets, &(struct kube_answer){.status = 429,
+						      .err = {.kind = ERR_SOURCE, .code = 429, .msg = "too many"},
+						      .retry_after_ms = 25000});
+	calls.wait_ms = 0;
+	assert_null(calls_find(DEPLOYMENTS "?watch=1"));
+	calls_break(pods, 0);
+	calls_started(calls_wait(PODS "?watch=1"));
+	calls_started(calls_wait(DEPLOYMENTS "?watch=1"));
+	assert_null(calls_find(REPLICA_SETS "?watch=1")); /* the server asked for that wait */
+	assert_int_equal(cluster_status(t->c).retrying, 1);
+}
+
 /* --- what lost its owner --- */
 
 static void
@@ -576,10 +597,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(once),	  TEST(order),	  TEST(gaps),	       TEST(forbidden),	  TEST(unreachable),
-		TEST(namespace_alone), TEST(unwatched),
-		TEST(namespace),  TEST(versions), TEST(old_discovery), TEST(changes),	  TEST(relist),
-		TEST(bad_change), TEST(stale),	  TEST(orphan),	       TEST(orphan_gone), TEST(let_go),
+		TEST(once),	   TEST(order),		  TEST(gaps),		TEST(forbidden),
+		TEST(unreachable), TEST(namespace_alone), TEST(unwatched),	TEST(namespace),
+		TEST(versions),	   TEST(old_discovery),	  TEST(changes),	TEST(relist),
+		TEST(bad_change),  TEST(stale),		  TEST(together_again), TEST(orphan),
+		TEST(orphan_gone), TEST(let_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
