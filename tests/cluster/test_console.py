@@ -9,9 +9,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "screens")]
 import tap
-from cluster import MOAT, SANITIZERS, TOKEN, Rights, agent, apply, kubectl, token_of
+from cluster import MOAT, SANITIZERS, TOKEN, WORK, Rights, agent, apply, kubectl, token_of
 from console import ConsoleTest
-from proxy import Proxy, error_event, rv_too_large, status_body
+from proxy import ConnectProxy, Proxy, error_event, rv_too_large, status_body, write_kubeconfig
 
 SPACE = "console"
 READY = "<?> help"
@@ -106,6 +106,19 @@ class Cluster(ConsoleTest):
         c.wait("live", row=0)
 
     # --- what is live ---
+
+    def test_watches_share_one_connection(self):
+        """HTTP/2 on the server itself: lists and watches of every kind, and a list of each anew."""
+        with ConnectProxy() as tunnel:
+            cluster = {"server": os.environ["CLUSTER_SERVER"], "certificate-authority": os.environ["CLUSTER_CA"],
+                       "proxy-url": tunnel.url}
+            config = write_kubeconfig(f"{WORK}/console.kubeconfig", cluster, {"token": TOKEN})
+            c = self.run_on_terminal([MOAT, "-n", SPACE, "--kubeconfig", config], rows=24, columns=120, MOAT_NOW="",
+                                     **SANITIZERS)
+            c.wait("first").wait("live", row=0).send("\x12")
+            apply(deployment("second"))
+            c.wait("second").wait("live", row=0)
+            self.assertEqual(len(tunnel.targets), 1)
 
     def test_changes_show_within_a_second(self):
         c = self.live()
