@@ -159,6 +159,8 @@ cli_fleet_of(const struct cli *cli, const struct source *source, const struct cl
 	}
 	n = cluster_gaps(c, &scratch, &gaps);
 	cluster_objects(c, &set);
+	if (cluster_lacks_namespace(c))
+		object_set_warn(&set, "there is no namespace %s in this cluster", cli->namespace);
 	return fleet_new(&(struct fleet_input){
 		.source = *source,
 		.objects = &set,

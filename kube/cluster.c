@@ -552,6 +552,15 @@ cluster_settled(const struct cluster *c)
 	return true;
 }
 
+bool
+cluster_lacks_namespace(const struct cluster *c)
+{
+	const struct kind *k = &c->kinds[place_of("Namespace")];
+
+	return c->namespace && k->reflector && reflector_status(k->reflector).listed &&
+	       !mirror_objects(c->mirror, k->place);
+}
+
 static bool
 add_object(void *ctx, struct object *o)
 {

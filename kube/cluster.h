@@ -48,6 +48,9 @@ struct cluster_status cluster_status(const struct cluster *c);
 /* Nothing more will come without a watch: every kind is listed, absent, forbidden, or was given up. */
 bool cluster_settled(const struct cluster *c);
 
+/* Only one namespace is read, and it was looked for: the server does not have it. */
+bool cluster_lacks_namespace(const struct cluster *c);
+
 /* All objects, a reference each, and what could not be read: input of fleet_new. Gaps live in the arena. */
 void cluster_objects(const struct cluster *c, struct object_set *out);
 size_t cluster_gaps(const struct cluster *c, struct arena *a, struct gap **out);

@@ -88,6 +88,16 @@ class Access(Case):
         with Rights("viewer", namespace="research"):
             self.failed(audit(kubeconfig=VIEWER), 3, "forbidden")
 
+    def test_a_namespace_that_is_not_there_is_told_from_one_without_agents(self):
+        run = moat("fleet", "-n", "nosuch", kubeconfig=ADMIN)
+        self.assertEqual(run.status, 3, run.err)
+        self.assertIn("there is no namespace nosuch in this cluster", run.err)
+        run = moat("fleet", "-n", "kube-public", kubeconfig=ADMIN)
+        self.assertEqual(run.status, 3, run.err)
+        self.assertNotIn("no namespace", run.err)
+        with Rights("viewer", namespace="research"):
+            self.assertNotIn("no namespace", moat("fleet", "-n", "research", kubeconfig=VIEWER).err)
+
     def test_a_forbidden_kind_makes_the_audit_incomplete(self):
         for resource, kind in (("networkpolicies", "NetworkPolicy"), ("configmaps", "ConfigMap"), ("pods", "Pod"),
                                ("services", "Service"), ("replicasets", "ReplicaSet")):
