@@ -31,9 +31,11 @@ struct need {
 
 #define CLUSTER_WIDE 1u /* not asked for when one namespace is all that is read */
 #define WRITES 2u /* not asked for with --read-only */
+#define RECREATES 4u /* asked for with --recreate alone: who may delete pods can do more than restart them */
 
 #define NO_WORKLOAD "agents and companions of this kind are not seen, except by their pods"
 #define NOT_LIVE "the console does not follow changes of it"
+#define NO_RECREATE "no bare pod can be recreated"
 #define READ(group, resource, cost)                                  \
 	{"fleet", "list", group, resource, NULL, cost, 0},           \
 	{                                                            \
@@ -69,6 +71,8 @@ static const struct need needs[] = {
 	RESTART("deployments", "no Deployment can be restarted"),
 	RESTART("statefulsets", "no StatefulSet can be restarted"),
 	RESTART("daemonsets", "no DaemonSet can be restarted"),
+	{"recreate", "create", "", "pods", NULL, NO_RECREATE, WRITES | RECREATES},
+	{"recreate", "delete", "", "pods", NULL, NO_RECREATE, WRITES | RECREATES},
 };
 
 static const char exec_warning[] = "who may get pods/exec can run commands in every pod of that scope, on many "
@@ -249,9 +253,16 @@ answered(void *ctx)
 static bool
 ask_permissions(struct doctor *d, struct err *e)
 {
+	unsigned left_out = 0;
+
+	if (d->cli->namespace)
+		left_out |= CLUSTER_WIDE;
+	if (d->cli->read_only)
+		left_out |= WRITES;
+	if (!d->cli->recreate)
+		left_out |= RECREATES;
 	for (size_t i = 0; i < COUNT_OF(needs); i++)
-		if (!(needs[i].flags & CLUSTER_WIDE && d->cli->namespace) &&
-		    !(needs[i].flags & WRITES && d->cli->read_only))
+		if (!(needs[i].flags & left_out))
 			vec_push(&d->needs, needs[i]);
 	if (!discover(d, e))
 		return false;

@@ -27,6 +27,17 @@ class Doctor(unittest.TestCase):
         self.assertIn("networkpolicies", run.out)
         self.assertRegex(run.out, r"kind: ClusterRole")
 
+    def test_bare_pods_are_asked_about_only_when_wanted(self):
+        with Rights("viewer"):
+            plain = moat("doctor", kubeconfig=VIEWER)
+            asked = moat("doctor", "--recreate", kubeconfig=VIEWER)
+            never = moat("doctor", "--recreate", "--read-only", kubeconfig=VIEWER)
+        self.assertRegex(asked.out, r"recreate +create, delete pods +NO +no bare pod can be recreated")
+        self.assertIn("verbs: ['create', 'delete']", asked.out)
+        for run in (plain, never):
+            self.assertNotIn("recreate", run.out)
+            self.assertNotIn("delete", run.out)
+
     def test_nothing_is_allowed(self):
         run = moat("doctor", kubeconfig=NOBODY)
         self.assertIn(run.status, (3, 4), run.out + run.err)
