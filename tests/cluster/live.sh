@@ -38,7 +38,7 @@ echo '2026-01-01T00:00:00.000000000Z stdout F {"event":"startup"}' >pod.log
 cat >kwok.yaml <<END
 apiVersion: config.kwok.x-k8s.io/v1alpha1
 kind: KwokConfiguration
-options: {manageAllNodes: true}
+options: {manageNodesWithLabelSelector: "!moat.dev/test-network"}  # those have a kwok of their own: netlab.py
 ---
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: ClusterExec
