@@ -127,28 +127,29 @@ proof_against(const struct fleet *f, const struct workload *agent, struct arena 
  * How a probe stands
  */
 
-static bool
-carries(const struct live *l, const char *node)
+static int
+node_cmp(const void *a, const void *b)
 {
-	for (size_t i = 0; i < l->n_pods; i++)
-		if (live_is_ready(l->pods[i]) && str_eq(l->pods[i]->node, node))
-			return true;
-	return false;
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static size_t
-count_nodes(const struct live *l)
+size_t
+proof_nodes(const struct fleet *f, const struct workload *agent, struct arena *a, const char *const **out)
 {
-	size_t n = 0;
+	const struct live *l = fleet_live(f, agent);
+	const char **at = ARENA_ARRAY(a, const char *, l->n_pods);
+	size_t n = 0, kept = 0;
 
-	for (size_t i = 0; i < l->n_pods; i++) {
-		bool first = live_is_ready(l->pods[i]) && l->pods[i]->node;
-
-		for (size_t k = 0; first && k < i; k++)
-			first = !live_is_ready(l->pods[k]) || !str_eq(l->pods[k]->node, l->pods[i]->node);
-		n += first;
-	}
-	return n;
+	for (size_t i = 0; i < l->n_pods; i++)
+		if (live_is_ready(l->pods[i]) && l->pods[i]->node)
+			at[n++] = l->pods[i]->node;
+	if (n)
+		qsort(at, n, sizeof(at[0]), node_cmp);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || strcmp(at[kept - 1], at[i]) != 0)
+			at[kept++] = at[i];
+	*out = at;
+	return kept;
 }
 
 static int64_t
@@ -157,52 +158,83 @@ max_age(const struct fleet *f)
 	return f->settings->probe_max_age ? f->settings->probe_max_age : SETTINGS_PROBE_MAX_AGE;
 }
 
-static bool
-is_stale(const struct fleet *f, const struct live *l, const struct probe_result *r)
+bool
+proof_changed(const struct fleet *f, const struct workload *agent, const struct probe_result *r)
 {
-	return !*r->against || !str_eq(r->against, l->against) || f->read_at - r->at > max_age(f);
+	return !*r->against || !str_eq(r->against, fleet_live(f, agent)->against);
 }
 
-/* The higher the worse. A blocked one without a good control blocks nothing that anyone has seen. */
+bool
+proof_too_old(const struct fleet *f, const struct probe_result *r)
+{
+	return f->read_at - r->at > max_age(f);
+}
+
+enum probe_verdict
+proof_verdict(const struct probe_result *r)
+{
+	return r->verdict == PROBE_BLOCKED && r->control != PROBE_CONTROL_OK ? PROBE_INCONCLUSIVE : r->verdict;
+}
+
+/* The higher the worse. */
 static int
 badness(const struct probe_result *r)
 {
-	if (r->verdict == PROBE_OPEN)
-		return 2;
-	return r->verdict != PROBE_BLOCKED || r->control != PROBE_CONTROL_OK;
+	static const int order[] = {[PROBE_BLOCKED] = 0, [PROBE_INCONCLUSIVE] = 1, [PROBE_OPEN] = 2};
+
+	return order[proof_verdict(r)];
+}
+
+static void
+add_result(struct probe_standing *s, const struct probe_result *r, bool stale, bool here)
+{
+	s->probed += here;
+	s->stale |= stale;
+	if (!s->worst || badness(r) > badness(s->worst))
+		s->worst = r;
+	if (s->at == CLOCK_UNKNOWN || r->at < s->at)
+		s->at = r->at;
+}
+
+void
+proof_standings(const struct fleet *f, const struct workload *agent, struct probe_standing out[PROBES])
+{
+	AUTO(arena) struct arena scratch = {0};
+	const struct workload_key key = key_of(agent);
+	const char *const *nodes;
+	size_t n, n_nodes = proof_nodes(f, agent, &scratch, &nodes);
+	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
+
+	for (int p = 0; p < PROBES; p++)
+		out[p] = (struct probe_standing){.nodes = n_nodes, .at = CLOCK_UNKNOWN};
+	for (size_t i = 0; i < n; i++) {
+		bool stale = proof_changed(f, agent, &at[i]) || proof_too_old(f, &at[i]);
+		bool here = n_nodes && bsearch(&at[i].node, nodes, n_nodes, sizeof(nodes[0]), node_cmp);
+
+		if (here || (at[i].verdict == PROBE_OPEN && !stale))
+			add_result(&out[at[i].probe], &at[i], stale, here);
+	}
 }
 
 struct probe_standing
 proof_standing(const struct fleet *f, const struct workload *agent, enum probe p)
 {
-	const struct live *l = fleet_live(f, agent);
-	const struct workload_key key = key_of(agent);
-	struct probe_standing s = {.nodes = count_nodes(l), .at = CLOCK_UNKNOWN};
-	size_t n;
-	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
+	struct probe_standing all[PROBES];
 
-	for (size_t i = 0; i < n; i++) {
-		bool stale = is_stale(f, l, &at[i]), here = carries(l, at[i].node);
-
-		if (at[i].probe != p || !(here || (at[i].verdict == PROBE_OPEN && !stale)))
-			continue;
-		s.probed += here;
-		s.stale |= stale;
-		if (!s.worst || badness(&at[i]) > badness(s.worst))
-			s.worst = &at[i];
-		if (s.at == CLOCK_UNKNOWN || at[i].at < s.at)
-			s.at = at[i].at;
-	}
-	return s;
+	proof_standings(f, agent, all);
+	return all[p];
 }
 
 bool
 proof_verified(const struct fleet *f, const struct workload *agent)
 {
-	for (int p = 0; p < PROBES_BYPASS; p++) {
-		struct probe_standing s = proof_standing(f, agent, (enum probe)p);
+	struct probe_standing all[PROBES];
 
-		if (!s.nodes || s.probed < s.nodes || s.stale || badness(s.worst) > 0)
+	proof_standings(f, agent, all);
+	for (int p = 0; p < PROBES_BYPASS; p++) {
+		const struct probe_standing *s = &all[p];
+
+		if (!s->nodes || s->probed < s->nodes || s->stale || badness(s->worst) > 0)
 			return false;
 	}
 	return true;

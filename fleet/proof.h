@@ -35,6 +35,16 @@ struct probe_standing {
 
 /* An open result counts wherever it was found, as long as nothing has changed since. */
 struct probe_standing proof_standing(const struct fleet *f, const struct workload *agent, enum probe p);
+/* All of them at once. */
+void proof_standings(const struct fleet *f, const struct workload *agent, struct probe_standing out[PROBES]);
+/* What it proves: one that is blocked without a good control blocks nothing that anyone has seen, and is inconclusive. */
+enum probe_verdict proof_verdict(const struct probe_result *r);
+/* Was it made against something else than there is now, or against what nobody knows? */
+bool proof_changed(const struct fleet *f, const struct workload *agent, const struct probe_result *r);
+/* Is it older than settings.probe_max_age? */
+bool proof_too_old(const struct fleet *f, const struct probe_result *r);
+/* The nodes that carry a ready pod of it, sorted, each once; in the arena. Returns how many. */
+size_t proof_nodes(const struct fleet *f, const struct workload *agent, struct arena *a, const char *const **out);
 
 /* All the bypass probes blocked, controls good, on every node that carries a ready pod, none stale; at least one node. */
 bool proof_verified(const struct fleet *f, const struct workload *agent);
