@@ -112,6 +112,7 @@ struct audit {
 	uint32_t (*by_workload)[SEVERITIES]; /* findings that count, by their agent's place in fleet->workloads */
 
 	/* What the next audit is made of (audit_update). */
+	int64_t next_expiry; /* seconds: when an exemption that is in force ends, or a probe gets too old; INT64_MAX for none */
 	struct audit_frame *frame;
 	struct shared_array *judgments;
 	struct summary *summary;
@@ -124,7 +125,8 @@ struct audit {
 struct audit *audit_new(struct fleet *f, const struct audit_settings *s, int64_t started_at);
 /*
  * The audit of a fleet that fleet_update made of the old one's: what audit_new would say of it, with only those judged anew
- * that what was touched concerns. NULL where that does not do (an exemption has ended since): then make one with audit_new.
+ * that what was touched concerns. NULL where that does not do (an exemption has ended since, a probe has become too old, a
+ * tier of evidence came or went): then make one with audit_new.
  * The settings are those of the old audit.
  */
 struct audit *audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *touched,

@@ -57,7 +57,6 @@ struct audit_frame {
 	bool *in_scope; /* a place in fleet->workloads each: agents and companions that are judged */
 	struct rule_plan *plan; /* a place in rules[] each */
 	struct exempt *exempt;
-	int64_t next_expiry; /* seconds: when an exemption that is in force ends; INT64_MAX for none */
 	struct judgment *fleet; /* what is about no single workload */
 	/* Whose addresses a judgment hangs on beside its own workload's: target, place, target, place ... sorted. */
 	struct u32_pair *lookers;

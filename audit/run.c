@@ -6,6 +6,8 @@
 #include "audit/summary.h"
 #include "base/clock.h"
 #include "base/refs.h"
+#include "base/str.h"
+#include "fleet/proof.h"
 
 /*
  * Scope
@@ -57,7 +59,7 @@ choose_scope(struct audit *a, struct audit_frame *frame, const struct audit_sett
 	a->agents = choose(a, frame, s, false, &a->n_agents);
 	a->companions = choose(a, frame, s, true, &a->n_companions);
 	for (size_t i = 0; i < a->n_agents; i++)
-		a->states[a->agents[i]->state]++;
+		a->states[fleet_state(a->fleet, a->agents[i])]++;
 }
 
 /*
@@ -69,9 +71,24 @@ static void
 open_exemptions(struct audit *a, struct audit_run *run, struct audit_frame *frame)
 {
 	frame->exempt = exempt_new(run, &frame->arena, a->started_at);
-	frame->next_expiry = exempt_next_expiry(frame->exempt);
+	a->next_expiry = exempt_next_expiry(frame->exempt);
 	a->exemptions = exempt_list(frame->exempt, &a->exemptions_from_objects);
 	a->exemptions_from_config = run->settings->n_exemptions;
+}
+
+static void
+note_expiry(struct audit *a, const struct workload *agent)
+{
+	int64_t at = proof_expiry(a->fleet, agent);
+
+	if (at < a->next_expiry)
+		a->next_expiry = at;
+}
+
+static bool
+has_probes(const struct fleet *f)
+{
+	return f->evidence && f->evidence->n_probes;
 }
 
 static int
@@ -159,6 +176,8 @@ audit_new(struct fleet *f, const struct audit_settings *s, int64_t started_at)
 	judge_workloads(a, &run, &frame->arena, a->companions, a->n_companions);
 	keep_lookers(&run, frame);
 	a->summary = summary_new(&run, &frame->arena, a->judgments);
+	for (size_t i = 0; has_probes(f) && i < a->n_agents; i++)
+		note_expiry(a, a->agents[i]);
 	run_close(&run);
 	show(a, s);
 	a->duration_ms = clock_ms() - start;
@@ -217,6 +236,22 @@ judge_again(struct audit *a, struct audit_run *run, const struct u32_list *place
 	}
 }
 
+/* Agents that are proved now, or no more. What an older result's end was stays noted: at worst it is looked at too soon. */
+static void
+count_states_again(struct audit *a, const struct fleet *before, const struct u32_list *places)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		const struct workload *w = &a->fleet->workloads[places->at[i]];
+
+		if (w->role != ROLE_AGENT || !a->frame->in_scope[places->at[i]])
+			continue;
+		a->states[fleet_state(before, w)]--;
+		a->states[fleet_state(a->fleet, w)]++;
+		if (has_probes(a->fleet))
+			note_expiry(a, w);
+	}
+}
+
 static void
 update(struct audit *a, const struct fleet_touched *touched, const struct audit_settings *s)
 {
@@ -245,6 +280,22 @@ update(struct audit *a, const struct fleet_touched *touched, const struct audit_
 	free(uses);
 }
 
+/* Is the same known of both, so that the same rules can be judged? Objects are of one source; evidence comes and goes. */
+static bool
+same_facts(const struct fleet *a, const struct fleet *b)
+{
+	if (memcmp(a->facts, b->facts, sizeof(a->facts)) != 0 || a->n_gaps != b->n_gaps)
+		return false;
+	for (size_t i = 0; a->gaps != b->gaps && i < a->n_gaps; i++) {
+		const struct gap *g = &a->gaps[i], *h = &b->gaps[i];
+
+		if (g->fact != h->fact || !str_eq(g->kind, h->kind) || !str_eq(g->namespace, h->namespace) ||
+		    !str_eq(g->reason, h->reason))
+			return false;
+	}
+	return true;
+}
+
 struct audit *
 audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *touched,
 	     const struct audit_settings *s, int64_t started_at)
@@ -253,8 +304,7 @@ audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *
 	int64_t start = clock_ms();
 	struct audit *a;
 
-	if (next->base != built || started_at > old->frame->next_expiry ||
-	    memcmp(next->facts, old->fleet->facts, sizeof(next->facts)) != 0)
+	if (next->base != built || started_at > old->next_expiry || !same_facts(old->fleet, next))
 		return NULL;
 	a = mem_alloc(sizeof(*a));
 	refs_copy_rest(a, old, sizeof(*a));
@@ -263,6 +313,7 @@ audit_update(struct audit *old, struct fleet *next, const struct fleet_touched *
 	refs_take(&a->frame->refs);
 	a->started_at = started_at;
 	a->judgments = shared_array_next(old->judgments);
+	count_states_again(a, old->fleet, &touched->places);
 	update(a, touched, s ? s : &no_settings);
 	a->duration_ms = clock_ms() - start;
 	return a;
