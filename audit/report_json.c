@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "build-config.h"
 #include "fleet/egress.h"
+#include "fleet/proof.h"
 #include "fleet/setup.h"
 
 #define SPILL (64 * 1024) /* bytes that are worth a write */
@@ -343,17 +344,17 @@ egress_object(const struct egress *e)
 static json_t *
 config_object(const struct fleet *f, const struct workload *agent, const struct pipelock *p)
 {
-	enum loaded loaded = loaded_config(f, agent->companion ? agent->companion : agent);
+	struct loaded_worst worst = loaded_worst(f, agent->companion ? agent->companion : agent);
 	json_t *object = need(json_object());
 	const char *mount = p && p->mount != MOUNT_UNKNOWN ? mount_type_name(p->mount) : NULL;
 
 	set(object, "mount", string(mount));
 	set(object, "config_map", string(p && p->n_sources ? p->sources[0].config_map : NULL));
 	set(object, "wanted_hash", string(p ? p->config_hash : NULL));
-	/* the hash of what the process has loaded is in its log, which is not read yet */
-	set(object, "loaded_hash", json_null());
-	set(object, "loaded", string(loaded_name(loaded)));
-	set(object, "stale", loaded == LOADED_UNKNOWN ? json_null() : json_boolean(loaded == LOADED_STALE));
+	set(object, "loaded_hash", string(worst.hash));
+	set(object, "loaded", string(loaded_name(worst.loaded)));
+	set(object, "stale",
+	    worst.loaded == LOADED_UNKNOWN ? json_null() : json_boolean(worst.loaded == LOADED_STALE));
 	return object;
 }
 
@@ -427,14 +428,35 @@ identity_object(const struct workload *agent, const struct pipelock *p)
 	return object;
 }
 
+/* All nodes together, the worst of them; `at` is the oldest where all were blocked, for that is how far the proof goes. */
 static json_t *
-probes_object(void)
+probe_object(const struct probe_standing *st)
+{
+	enum probe_verdict verdict;
+	json_t *object;
+
+	if (!st->worst)
+		return json_null();
+	verdict = proof_verdict(st->worst);
+	object = need(json_object());
+	set(object, "verdict", string(probe_verdict_name(verdict)));
+	set(object, "at", time_string(verdict == PROBE_BLOCKED ? st->at : st->worst->at));
+	set(object, "stale", json_boolean(st->stale));
+	set(object, "nodes", json_integer((json_int_t)st->nodes));
+	set(object, "probed", json_integer((json_int_t)st->probed));
+	return object;
+}
+
+static json_t *
+probes_object(const struct fleet *f, const struct workload *agent)
 {
 	json_t *object = need(json_object());
+	struct probe_standing all[PROBES] = {0};
 
-	set(object, "raw-tcp", json_null());
-	set(object, "env-clear", json_null());
-	set(object, "no-proxy", json_null());
+	if (f->evidence)
+		proof_standings(f, agent, all);
+	for (int p = 0; p < PROBES_BYPASS; p++)
+		set(object, probe_name((enum probe)p), probe_object(&all[p]));
 	return object;
 }
 
@@ -447,13 +469,13 @@ agent_object(const struct fleet *f, const struct workload *w)
 	set(object, "namespace", string(w->namespace));
 	set(object, "name", string(w->name));
 	set(object, "kind", string(w->kind));
-	set(object, "state", string(state_name(w->state)));
+	set(object, "state", string(state_name(fleet_state(f, w))));
 	set(object, "companion", companion_object(f, w));
 	set(object, "egress", egress_object(w->egress));
 	set(object, "config", config_object(f, w, p));
 	set(object, "secrets", secret_list(p));
 	set(object, "identity", identity_object(w, p));
-	set(object, "probes", probes_object());
+	set(object, "probes", probes_object(f, w));
 	return object;
 }
 

@@ -340,7 +340,7 @@ add_agent(const struct page *p, struct buf *to, const struct workload *w)
 	const struct workload *c = w->companion;
 
 	add_safe(p, to, w->kind);
-	buf_addf(to, ", %s", state_name(w->state));
+	buf_addf(to, ", %s", state_name(fleet_state(p->audit->fleet, w)));
 	if (c) {
 		const struct live *l = fleet_live(p->audit->fleet, c);
 
