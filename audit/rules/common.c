@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/rules/common.h"
 
+#include <string.h>
+
+#include "base/attr.h"
 #include "base/str.h"
 #include "fleet/setup.h"
 
@@ -16,6 +19,21 @@ rule_spec_path(const struct workload *w)
 	if (str_eq(w->kind, "CronJob"))
 		return "spec.jobTemplate.spec.template.spec";
 	return str_eq(w->kind, "Pod") ? "spec" : "spec.template.spec";
+}
+
+const char *
+rule_restart(struct audit_run *run, const struct workload *w)
+{
+	static const char *const resources[][2] = {
+		{"Deployment", "deployment"}, {"StatefulSet", "statefulset"}, {"DaemonSet", "daemonset"}};
+
+	for (size_t i = 0; i < COUNT_OF(resources); i++)
+		if (strcmp(resources[i][0], w->kind) == 0)
+			return audit_printf(run, "kubectl -n %s rollout restart %s/%s", w->namespace,
+					    resources[i][1], w->name);
+	if (strcmp(w->kind, "Pod") == 0)
+		return audit_printf(run, "delete %s and create it again", rule_workload(run, w));
+	return audit_printf(run, "let new pods of %s replace those that run", rule_workload(run, w));
 }
 
 /* The port of a Service that leads to this port of its pods, by number; else its first one. */

@@ -12,6 +12,8 @@
 const char *rule_workload(struct audit_run *run, const struct workload *w);
 /* Where its manifest has the pod's spec: "spec.template.spec", "spec.jobTemplate.spec.template.spec", "spec". */
 const char *rule_spec_path(const struct workload *w);
+/* "kubectl -n research rollout restart deployment/pipelock"; of what has no such command, what to do instead. */
+const char *rule_restart(struct audit_run *run, const struct workload *w);
 /*
  * "http://pipelock.research.svc:8888": how an agent reaches its companion; with the companion's own name where no
  * Service is known. NULL without a companion.

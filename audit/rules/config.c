@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/loaded.h"
 #include "audit/rules/common.h"
-#include "base/clock.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "fleet/image.h"
@@ -16,22 +14,6 @@
 	"subPath ConfigMap Mounts Don't Hot-Reload; Per-Pod NetworkPolicy in Practice: Migrating Five Agents in " \
 	"a "                                                                                                      \
 	"Day, \"Gotcha 1: subPath ConfigMap mounts don't hot-reload\"; "
-
-/* "kubectl -n research rollout restart deployment/pipelock" */
-static const char *
-restart_command(struct audit_run *run, const struct workload *w)
-{
-	static const char *const resources[][2] = {
-		{"Deployment", "deployment"}, {"StatefulSet", "statefulset"}, {"DaemonSet", "daemonset"}};
-
-	for (size_t i = 0; i < COUNT_OF(resources); i++)
-		if (strcmp(resources[i][0], w->kind) == 0)
-			return audit_printf(run, "kubectl -n %s rollout restart %s/%s", w->namespace,
-					    resources[i][1], w->name);
-	if (strcmp(w->kind, "Pod") == 0)
-		return audit_printf(run, "delete %s and create it again", rule_workload(run, w));
-	return audit_printf(run, "let new pods of %s replace those that run", rule_workload(run, w));
-}
 
 /*
  * config-subpath
@@ -138,7 +120,7 @@ subpath_fix(struct audit_run *run, const struct workload *w, const struct contai
 		"then restart after each change of the ConfigMap: %s",
 		c->name, rule_workload(run, w), m->volume, folder, m->sub_path ? "subPath" : "subPathExpr",
 		moves ? ", and let --config name " : "", moves ? folder : "", moves && file ? file : "",
-		restart_command(run, w));
+		rule_restart(run, w));
 }
 
 static void
@@ -235,190 +217,6 @@ const struct rule rule_config_subpath = {
 	.reference = ARTICLE
 	"https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically",
 	.run = config_subpath,
-};
-
-/*
- * config-stale, as far as time tells
- */
-
-static const struct container_status *
-status_of(const struct pod *pod, const char *container)
-{
-	for (size_t i = 0; i < pod->n_statuses; i++)
-		if (str_eq(pod->statuses[i].name, container))
-			return &pod->statuses[i];
-	return NULL;
-}
-
-/* The running pod whose container is oldest among those that started before the change; NULL when none did. */
-static const struct pod *
-stalest(const struct live *l, const char *container, int64_t changed_at, int64_t *started_at, size_t *n)
-{
-	const struct pod *worst = NULL;
-
-	*n = 0;
-	for (size_t i = 0; i < l->n_pods; i++) {
-		const struct container_status *s = status_of(l->pods[i], container);
-
-		if (l->pods[i]->finished || !s || !s->running || s->started_at == CLOCK_UNKNOWN ||
-		    s->started_at >= changed_at)
-			continue;
-		++*n;
-		if (!worst || s->started_at < *started_at) {
-			worst = l->pods[i];
-			*started_at = s->started_at;
-		}
-	}
-	return worst;
-}
-
-static bool
-report_stale(struct audit_run *run, const struct workload *w, const struct config_source *s,
-	     const struct config_map *m, const char *how)
-{
-	const struct live *l = fleet_live(audit_fleet(run), w);
-	char changed[24], started[24];
-	int64_t started_at = 0;
-	size_t n;
-	const struct pod *pod = stalest(l, s->container->name, m->data_changed_at, &started_at, &n);
-
-	if (!pod)
-		return false;
-	clock_format(m->data_changed_at, changed);
-	clock_format(started_at, started);
-	audit_report(run, w,
-		     &(struct finding_args){
-			     .container = s->container->name,
-			     .subject = s->config_map,
-			     .line = s->mount ? s->mount->line : s->container->line,
-			     .message = audit_printf(run,
-						     "container %s of %s runs an old config: ConfigMap %s changed "
-						     "after it started, and %s never follows a change",
-						     s->container->name, rule_workload(run, w), s->config_map, how),
-			     .evidence = audit_printf(run,
-						      "ConfigMap %s/%s changed %s; container %s of pod %s has run "
-						      "since %s; %zu of %zu pods",
-						      w->namespace, s->config_map, changed, s->container->name,
-						      pod->object.name, started, n, l->n_pods),
-			     .fix = audit_printf(run,
-						 "Restart it: %s. Then mount ConfigMap %s as a directory, so that "
-						 "the next edit arrives.",
-						 restart_command(run, w), s->config_map),
-		     });
-	return true;
-}
-
-/* Of the running containers of that name the one that started first; CLOCK_UNKNOWN without one. */
-static int64_t
-first_start(const struct live *l, const char *container)
-{
-	int64_t first = CLOCK_UNKNOWN;
-
-	for (size_t i = 0; i < l->n_pods; i++) {
-		const struct container_status *s = status_of(l->pods[i], container);
-
-		if (l->pods[i]->finished || !s || !s->running || s->started_at == CLOCK_UNKNOWN)
-			continue;
-		if (first == CLOCK_UNKNOWN || s->started_at < first)
-			first = s->started_at;
-	}
-	return first;
-}
-
-/* Are there to be pods of it, whether or not the source shows them? */
-static bool
-is_to_run(const struct workload *w, const struct live *l)
-{
-	return w->restartable && l->desired != 0;
-}
-
-/* Times alone cannot say that what runs is current: only Pipelock's log can, and it is not among what was read. */
-static void
-note_undecided(struct audit_run *run, const struct workload *w, const struct config_source *s,
-	       const struct config_map *m)
-{
-	const struct live *l = fleet_live(audit_fleet(run), w);
-	int64_t started_at = first_start(l, s->container->name);
-
-	if (!l->n_pods && is_to_run(w, l))
-		audit_not_applicable(run, w, "no pod of it was seen: which config it runs, no log was read to say");
-	if (started_at == CLOCK_UNKNOWN)
-		return;
-	if (m->data_changed_at == CLOCK_UNKNOWN)
-		audit_not_applicable(run, w,
-				     audit_printf(run,
-						  "when ConfigMap %s changed is not known (kubectl get "
-						  "--show-managed-fields tells), and no log was read",
-						  s->config_map));
-	else if (started_at < m->data_changed_at + LOADED_SETTLED)
-		audit_not_applicable(run, w,
-				     audit_printf(run,
-						  "ConfigMap %s changed after container %s started, or less than two "
-						  "minutes before: whether it was loaded only its log says, and no log "
-						  "was read",
-						  s->config_map, s->container->name));
-}
-
-/* How a source is held that cannot follow its ConfigMap; NULL: it can. */
-static const char *
-how_held(const struct config_source *s)
-{
-	if (s->env)
-		return "an environment";
-	return s->mount && is_subpath(s->mount) ? "a subPath mount" : NULL;
-}
-
-static void
-check_stale(struct audit_run *run, const struct workload *w, const struct config_source *s,
-	    const struct config_map *m)
-{
-	const struct live *l = fleet_live(audit_fleet(run), w);
-	const char *how = how_held(s);
-	bool timed = how && m->data_changed_at != CLOCK_UNKNOWN; /* then times tell */
-
-	if (timed && report_stale(run, w, s, m, how))
-		return;
-	if (timed && !l->n_pods && is_to_run(w, l))
-		audit_unknown(run, w, "Pod",
-			      audit_printf(run, "no pod of %s was seen: which config it runs is not known",
-					   rule_workload(run, w)));
-	else
-		note_undecided(run, w, s, m);
-}
-
-static void
-config_stale(struct audit_run *run, const struct workload *w)
-{
-	const struct pipelock *p = w->pipelock;
-
-	if (p->config_hidden)
-		audit_not_applicable(run, w, p->config_hidden);
-	for (size_t i = 0; i < p->n_sources; i++) {
-		const struct config_source *s = &p->sources[i];
-		const struct config_map *m =
-			s->config_map ? fleet_config_map(audit_fleet(run), w->namespace, s->config_map) : NULL;
-
-		if (m)
-			check_stale(run, w, s, m);
-	}
-}
-
-const struct rule rule_config_stale = {
-	.id = "config-stale",
-	.severity = SEV_HIGH,
-	.scope = RULE_PIPELOCK,
-	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS | FACT_PODS,
-	.title = "Running Pipelock has not loaded the present config",
-	.why = "What enforces is what the process loaded, not what the ConfigMap says. With a subPath mount "
-	       "or config in the environment, every edit since the container's start is missing from it: "
-	       "commits are merged, the ConfigMap is right, and the firewall still works by the old text. In "
-	       "the field four edits were missing for hours, and deleting the pod was what helped.",
-	.evidence = "When the ConfigMap's data last changed (its managedFields) and when the container "
-		    "started; of several replicas the oldest",
-	.fix = "Restart the workload, and mount the ConfigMap as a directory.",
-	.reference = ARTICLE
-	"https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically",
-	.run = config_stale,
 };
 
 /*

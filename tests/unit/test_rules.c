@@ -21,7 +21,9 @@
 #include "base/vec.h"
 #include "decode/files.h"
 #include "tests/source.h"
+#include "tests/unit/evidence_fixture.h"
 
+#define TIERS (FACT_PROBES | FACT_LOGS | FACT_HEALTH) /* what a case's comments say (evidence_fixture.h) */
 #define NOW "2026-03-10T12:00:00Z" /* where a case does not say */
 
 /* What stands in a case's `# expect:` line; NULL for what it leaves open. */
@@ -34,6 +36,7 @@ struct rule_case {
 	char *name, *path;
 	bool bad;
 	enum fact withheld; /* 0: none */
+	enum fact unasked; /* a tier of evidence; 0: none */
 };
 
 typedef VEC(struct rule_case) cases;
@@ -187,14 +190,14 @@ marked_lines(const char *path, unsigned *out, size_t max)
  * Judging
  */
 
-static struct audit *
-judge(const struct rule_case *c)
+static struct fleet *
+read_case(const struct rule_case *c)
 {
 	struct gap gap = {c->withheld, "Thing", "", "forbidden"};
+	bool of_objects = c->withheld && !(c->withheld & TIERS);
 	struct object_set set = {0};
 	const char *paths[] = {c->path};
 	struct fleet *f;
-	struct audit *a;
 	struct err e;
 
 	if (!files_read(paths, 1, "default", &set, &e))
@@ -202,8 +205,20 @@ judge(const struct rule_case *c)
 	f = fleet_new(&(struct fleet_input){.source = {.type = SOURCE_FILES, .paths = paths, .n_paths = 1},
 					    .objects = &set,
 					    .gaps = &gap,
-					    .n_gaps = c->withheld ? 1 : 0});
+					    .n_gaps = of_objects});
 	object_set_free(&set);
+	return f;
+}
+
+static struct audit *
+judge(const struct rule_case *c)
+{
+	AUTO(free) char *text = read_expectations(c->path);
+	struct fleet *f = read_case(c);
+	struct audit *a;
+
+	if (!c->unasked)
+		f = evidence_prove(f, text, c->withheld);
 	a = audit_new(f, NULL, clock_now());
 	fleet_unref(f);
 	return a;
@@ -358,6 +373,22 @@ run_withheld(void **state)
 	audit_unref(a);
 }
 
+/* A tier of evidence that was not asked for: the rule is not applicable, which is neither a pass nor a gap. */
+static void
+run_unasked(void **state)
+{
+	const struct rule_case *c = *state;
+	const struct finding *found[64];
+	struct audit *a;
+
+	setenv("MOAT_NOW", NOW, 1);
+	a = judge(c);
+	assert_int_equal(findings_of(a, c->rule, found, COUNT_OF(found)), 0);
+	assert_true(is_listed(a->not_applicable, a->n_not_applicable, c->rule));
+	assert_false(is_listed(a->unknown, a->n_unknown, c->rule));
+	audit_unref(a);
+}
+
 /* Two of each kind, and words for `moat explain`. */
 static void
 run_rule(void **state)
@@ -434,24 +465,37 @@ add_files(cases *all, const struct rule *r)
 		free(entries);
 }
 
+static void
+add_without(cases *all, struct rule_case c, const char *path, enum fact fact)
+{
+	AUTO(free) char *suffix = mem_printf("without %s", fact_name(fact));
+	AUTO(free) char *unasked = mem_printf("where nobody asked for %s", fact_name(fact));
+
+	c.withheld = fact;
+	c.path = mem_strdup(path);
+	add(all, c, suffix);
+	if (!(fact & TIERS))
+		return;
+	c.withheld = 0;
+	c.unasked = fact;
+	c.path = mem_strdup(path);
+	add(all, c, unasked);
+}
+
 /* For each fact that the rule needs its first bad case, less that fact. */
 static void
 add_withheld(cases *all, size_t from)
 {
-	for (size_t i = from; i < all->n; i++) {
+	size_t end = all->n;
+
+	for (size_t i = from; i < end; i++) {
 		struct rule_case c = all->at[i];
 
 		if (!c.bad)
 			continue;
-		for (unsigned fact = 1; fact < 1u << FACTS; fact <<= 1) {
-			AUTO(free) char *suffix = mem_printf("without %s", fact_name((enum fact)fact));
-
-			if (!(c.rule->needs & fact))
-				continue;
-			c.withheld = (enum fact)fact;
-			c.path = mem_strdup(all->at[i].path);
-			add(all, c, suffix);
-		}
+		for (unsigned fact = 1; fact < 1u << FACTS; fact <<= 1)
+			if (c.rule->needs & fact)
+				add_without(all, c, all->at[i].path, (enum fact)fact);
 		return;
 	}
 }
@@ -459,7 +503,10 @@ add_withheld(cases *all, size_t from)
 static struct CMUnitTest
 test_of(struct rule_case *c)
 {
-	CMUnitTestFunction run = !c->path ? run_rule : c->withheld ? run_withheld : run_case;
+	CMUnitTestFunction run = !c->path     ? run_rule
+				 : c->withheld ? run_withheld
+				 : c->unasked  ? run_unasked
+					       : run_case;
 
 	return (struct CMUnitTest){.name = c->name, .test_func = run, .initial_state = c};
 }
