@@ -28,7 +28,23 @@ struct action_cluster {
 /* *id is the row's. Committed when it returns: a kill afterwards loses nothing. */
 bool actions_begin(struct db *d, const struct action_cluster *c, const struct action *a, int64_t *id,
 		   struct err *e);
+/* What is known of its end. An id that is not there is no failure: the history may have been pruned, or begun anew. */
 bool actions_end(struct db *d, int64_t id, const char *outcome, const char *detail, int64_t duration_ms,
 		 struct err *e);
+
+/* Which rows: of this namespace, of this name in it. NULL: any. */
+struct action_filter {
+	const char *namespace, *name;
+};
+
+struct action_row {
+	int64_t id;
+	struct action action;
+	const char *server; /* of the cluster, as last seen */
+};
+
+/* The newest first; what fn is given is gone when it returns. Those that never ended have their outcome of the start. */
+bool actions_list(struct db *d, const struct action_filter *filter,
+		  void (*fn)(void *ctx, const struct action_row *r), void *ctx, struct err *e);
 
 #endif

@@ -201,7 +201,6 @@ bool
 probes_last(struct db *d, const struct fleet *f, struct arena *a, struct probe_result **out, size_t *n,
 	    struct err *e)
 {
-	struct cluster_key key = cluster_key_of(f);
 	VEC(struct probe_result) list = {0};
 	AUTO(stmt) sqlite3_stmt *s = NULL;
 	bool ok = true;
@@ -209,10 +208,10 @@ probes_last(struct db *d, const struct fleet *f, struct arena *a, struct probe_r
 
 	*out = NULL;
 	*n = 0;
-	if (d->version < SCHEMA_PROBES)
-		return true;
-	if (!cluster_find(d, &key, &cluster, e))
+	if (!cluster_find_read(d, f, &cluster, e))
 		return false;
+	if (!cluster)
+		return true;
 	s = sql_prepare(d,
 			"SELECT " PROBE_COLUMNS "FROM probes WHERE cluster = ? AND ended = 0 "
 			"ORDER BY namespace, agent, kind, node, probe",

@@ -53,6 +53,15 @@ cluster_find(struct db *d, const struct cluster_key *k, int64_t *id, struct err 
 }
 
 bool
+cluster_find_read(struct db *d, const struct fleet *f, int64_t *id, struct err *e)
+{
+	struct cluster_key key = cluster_key_of(f);
+
+	*id = 0;
+	return d->version < SCHEMA_PROBES || cluster_find(d, &key, id, e);
+}
+
+bool
 cluster_keep(struct db *d, const struct cluster_key *k, int64_t *id, struct err *e)
 {
 	if (!cluster_known(k))

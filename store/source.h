@@ -17,6 +17,8 @@ struct cluster_key cluster_key_of(const struct fleet *f);
 bool cluster_known(const struct cluster_key *k);
 /* Its row of `clusters`; 0 when the history has not seen it. */
 bool cluster_find(struct db *d, const struct cluster_key *k, int64_t *id, struct err *e);
+/* The same of a fleet's, to read what is kept by cluster; 0 too for a file from before such was kept. */
+bool cluster_find_read(struct db *d, const struct fleet *f, int64_t *id, struct err *e);
 /* Added when it is not there; its server becomes the present one. In a transaction. */
 bool cluster_keep(struct db *d, const struct cluster_key *k, int64_t *id, struct err *e);
 

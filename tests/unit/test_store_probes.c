@@ -1,76 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Probes kept and read back: spans, the newest of each, clusters told apart, files of older versions. */
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "decode/files.h"
 #include "store/probes.h"
-#include "tests/unit/folder.h"
-
-#define KUBE_SYSTEM(uid) "apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system, uid: " uid "}\n"
-
-static char path[96];
-static struct db *db;
-
-static void
-open_as(enum db_use use)
-{
-	struct err e;
-
-	db_close(take(db));
-	db = db_open(&(struct db_options){.path = path, .use = use}, &e);
-	if (!db)
-		fail_msg("%s", e.msg);
-}
-
-static int
-setup(void **state)
-{
-	if (folder_make(state))
-		return -1;
-	snprintf(path, sizeof(path), "%s/moat.db", folder);
-	open_as(DB_WRITE);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	db_close(take(db));
-	return folder_remove(state);
-}
-
-/* A cluster at that address, or files where it is "". */
-static struct fleet *
-fleet_at(const char *address, const char *yaml)
-{
-	static const char *const file = "fleet.yaml";
-	struct object_set set = {0};
-	struct fleet_input in = {.objects = &set};
-	struct fleet *f;
-	struct err e;
-
-	if (*address)
-		in.source = (struct source){.type = SOURCE_CLUSTER, .context = "prod", .server = address};
-	else
-		in.source = (struct source){.type = SOURCE_FILES, .paths = &file, .n_paths = 1};
-	snprintf(in.source.address, sizeof(in.source.address), "%s", address);
-	if (*yaml && !files_read_memory(file, yaml, strlen(yaml), "default", &set, &e))
-		fail_msg("%s", e.msg);
-	f = fleet_new(&in);
-	object_set_free(&set);
-	return f;
-}
+#include "tests/unit/store_fixture.h"
 
 static struct probe_result
 result(const char *agent, enum probe p, enum probe_verdict v, int64_t at)
@@ -128,29 +69,13 @@ assert_last(const char *wanted)
 	assert_last_of(fleet_at("https://c", ""), wanted);
 }
 
-/* Each row as "ended nr verdict count first last against". */
 static void
 assert_rows(const char *wanted)
 {
-	AUTO(buf) struct buf got = {0};
-	sqlite3_stmt *s;
-	sqlite3 *raw;
-
-	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_prepare_v2(raw,
-				   "SELECT ended, nr, verdict, count, first_at, last_at, against FROM probes "
-				   "ORDER BY agent, node, probe, nr",
-				   -1, &s, NULL),
-		SQLITE_OK);
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		for (int i = 0; i < 6; i++)
-			buf_addf(&got, "%d ", sqlite3_column_int(s, i));
-		buf_addf(&got, "%s\n", (const char *)sqlite3_column_text(s, 6));
-	}
-	sqlite3_finalize(s);
-	sqlite3_close(raw);
-	assert_string_equal(buf_str(&got), wanted);
+	assert_query(
+		"SELECT ended, nr, verdict, count, first_at, last_at, against FROM probes ORDER BY agent, node, "
+		"probe, nr",
+		wanted);
 }
 
 static void
@@ -302,19 +227,8 @@ one_transaction(void **state)
 static void
 a_file_from_before_there_were_probes(void **state)
 {
-	sqlite3 *raw;
-
 	(void)state;
-	db_close(take(db));
-	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_exec(raw,
-			     "DROP TABLE probes; DROP TABLE actions; DROP TABLE sightings; DROP TABLE checklist; "
-			     "ALTER TABLE findings DROP COLUMN uid; ALTER TABLE findings DROP COLUMN generation; "
-			     "PRAGMA user_version = 1",
-			     NULL, NULL, NULL),
-		SQLITE_OK);
-	sqlite3_close(raw);
+	make_first_version();
 	open_as(DB_READ);
 	assert_last("");
 	open_as(DB_WRITE);
@@ -326,14 +240,9 @@ a_file_from_before_there_were_probes(void **state)
 static void
 numbers_of_strangers(void **state)
 {
-	sqlite3 *raw;
-
 	(void)state;
 	keep("https://c", result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 1));
-	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(raw, "UPDATE probes SET verdict = 77, control = -3", NULL, NULL, NULL),
-			 SQLITE_OK);
-	sqlite3_close(raw);
+	run_sql("UPDATE probes SET verdict = 77, control = -3");
 	assert_last("a/Deployment/x x-1 node-1 agent p0 v2 c2 1.1.1.1:443 python3 connection refused abc 12ms 1\n");
 }
 
