@@ -101,6 +101,21 @@ file_is_known(const struct pipelock *p, const struct config_sighting *seen, cons
 		seen->at >= t->changed_at + LOADED_SETTLED);
 }
 
+/* A new sighting takes the place of the old: what it is to say, it says as a whole. */
+static void
+wants(const struct planner *p, const struct pipelock *pipelock, struct planned *plan,
+      const struct config_sighting *seen)
+{
+	struct sight_task *t = &plan->task;
+	bool log = wants_log(p, pipelock, plan->by_times), file = t->config_path != NULL;
+	bool log_known = seen && seen->loaded_hash && !seen->log_error && is_since_change(seen, t);
+
+	if ((!log || log_known) && (!file || (seen && file_is_known(pipelock, seen, t))))
+		return;
+	t->log = log;
+	t->file = file;
+}
+
 static void
 add_container(struct planner *p, const struct workload *w, const struct pod *pod, const struct container_status *s)
 {
@@ -115,16 +130,13 @@ add_container(struct planner *p, const struct workload *w, const struct pod *pod
 				       .changed_at = map ? map->data_changed_at : CLOCK_UNKNOWN,
 			       }};
 	struct sight_task *t = &plan.task;
-	const struct config_sighting *seen = last_sighting(p, t);
 
 	plan.at = p->found.n;
 	if (pipelock->n_sources)
 		plan.by_times = loading_by_start(t->started_at, t->changed_at, &pipelock->sources[0]);
-	t->log = wants_log(p, pipelock, plan.by_times) &&
-		 !(seen && seen->loaded_hash && !seen->log_error && is_since_change(seen, t));
 	if (p->what & SIGHT_FILE)
 		t->config_path = file_of(pipelock);
-	t->file = t->config_path && !(seen && file_is_known(pipelock, seen, t));
+	wants(p, pipelock, &plan, last_sighting(p, t));
 	if (p->what & SIGHT_HEALTH)
 		t->port = port_of(pipelock);
 	t->health = t->port != 0;
