@@ -35,6 +35,9 @@ struct audit_settings {
 	bool fail_on_new; /* only findings that the baseline does not have count for the exit status */
 };
 
+/* Does the scope (-n, -l) take in that agent or companion? A companion is in it with its agents, too. */
+bool audit_chooses(const struct audit_settings *s, const struct workload *w);
+
 enum novelty { NOVELTY_NONE, NOVELTY_NEW, NOVELTY_KNOWN }; /* NONE: there is no baseline */
 
 struct suppression {

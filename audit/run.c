@@ -33,6 +33,16 @@ companion_chosen(const struct fleet *f, const struct audit_settings *s, const bo
 	return agent_chosen(s, w);
 }
 
+bool
+audit_chooses(const struct audit_settings *s, const struct workload *w)
+{
+	bool chosen = agent_chosen(s, w);
+
+	for (size_t i = 0; !chosen && i < w->n_agents; i++)
+		chosen = agent_chosen(s, w->agents[i]);
+	return chosen;
+}
+
 static struct workload **
 choose(struct audit *a, struct audit_frame *frame, const struct audit_settings *s, bool companions, size_t *n_out)
 {

@@ -59,6 +59,7 @@ struct cli {
 	int64_t timeout_ms; /* 0 when not given */
 	const char *db_path; /* NULL when not given */
 	bool no_store;
+	bool health, no_logs; /* what is looked at beside the objects of a cluster: tiers.h */
 	int64_t keep; /* moat history prune: runs of each source; 0 when not given */
 	enum color_when color;
 	enum severity fail_on;
@@ -105,6 +106,8 @@ struct report_options cli_report_options(const struct cli *cli);
 
 /* The agent that [NS/][KIND/]NAME means; NULL and an error that lists what fits when it is not exactly one. */
 const struct workload *cli_find_agent(const struct audit *a, const char *name, struct err *e);
+/* The only agent of the fleet that such a name fits; NULL. */
+const struct workload *cli_agent_named(const struct fleet *f, const char *name);
 /* The same among all workloads; -n completes a name without a namespace. */
 const struct workload *cli_find_workload(const struct cli *cli, const struct fleet *f, const char *name, struct err *e);
 

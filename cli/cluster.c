@@ -11,6 +11,7 @@
 #include "base/reader.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "cli/tiers.h"
 #include "kube/kubeconfig.h"
 
 #define LARGEST_CA (16 * 1024 * 1024)
@@ -188,7 +189,7 @@ cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err 
 }
 
 struct fleet *
-cli_cluster_fleet(struct cli *cli, struct err *e)
+cli_cluster_fleet(struct cli *cli, bool with_evidence, struct err *e)
 {
 	struct loop *loop;
 	struct kube *k = cli_connect(cli, &loop, e);
@@ -198,6 +199,8 @@ cli_cluster_fleet(struct cli *cli, struct err *e)
 		cli_warn_insecure(k);
 		cli_end_by_signals(loop, k);
 		fleet = cli_cluster_read(cli, loop, k, e);
+		if (fleet && with_evidence)
+			fleet = tiers_add(cli, fleet, loop, k);
 	}
 	kube_free(k);
 	loop_free(loop);

@@ -38,10 +38,11 @@ struct source cli_source(const struct cli *cli, const struct kube *k);
 struct fleet *cli_fleet_of(const struct cli *cli, const struct source *source, const struct cluster *c, struct err *e);
 /*
  * Everything that a fleet is made of, read once; waits until nothing more will come. What could not be read is a gap of
- * the fleet, as long as there is any workload to show; else the error says why.
+ * the fleet, as long as there is any workload to show; else the error says why. with_evidence: and what is known besides
+ * the objects (tiers.h).
  */
-struct fleet *cli_cluster_fleet(struct cli *cli, struct err *e);
-/* cli_cluster_fleet with a client that is there already, on its loop. */
+struct fleet *cli_cluster_fleet(struct cli *cli, bool with_evidence, struct err *e);
+/* cli_cluster_fleet of objects alone, with a client that is there already, on its loop. */
 struct fleet *cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err *e);
 
 #endif

@@ -36,6 +36,10 @@ struct need {
 #define NO_WORKLOAD "agents and companions of this kind are not seen, except by their pods"
 #define NOT_LIVE "the console does not follow changes of it"
 #define NO_RECREATE "no bare pod can be recreated"
+#define NO_LOG \
+	"where a ConfigMap changed after its companion started, it is not known which of the two configs runs"
+#define NO_HEALTH "/health of companions (--health, moat show, the console) cannot be asked"
+#define NO_EXEC "bypass probes cannot be run, nor the config file in a companion's pod compared (moat show)"
 #define READ(group, resource, cost)                                  \
 	{"fleet", "list", group, resource, NULL, cost, 0},           \
 	{                                                            \
@@ -62,12 +66,11 @@ static const struct need needs[] = {
 	{"fleet", "list", "", "namespaces", NULL, "policies that select namespaces by label cannot be evaluated",
 	 CLUSTER_WIDE},
 	{"fleet", "watch", "", "namespaces", NULL, NOT_LIVE, CLUSTER_WIDE},
-	{"logs", "get", "", "pods", "log", "logs of companions cannot be read", 0},
-	{"health", "get", "", "pods", "portforward", "/health of companions cannot be asked", 0},
-	{"health", "create", "", "pods", "portforward", "/health of companions cannot be asked on newer servers",
-	 0},
-	{"probe", "get", "", "pods", "exec", "bypass probes cannot be run", WRITES},
-	{"probe", "create", "", "pods", "exec", "bypass probes cannot be run on newer servers", WRITES},
+	{"logs", "get", "", "pods", "log", NO_LOG, 0},
+	{"health", "get", "", "pods", "portforward", NO_HEALTH, 0},
+	{"health", "create", "", "pods", "portforward", NO_HEALTH " on newer servers", 0},
+	{"probe", "get", "", "pods", "exec", NO_EXEC, WRITES},
+	{"probe", "create", "", "pods", "exec", NO_EXEC " on newer servers", WRITES},
 	RESTART("deployments", "no Deployment can be restarted"),
 	RESTART("statefulsets", "no StatefulSet can be restarted"),
 	RESTART("daemonsets", "no DaemonSet can be restarted"),

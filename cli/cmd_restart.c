@@ -13,6 +13,7 @@
 #include "base/vec.h"
 #include "cli/cli.h"
 #include "cli/cluster.h"
+#include "fleet/setup.h"
 #include "kube/resource.h"
 #include "kube/restart.h"
 
@@ -99,12 +100,29 @@ add_named(struct run *r)
 	return true;
 }
 
+/* Its namespace, for what a restart would come up with. Who may not read that may restart it all the same. */
+static void
+read_around_named(struct run *r)
+{
+	const char *asked = r->cli->namespace;
+	struct err e;
+
+	r->cli->namespace = r->targets.at[0].namespace;
+	r->fleet = cli_cluster_read(r->cli, r->loop, r->kube, &e);
+	r->cli->namespace = asked;
+	if (!r->fleet)
+		fprintf(stderr, "moat: warning: whether a Pipelock in it would come up again is not known: %s\n",
+			e.msg);
+}
+
 /* Companions first: an agent that comes up before its firewall has no way out. */
 static bool
 choose(struct run *r, struct err *e)
 {
-	if (add_named(r))
+	if (add_named(r)) {
+		read_around_named(r);
 		return true;
+	}
 	r->fleet = cli_cluster_read(r->cli, r->loop, r->kube, e);
 	return r->fleet && add_targets(r, true, e) && add_targets(r, false, e);
 }
@@ -276,6 +294,18 @@ print_what_goes_on(const struct run *r)
 
 /* ---- doing it */
 
+/* A Pipelock that would refuse what is there now does not come up again: the restart would be its end. */
+static const char *
+refusal(void *ctx, const struct restart_target *t)
+{
+	struct run *r = ctx;
+	struct arena *a = &r->cli->arena;
+	const struct workload *w = r->fleet ? fleet_workload(r->fleet, t->namespace, t->kind, t->name) : NULL;
+	const char *reason = w ? setup_refusal(w, a) : NULL;
+
+	return reason ? arena_printf(a, "its Pipelock would not come up again: %s", reason) : NULL;
+}
+
 static bool
 wait_done(struct run *r, struct err *e)
 {
@@ -345,6 +375,7 @@ run(struct run *r, struct err *e)
 		.n_targets = r->targets.n,
 		.recreate = r->cli->recreate,
 		.save_folder = folder,
+		.refusal = refusal,
 		.field_manager = r->cli->field_manager,
 		.limit_ms = r->cli->timeout_ms,
 		.ctx = r,

@@ -14,9 +14,8 @@ warn(void *ctx, const char *text)
 	fprintf(stderr, "moat: warning: %s\n", text);
 }
 
-/* NULL or empty: there is none. */
-static char *
-history_path(const struct cli *cli)
+char *
+keep_path(const struct cli *cli)
 {
 	return cli->db_path ? mem_strdup(cli->db_path) : db_default_path();
 }
@@ -24,7 +23,7 @@ history_path(const struct cli *cli)
 struct db *
 keep_open(const struct cli *cli, enum db_use use, struct err *e)
 {
-	AUTO(free) char *place = history_path(cli);
+	AUTO(free) char *place = keep_path(cli);
 
 	if (place && *place)
 		return db_open(&(struct db_options){.path = place, .use = use, .tell = warn}, e);
@@ -77,7 +76,7 @@ read_last(struct cli *cli, const struct fleet *f, enum db_use use, struct err *e
 bool
 keep_last(struct cli *cli, const struct fleet *f, struct err *e)
 {
-	AUTO(free) char *place = history_path(cli);
+	AUTO(free) char *place = keep_path(cli);
 
 	cli->baseline = (struct baseline){0};
 	if (place && access(place, F_OK) == 0 && !read_last(cli, f, DB_READ, e) &&

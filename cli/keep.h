@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "store/db.h"
 
+/* Where the history is, --db or the default; the caller's. NULL or empty: there is no place for it. */
+char *keep_path(const struct cli *cli);
 /* The file of --db, else the default one; what it has to say goes to stderr. NULL and an error. */
 struct db *keep_open(const struct cli *cli, enum db_use use, struct err *e);
 /*

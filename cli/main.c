@@ -207,6 +207,12 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 	case OPT_NO_STORE:
 		cli->no_store = true;
 		return true;
+	case OPT_HEALTH:
+		cli->health = true;
+		return true;
+	case OPT_NO_LOGS:
+		cli->no_logs = true;
+		return true;
 	case OPT_KEEP:
 		return set_keep(cli, arg, e);
 	case OPT_FROM:

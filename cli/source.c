@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "cli/cluster.h"
 #include "cli/keep.h"
+#include "cli/tiers.h"
 #include "decode/files.h"
 
 #define LARGEST_BASELINE (512 * 1024 * 1024)
@@ -132,18 +133,13 @@ read_objects(const struct cli *cli, struct object_set *set, struct err *e)
 	return files_read(cli->paths.at, cli->paths.n, cli->namespace ? cli->namespace : "default", set, e);
 }
 
-struct fleet *
-cli_fleet(struct cli *cli, struct err *e)
+static struct fleet *
+read_files(struct cli *cli, struct err *e)
 {
 	static const char *const demo_path[] = {"demo"};
-	const struct config_file *c = cli_config(cli, e);
 	struct object_set set = {0};
 	struct fleet *fleet;
 
-	if (!c)
-		return NULL;
-	if (cli_is_live(cli))
-		return cli_cluster_fleet(cli, e);
 	if (!read_objects(cli, &set, e)) {
 		object_set_free(&set);
 		return NULL;
@@ -153,17 +149,38 @@ cli_fleet(struct cli *cli, struct err *e)
 			   .paths = cli->demo ? demo_path : cli->paths.at,
 			   .n_paths = cli->demo ? 1 : cli->paths.n},
 		.objects = &set,
-		.settings = &c->fleet,
+		.settings = &cli->config->fleet,
 	});
 	object_set_free(&set);
 	return fleet;
+}
+
+struct fleet *
+cli_fleet(struct cli *cli, struct err *e)
+{
+	if (!cli_config(cli, e))
+		return NULL;
+	return cli_is_live(cli) ? cli_cluster_fleet(cli, false, e) : read_files(cli, e);
+}
+
+static struct fleet *
+fleet_with_evidence(struct cli *cli, struct err *e)
+{
+	struct fleet *f;
+
+	if (!cli_config(cli, e))
+		return NULL;
+	if (cli_is_live(cli))
+		return cli_cluster_fleet(cli, true, e);
+	f = read_files(cli, e);
+	return f ? tiers_add(cli, f, NULL, NULL) : NULL;
 }
 
 struct audit *
 cli_audit(struct cli *cli, struct err *e)
 {
 	int64_t started_at = clock_now();
-	struct fleet *fleet = cli_fleet(cli, e);
+	struct fleet *fleet = fleet_with_evidence(cli, e);
 	struct audit *a;
 
 	if (!fleet)
@@ -290,6 +307,23 @@ cli_find_agent(const struct audit *a, const char *name, struct err *e)
 	free(n.copy);
 	vec_free(&found);
 	return w;
+}
+
+const struct workload *
+cli_agent_named(const struct fleet *f, const char *name)
+{
+	struct workload_name n = split_name(name);
+	const struct workload *found = NULL;
+	size_t n_found = 0;
+
+	for (size_t i = 0; i < f->n_agents; i++) {
+		if (!name_fits(&n, f->agents[i]))
+			continue;
+		found = f->agents[i];
+		n_found++;
+	}
+	free(n.copy);
+	return n_found == 1 ? found : NULL;
 }
 
 const struct workload *

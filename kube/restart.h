@@ -49,6 +49,11 @@ struct restart_args {
 	bool recreate; /* bare pods too */
 	const char *save_folder; /* where their manifests are saved before; copied. NULL: they are refused */
 	const char *field_manager; /* NULL: "moat" */
+	/*
+	 * Why one is to be refused by what else is known of it, asked while the plan is made; borrowed until the next call. NULL:
+	 * nothing speaks against it. The function may be NULL.
+	 */
+	const char *(*refusal)(void *ctx, const struct restart_target *t);
 	int64_t limit_ms; /* for one of them without progress; 0: its progressDeadlineSeconds and a minute, else 10 min */
 	void *ctx;
 	void (*changed)(void *ctx, struct restart *r); /* a step has something new */

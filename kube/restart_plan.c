@@ -48,7 +48,7 @@ refused_unseen(const struct restart *r, size_t i)
 	for (size_t k = 0; k < i; k++)
 		if (same_target(t, &r->steps[k].target))
 			return "it is in the list already";
-	return NULL;
+	return r->args.refusal ? r->args.refusal(r->args.ctx, t) : NULL;
 }
 
 static const char *

@@ -266,6 +266,31 @@ test_permissions_are_asked(void **state)
 	restart_free(run.r);
 }
 
+static const char *
+no_y(void *ctx, const struct restart_target *t)
+{
+	(void)ctx;
+	return strcmp(t->name, "y") == 0 ? "it would not come up again" : NULL;
+}
+
+/* Who asks knows more of an object than it says itself: nobody is asked about it any more. */
+static void
+test_what_else_is_known_refuses(void **state)
+{
+	struct restart_target targets[] = {{"Deployment", "a", "x"}, {"Deployment", "a", "y"}};
+	struct run run = {0};
+
+	(void)state;
+	get(OF("deployments", "x"), IDLE, 0);
+	allow();
+	plan_with(&run, (struct restart_args){.targets = targets, .n_targets = 2, .refusal = no_y});
+	assert_int_equal(step(&run, 0)->state, RESTART_PLANNED);
+	assert_int_equal(step(&run, 1)->state, RESTART_REFUSED);
+	assert_string_equal(step(&run, 1)->reason, "it would not come up again");
+	assert_false(restart_possible(run.r));
+	restart_free(run.r);
+}
+
 static void
 test_a_server_that_does_not_answer(void **state)
 {
@@ -731,6 +756,7 @@ main(void)
 		TEST(test_read_only_asks_nobody),
 		TEST(test_names_that_are_paths),
 		TEST(test_permissions_are_asked),
+		TEST(test_what_else_is_known_refuses),
 		TEST(test_a_server_that_does_not_answer),
 		TEST(test_a_rollout),
 		TEST(test_lost_answers_are_waited_through),

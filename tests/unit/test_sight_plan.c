@@ -177,7 +177,9 @@ what_was_seen_is_not_looked_at_again(void **state)
 	} cases[] = {
 		{{.at = NOON + 60, .loaded_hash = HASH}, false, true},
 		{{.at = NOON - 1, .loaded_hash = HASH, .file_hash = HASH}, true, true}, /* before the change */
-		{{.at = NOON + 60, .loaded_hash = HASH, .started_at = NOON - 7200}, true, true}, /* of an earlier start */
+		{{.at = NOON + 60, .loaded_hash = HASH, .started_at = NOON - 7200},
+		 true,
+		 true}, /* of an earlier start */
 		{{.at = NOON + 60, .loaded_hash = HASH, .pod_uid = "other"}, true, true},
 		{{.at = NOON + 60, .log_error = "cut", .loaded_hash = HASH}, true, true},
 		{{.at = NOON + 60, .loaded_hash = HASH, .file_hash = HASH}, false, true}, /* it may be on its way */
@@ -190,7 +192,8 @@ what_was_seen_is_not_looked_at_again(void **state)
 	add_pod("p", ARGS, DIRECTORY, SINCE("11:00:00"));
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct evidence *have = evidence_add(
-			NULL, &(struct evidence_parts){.has_logs = true, .configs = seen(cases[i].seen), .n_configs = 1});
+			NULL,
+			&(struct evidence_parts){.has_logs = true, .configs = seen(cases[i].seen), .n_configs = 1});
 
 		plan(SIGHT_LOG_NEEDED, have, 0);
 		if ((n_tasks == 1) != cases[i].log)
