@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "cli/cli.h"
 #include "cli/cluster.h"
+#include "cli/demo_probes.h"
 #include "cli/keep.h"
 #include "cli/tiers.h"
 #include "decode/files.h"
@@ -133,6 +134,16 @@ read_objects(const struct cli *cli, struct object_set *set, struct err *e)
 	return files_read(cli->paths.at, cli->paths.n, cli->namespace ? cli->namespace : "default", set, e);
 }
 
+/* The built-in fleet has probes as well; takes the reference. */
+static struct fleet *
+prove_demo(struct fleet *f, struct err *e)
+{
+	struct fleet *next = demo_probes(f, (const char *)demo_probes_files[0].data, e);
+
+	fleet_unref(f);
+	return next;
+}
+
 static struct fleet *
 read_files(struct cli *cli, struct err *e)
 {
@@ -152,7 +163,7 @@ read_files(struct cli *cli, struct err *e)
 		.settings = &cli->config->fleet,
 	});
 	object_set_free(&set);
-	return fleet;
+	return cli->demo ? prove_demo(fleet, e) : fleet;
 }
 
 struct fleet *
@@ -173,7 +184,7 @@ fleet_with_evidence(struct cli *cli, struct err *e)
 	if (cli_is_live(cli))
 		return cli_cluster_fleet(cli, true, e);
 	f = read_files(cli, e);
-	return f ? tiers_add(cli, f, NULL, NULL) : NULL;
+	return f && !cli->demo ? tiers_add(cli, f, NULL, NULL) : f; /* the demo's is built in */
 }
 
 struct audit *

@@ -342,6 +342,16 @@ class Audit(Files):
                      "companion-vpn", "sidecar-in-pod"):
             self.assertIn(rule, rules)
 
+    def test_one_agent_of_the_demo_is_verified(self):
+        agents = {a["name"]: a for a in json.loads(run("demo", "-o", "json")[1])["agents"]}
+        self.assertEqual([n for n in agents if agents[n]["state"] == "verified"], ["scout"])
+        self.assertEqual(agents["builder"]["probes"]["raw-tcp"]["verdict"], "open")
+        self.assertEqual(agents["reviewer"]["probes"]["no-proxy"]["verdict"], "inconclusive")
+        self.assertIsNone(agents["buyer"]["probes"]["raw-tcp"])
+        # They belong to the demo alone: the same objects as files prove nothing.
+        files = json.loads(run("audit", "-f", DEMO, "-o", "json")[1])["agents"]
+        self.assertNotIn("verified", [a["state"] for a in files])
+
 
 class Baseline(Files):
     def setUp(self):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tui/agent_cells.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -148,27 +149,35 @@ cell_severity(enum severity s)
 
 /* The two worst severities that there are, with their numbers; ordered by the worst, then by how many. */
 struct cell
-cell_findings(const struct audit *audit, const struct workload *agent, struct arena *a)
+cell_counts(const int64_t counts[SEVERITIES], struct arena *a)
 {
-	size_t counts[SEVERITIES] = {0};
 	AUTO(buf) struct buf text = {0};
-	struct cell cell = {.style = STYLE_OK};
+	struct cell cell = {.text = "-", .style = STYLE_OK};
 	int shown = 0;
 
-	if (!audit_count(audit, agent, counts))
-		return (struct cell){.text = "-", .style = STYLE_OK};
 	for (int s = SEVERITIES - 1; s >= 0; s--) {
-		size_t n = counts[s] > 999 ? 999 : counts[s];
-
-		cell.order = cell.order * 1000 + (int64_t)n;
-		if (!n || shown == 2)
+		cell.order = cell.order * 1000 + (counts[s] > 999 ? 999 : counts[s]);
+		if (!counts[s] || shown == 2)
 			continue;
 		if (!shown++)
 			cell.style = cell_severity((enum severity)s).style;
-		buf_addf(&text, "%s%zu %s", text.len ? " " : "", counts[s], severity_name((enum severity)s));
+		buf_addf(&text, "%s%" PRId64 " %s", text.len ? " " : "", counts[s], severity_name((enum severity)s));
 	}
-	cell.text = arena_strdup(a, buf_str(&text));
+	if (shown)
+		cell.text = arena_strdup(a, buf_str(&text));
 	return cell;
+}
+
+struct cell
+cell_findings(const struct audit *audit, const struct workload *agent, struct arena *a)
+{
+	size_t by_severity[SEVERITIES] = {0};
+	int64_t counts[SEVERITIES];
+
+	audit_count(audit, agent, by_severity);
+	for (int s = 0; s < SEVERITIES; s++)
+		counts[s] = (int64_t)by_severity[s];
+	return cell_counts(counts, a);
 }
 
 size_t

@@ -14,6 +14,8 @@ struct cell cell_config(const struct fleet *f, const struct workload *agent, str
 struct cell cell_secrets(const struct workload *agent, struct arena *a);
 struct cell cell_identity(const struct workload *agent);
 struct cell cell_findings(const struct audit *audit, const struct workload *agent, struct arena *a);
+/* "1 critical 3 high": the worst two of these numbers. */
+struct cell cell_counts(const int64_t counts[SEVERITIES], struct arena *a);
 
 /* The fleet in a few words: agents, then those in each state there is. Returns how many cells were set. */
 size_t cells_summary(const struct audit *audit, struct cell *cells, size_t max, struct arena *a);

@@ -23,9 +23,13 @@ cell_age(int64_t at, struct arena *a)
 enum probe_mark
 proof_result_mark(const struct probe_result *r)
 {
-	if (r->verdict == PROBE_OPEN)
-		return MARK_OPEN;
-	return r->verdict == PROBE_BLOCKED && r->control == PROBE_CONTROL_OK ? MARK_BLOCKED : MARK_INCONCLUSIVE;
+	static const enum probe_mark marks[] = {
+		[PROBE_BLOCKED] = MARK_BLOCKED,
+		[PROBE_OPEN] = MARK_OPEN,
+		[PROBE_INCONCLUSIVE] = MARK_INCONCLUSIVE,
+	};
+
+	return marks[proof_verdict(r)];
 }
 
 enum probe_mark
@@ -70,6 +74,7 @@ cell_probes(const struct fleet *f, const struct workload *agent, struct arena *a
 		[STANDING_PARTLY] = STYLE_WARN,	   [STANDING_INCONCLUSIVE] = STYLE_UNKNOWN,
 		[STANDING_WAS_OPEN] = STYLE_WARN, [STANDING_OPEN] = STYLE_BAD,
 	};
+	struct probe_standing at[PROBES];
 	enum standing worst = STANDING_BLOCKED;
 	int64_t oldest = CLOCK_UNKNOWN;
 	size_t nodes = 0, probed = SIZE_MAX;
@@ -78,8 +83,9 @@ cell_probes(const struct fleet *f, const struct workload *agent, struct arena *a
 
 	if (f->evidence && f->evidence->probes_error && !f->evidence->n_probes)
 		return (struct cell){.text = "?", .style = STYLE_UNKNOWN, .order = STANDING_PARTLY};
+	proof_standings(f, agent, at);
 	for (int p = 0; p < PROBES_BYPASS; p++) {
-		struct probe_standing s = proof_standing(f, agent, (enum probe)p);
+		struct probe_standing s = at[p];
 		enum standing now = standing_of(&s);
 
 		worst = now > worst ? now : worst;
@@ -100,54 +106,37 @@ cell_probes(const struct fleet *f, const struct workload *agent, struct arena *a
 
 /* ---- the config in force */
 
-bool
-sighting_counts(const struct fleet *f, const struct workload *w, const struct config_sighting *s)
-{
-	const struct live *l = fleet_live(f, w);
-
-	for (size_t i = 0; i < l->n_pods; i++) {
-		const struct pod *p = l->pods[i];
-		const struct container_status *c;
-
-		if (!str_eq(p->object.name, s->pod) || (p->object.uid && !str_eq(p->object.uid, s->pod_uid)))
-			continue;
-		c = loading_running(p, s->container);
-		return c && c->started_at == s->started_at;
-	}
-	return false;
-}
-
 static bool
 reload_broke(const struct config_sighting *s)
 {
 	return s->reload == RELOAD_FAILED || s->reload == RELOAD_REFUSED;
 }
 
-/* Who says most: a reload that did not go on, then another hash than the wanted one, then any. */
+/* Who says most: a reload that did not go on, then one that has something else loaded, then any. */
 static int
-weight(const struct config_sighting *s, const char *wanted)
+weight(const struct loaded_replica *r)
 {
-	if (reload_broke(s))
+	if (!r->seen)
+		return 0;
+	if (reload_broke(r->seen) && !r->outdated)
 		return 3;
-	return s->loaded_hash && wanted && !str_eq(s->loaded_hash, wanted) ? 2 : 1;
+	return r->loaded == LOADED_STALE ? 2 : 1;
 }
 
 struct in_force
 in_force_of(const struct fleet *f, const struct workload *w)
 {
-	const struct workload_key key = {w->namespace, w->name, w->kind};
-	const char *wanted = w->pipelock ? w->pipelock->config_hash : NULL;
+	const struct live *l = fleet_live(f, w);
 	struct in_force in = {.loaded = loaded_config(f, w)};
-	size_t n;
-	const struct config_sighting *at = evidence_configs(f->evidence, &key, &n);
+	struct loaded_replica r;
 	int best = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if (!sighting_counts(f, w, &at[i]) || weight(&at[i], wanted) <= best)
+	for (size_t i = 0; i < l->n_pods; i++) {
+		if (!loaded_replica(f, w, i, &r) || weight(&r) <= best)
 			continue;
-		in.seen = &at[i];
-		best = weight(&at[i], wanted);
-		in.reload = reload_broke(&at[i]) ? at[i].reload : RELOAD_NONE;
+		best = weight(&r);
+		in.seen = r.seen;
+		in.reload = best == 3 ? r.seen->reload : RELOAD_NONE;
 	}
 	return in;
 }

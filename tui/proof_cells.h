@@ -3,7 +3,7 @@
 #ifndef TUI_PROOF_CELLS_H
 #define TUI_PROOF_CELLS_H
 
-#include "fleet/loading.h"
+#include "audit/loaded.h"
 #include "fleet/proof.h"
 #include "tui/mark.h"
 #include "tui/source.h"
@@ -30,8 +30,6 @@ struct in_force {
 struct in_force in_force_of(const struct fleet *f, const struct workload *w);
 /* "current", "stale", "reload failed", "?" */
 struct cell cell_in_force(const struct in_force *in);
-/* Is it about a container that still runs? */
-bool sighting_counts(const struct fleet *f, const struct workload *w, const struct config_sighting *s);
 /* One of those hashes held against the ConfigMap's, in its first digits; "?" where one is not known. */
 struct cell cell_hash(const char *hash, const char *wanted, struct arena *a);
 

@@ -36,9 +36,19 @@ and_more(struct pane *out, size_t n)
 
 /* ---- probes */
 
+static size_t
+count_results(const struct probe_result *at, size_t n, enum probe p)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++)
+		found += at[i].probe == p;
+	return found;
+}
+
 /* "blocked on 2 of 3 nodes, 12m ago" */
 static void
-add_standing(struct pane *out, enum probe p, const struct probe_standing *s)
+add_standing(struct pane *out, enum probe p, const struct probe_standing *s, size_t results)
 {
 	enum probe_mark mark = proof_mark(s);
 	struct cell cell = cell_mark(mark);
@@ -46,41 +56,46 @@ add_standing(struct pane *out, enum probe p, const struct probe_standing *s)
 	pane_addf(out, cell.style, PAGE_LABEL, "%s %s", cell.text, probe_name(p));
 	pane_tab(out, PAGE_LABEL + 12);
 	if (mark == MARK_NONE) {
-		pane_add(out, STYLE_DIM, PAGE_LABEL, "never run");
+		pane_add(out, STYLE_DIM, PAGE_LABEL, results ? "not on a node that carries it now" : "never run");
 		return;
 	}
-	pane_add(out, cell.style, PAGE_LABEL,
-		 mark == MARK_INCONCLUSIVE ? probe_verdict_name(PROBE_INCONCLUSIVE) : probe_verdict_name(s->worst->verdict));
+	pane_add(out, cell.style, PAGE_LABEL, probe_verdict_name(proof_verdict(s->worst)));
 	if (s->probed < s->nodes)
 		pane_addf(out, STYLE_WARN, PAGE_LABEL, " on %zu of %zu nodes", s->probed, s->nodes);
 	else if (s->nodes > 1)
 		pane_addf(out, STYLE_CELL, PAGE_LABEL, " on all of %zu nodes", s->nodes);
-	add_ago(out, ", ", s->at);
+	if (results > 1)
+		add_ago(out, ", ", s->at);
 	if (s->stale)
-		pane_add(out, STYLE_WARN, PAGE_LABEL, ", stale: something has changed since, or it is too old");
+		pane_add(out, STYLE_WARN, PAGE_LABEL, ", stale");
 }
 
+/* "✔ worker-1: 1.1.1.1:443 by python3, control ok, 12m ago: no answer" */
 static void
-add_result(struct pane *out, const struct probe_result *r)
+add_result(struct pane *out, const struct fleet *f, const struct workload *agent, const struct probe_result *r)
 {
 	struct cell mark = cell_mark(proof_result_mark(r));
-	enum style style = mark.style == STYLE_OK ? STYLE_CELL : mark.style;
+	int indent = PAGE_LABEL + 4;
 
 	page_label(out, "");
-	pane_addf(out, style, PAGE_LABEL + 4, "  %s %s: ", mark.text, *r->node ? r->node : r->pod);
-	pane_addf(out, STYLE_CELL, PAGE_LABEL + 4, "%s", r->target);
-	if (*r->method)
-		pane_addf(out, STYLE_CELL, PAGE_LABEL + 4, " by %s", r->method);
-	pane_addf(out, r->control == PROBE_CONTROL_OK ? STYLE_CELL : STYLE_WARN, PAGE_LABEL + 4, ", control %s",
+	pane_addf(out, mark.style, indent, "  %s ", mark.text);
+	pane_addf(out, STYLE_CELL, indent, "%s: %s%s%s", *r->node ? r->node : r->pod, r->target, *r->method ? " by " : "",
+		  r->method);
+	pane_addf(out, r->control == PROBE_CONTROL_OK ? STYLE_CELL : STYLE_WARN, indent, ", control %s",
 		  probe_control_name(r->control));
 	add_ago(out, ", ", r->at);
+	if (proof_changed(f, agent, r))
+		pane_add(out, STYLE_WARN, indent, ", before the present template, policies or companion");
+	else if (proof_too_old(f, r))
+		pane_add(out, STYLE_WARN, indent, ", too long ago to count");
 	if (*r->detail)
-		pane_addf(out, STYLE_DIM, PAGE_LABEL + 4, "; %s", r->detail);
+		pane_addf(out, STYLE_DIM, indent, ": %s", r->detail);
 }
 
 /* The bad ones first, for of many not all are told. */
 static void
-add_results(struct pane *out, const struct probe_result *at, size_t n, enum probe p)
+add_results(struct pane *out, const struct fleet *f, const struct workload *agent, const struct probe_result *at, size_t n,
+	    enum probe p)
 {
 	static const enum probe_mark order[] = {MARK_OPEN, MARK_INCONCLUSIVE, MARK_BLOCKED};
 	size_t told = 0;
@@ -88,7 +103,7 @@ add_results(struct pane *out, const struct probe_result *at, size_t n, enum prob
 	for (size_t m = 0; m < COUNT_OF(order); m++)
 		for (size_t i = 0; i < n; i++)
 			if (at[i].probe == p && proof_result_mark(&at[i]) == order[m] && told++ < MOST_LINES)
-				add_result(out, &at[i]);
+				add_result(out, f, agent, &at[i]);
 	and_more(out, told);
 }
 
@@ -96,6 +111,7 @@ void
 proof_page_probes(const struct fleet *f, const struct workload *agent, struct pane *out)
 {
 	const struct workload_key key = {agent->namespace, agent->name, agent->kind};
+	struct probe_standing standings[PROBES];
 	size_t n;
 	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
 
@@ -108,12 +124,11 @@ proof_page_probes(const struct fleet *f, const struct workload *agent, struct pa
 		pane_add(out, STYLE_DIM, PAGE_LABEL, "none is known to have been run");
 		return;
 	}
+	proof_standings(f, agent, standings);
 	for (int p = 0; p < PROBES; p++) {
-		struct probe_standing s = proof_standing(f, agent, (enum probe)p);
-
 		page_label(out, p ? "" : "probes");
-		add_standing(out, (enum probe)p, &s);
-		add_results(out, at, n, (enum probe)p);
+		add_standing(out, (enum probe)p, &standings[p], count_results(at, n, (enum probe)p));
+		add_results(out, f, agent, at, n, (enum probe)p);
 	}
 }
 
@@ -140,47 +155,9 @@ add_file(struct pane *out, const struct config_sighting *s, const char *wanted)
 		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, ", file not read: %s", s->file_error);
 }
 
+/* Where the log does not tell: what its container's start says of the ConfigMap's last change. */
 static void
-add_loaded(struct pane *out, const struct config_sighting *s, const char *wanted)
-{
-	if (s->loaded_hash)
-		add_hash(out, "loaded", s->loaded_hash, wanted);
-	else
-		pane_add(out, STYLE_UNKNOWN, PAGE_LABEL, "what it has loaded is not known");
-	if (s->loaded_hash && s->loaded_at != CLOCK_UNKNOWN)
-		add_ago(out, " ", s->loaded_at);
-	if (s->log_error)
-		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, ", log not read: %s", s->log_error);
-}
-
-static void
-add_sighting(struct pane *out, const struct config_sighting *s, const char *wanted)
-{
-	add_loaded(out, s, wanted);
-	add_file(out, s, wanted);
-	if (s->reload == RELOAD_FAILED || s->reload == RELOAD_REFUSED)
-		pane_addf(out, STYLE_BAD, PAGE_LABEL, ", the last reload %s%s%s",
-			  s->reload == RELOAD_FAILED ? "failed" : "was refused", s->reload_detail ? ": " : "",
-			  s->reload_detail ? s->reload_detail : "");
-	add_ago(out, "; seen ", s->at);
-}
-
-static const struct config_sighting *
-sighting_of(const struct fleet *f, const struct workload *w, const struct pod *p)
-{
-	const struct workload_key key = {w->namespace, w->name, w->kind};
-	size_t n;
-	const struct config_sighting *at = evidence_configs(f->evidence, &key, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(at[i].pod, p->object.name) && sighting_counts(f, w, &at[i]))
-			return &at[i];
-	return NULL;
-}
-
-/* Without a look into the pod: what its container's start says of the ConfigMap's last change. */
-static void
-add_by_start(struct pane *out, const struct container_status *c, const struct pipelock *p)
+add_by_start(struct pane *out, const struct loaded_replica *r)
 {
 	static const struct {
 		const char *text;
@@ -190,33 +167,49 @@ add_by_start(struct pane *out, const struct container_status *c, const struct pi
 		[LOADED_STALE] = {"started before the last change, and its mount does not follow", STYLE_BAD},
 		[LOADED_UNKNOWN] = {"what it has loaded is not known", STYLE_UNKNOWN},
 	};
-	enum loaded l = LOADED_UNKNOWN;
 
-	if (p->config_map && p->n_sources && p->config_map->data_changed_at != CLOCK_UNKNOWN)
-		l = loading_by_start(c->started_at, p->config_map->data_changed_at, &p->sources[0]);
-	pane_add(out, words[l].style, PAGE_LABEL, words[l].text);
+	pane_add(out, words[r->loaded].style, PAGE_LABEL, words[r->loaded].text);
+}
+
+static void
+add_replica(struct pane *out, const struct loaded_replica *r, const char *wanted)
+{
+	const struct config_sighting *s = r->seen;
+
+	if (s && s->loaded_hash) {
+		add_hash(out, "loaded", s->loaded_hash, wanted);
+		if (s->loaded_at != CLOCK_UNKNOWN)
+			add_ago(out, " ", s->loaded_at);
+	}
+	if (!r->logged) {
+		pane_add(out, STYLE_CELL, PAGE_LABEL, s && s->loaded_hash ? ", " : "");
+		add_by_start(out, r);
+	}
+	if (!s)
+		return;
+	if (s->log_error)
+		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, ", log not read: %s", s->log_error);
+	add_file(out, s, wanted);
+	if (s->reload == RELOAD_FAILED || s->reload == RELOAD_REFUSED)
+		pane_addf(out, STYLE_BAD, PAGE_LABEL, ", the last reload %s%s%s",
+			  s->reload == RELOAD_FAILED ? "failed" : "was refused", s->reload_detail ? ": " : "",
+			  s->reload_detail ? s->reload_detail : "");
+	add_ago(out, r->outdated ? "; seen before the last change, " : "; seen ", s->at);
 }
 
 void
 proof_page_config(const struct fleet *f, const struct workload *w, struct pane *out)
 {
 	const struct live *l = fleet_live(f, w);
-	const struct pipelock *p = w->pipelock;
+	struct loaded_replica r;
 	size_t told = 0;
 
-	for (size_t i = 0; p && i < l->n_pods; i++) {
-		const struct container_status *c = loading_running(l->pods[i], p->container->name);
-		const struct config_sighting *s;
-
-		if (!c || told++ >= MOST_LINES)
+	for (size_t i = 0; w->pipelock && i < l->n_pods; i++) {
+		if (!loaded_replica(f, w, i, &r) || told++ >= MOST_LINES)
 			continue;
-		s = sighting_of(f, w, l->pods[i]);
 		page_label(out, told == 1 ? "in force" : "");
-		pane_addf(out, STYLE_CELL, PAGE_LABEL, "%s: ", l->pods[i]->object.name);
-		if (s)
-			add_sighting(out, s, p->config_hash);
-		else
-			add_by_start(out, c, p);
+		pane_addf(out, STYLE_CELL, PAGE_LABEL, "%s: ", r.pod->object.name);
+		add_replica(out, &r, w->pipelock->config_hash);
 	}
 	and_more(out, told);
 }
@@ -248,16 +241,19 @@ add_health(struct pane *out, const struct health_sighting *h)
 void
 proof_page_health(const struct fleet *f, const struct workload *w, struct pane *out)
 {
-	const struct workload_key key = {w->namespace, w->name, w->kind};
-	size_t n;
-	const struct health_sighting *at = evidence_healths(f->evidence, &key, &n);
+	const struct live *l = fleet_live(f, w);
+	size_t told = 0;
 
-	for (size_t i = 0; i < n && i < MOST_LINES; i++) {
-		page_label(out, i ? "" : "health");
-		add_health(out, &at[i]);
+	for (size_t i = 0; w->pipelock && i < l->n_pods; i++) {
+		const struct health_sighting *h = loaded_health(f, w, l->pods[i]);
+
+		if (!h || told++ >= MOST_LINES)
+			continue;
+		page_label(out, told == 1 ? "health" : "");
+		add_health(out, h);
 	}
-	and_more(out, n);
-	if (!n && f->source.type == SOURCE_CLUSTER) {
+	and_more(out, told);
+	if (!told && w->pipelock && f->source.type == SOURCE_CLUSTER) {
 		page_label(out, "health");
 		pane_add(out, STYLE_UNKNOWN, PAGE_LABEL, "not known: it was not asked");
 	}

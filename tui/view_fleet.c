@@ -8,6 +8,7 @@
 #include "tui/app.h"
 #include "tui/proof_cells.h"
 #include "tui/views.h"
+#include "tui/workload_keys.h"
 
 enum column_id {
 	COLUMN_NAMESPACE,
@@ -28,12 +29,12 @@ static const struct column columns[] = {
 	[COLUMN_AGENT] = {.name = "AGENT", .min = 14, .shrink = 1, .sticky = true, .sort_key = 'A'},
 	[COLUMN_KIND] = {.name = "KIND", .wide = true, .sort_key = 'K'},
 	[COLUMN_STATE] = {.name = "STATE", .sort = SORT_ORDER, .sort_key = 'S'},
-	[COLUMN_COMPANION] = {.name = "COMPANION", .min = 12, .shrink = 4, .sort_key = 'O'},
+	[COLUMN_COMPANION] = {.name = "COMPANION", .min = 12, .shrink = 4, .drop = 1, .sort_key = 'O'},
 	[COLUMN_EGRESS] = {.name = "EGRESS", .min = 9, .shrink = 1, .sort = SORT_ORDER, .sort_key = 'E'},
-	[COLUMN_CONFIG] = {.name = "CONFIG", .min = 7, .shrink = 1, .drop = 1, .sort_key = 'C'},
-	[COLUMN_SECRETS] = {.name = "SECRETS", .min = 7, .shrink = 1, .drop = 2, .sort = SORT_ORDER,
+	[COLUMN_CONFIG] = {.name = "CONFIG", .min = 7, .shrink = 1, .drop = 2, .sort_key = 'C'},
+	[COLUMN_SECRETS] = {.name = "SECRETS", .min = 7, .shrink = 1, .drop = 3, .sort = SORT_ORDER,
 			    .descending = true, .sort_key = 'M'},
-	[COLUMN_IDENTITY] = {.name = "IDENTITY", .min = 8, .shrink = 5, .drop = 3, .sort_key = 'I'},
+	[COLUMN_IDENTITY] = {.name = "IDENTITY", .min = 8, .shrink = 5, .drop = 4, .sort_key = 'I'},
 	[COLUMN_PROBES] = {.name = "PROBES", .sort = SORT_ORDER, .descending = true, .sort_key = 'P'},
 	[COLUMN_FINDINGS] = {.name = "FINDINGS", .sort = SORT_ORDER, .descending = true, .sort_key = 'F'},
 };
@@ -48,6 +49,66 @@ static size_t
 rows(const struct view_data *v)
 {
 	return ((const struct audit *)v->data)->n_agents;
+}
+
+/* Those that run Pipelock and are known not to have their present config in force. */
+struct counted {
+	size_t old_configs;
+};
+
+static bool
+has_old_config(const struct fleet *f, const struct workload *w)
+{
+	struct in_force in;
+
+	if (!w->pipelock)
+		return false;
+	in = in_force_of(f, w);
+	return in.loaded == LOADED_STALE || in.reload != RELOAD_NONE;
+}
+
+static bool
+load(struct view_data *v, struct err *e UNUSED)
+{
+	const struct audit *audit = v->data;
+	struct counted *c = ARENA_NEW(&v->arena, struct counted);
+
+	for (size_t i = 0; i < audit->n_companions; i++)
+		c->old_configs += has_old_config(audit->fleet, audit->companions[i]);
+	for (size_t i = 0; i < audit->n_agents; i++)
+		c->old_configs += has_old_config(audit->fleet, audit->agents[i]);
+	v->state = c;
+	return true;
+}
+
+/* "since the last audit, 2d ago: 2 new, 1 fixed" */
+static struct cell
+cell_since(const struct audit *audit, const struct history_run *last, struct arena *a)
+{
+	const char *age = cell_age(last->started_at, a).text;
+
+	if (!audit->n_new && !audit->n_fixed)
+		return (struct cell){.text = arena_printf(a, "as in the last audit, %s ago", age), .style = STYLE_DIM};
+	return (struct cell){.text = arena_printf(a, "since the last audit, %s ago: %zu new, %zu fixed", age, audit->n_new,
+						  audit->n_fixed),
+			     .style = audit->n_new ? STYLE_WARN : STYLE_OK};
+}
+
+static size_t
+notes(const struct view_data *v, struct cell *cells, size_t max, struct arena *a)
+{
+	const struct counted *c = v->state;
+	const struct audit *audit = v->data;
+	size_t n = 0;
+
+	if (c->old_configs && n < max)
+		cells[n++] = (struct cell){.text = arena_printf(a, "%zu with an old config (:configs)", c->old_configs),
+					   .style = STYLE_BAD};
+	if (v->history && v->history->last && audit->baseline && n < max)
+		cells[n++] = cell_since(audit, v->history->last, a);
+	else if (v->history && v->history->error && n < max)
+		cells[n++] = (struct cell){.text = "no history (:runs says why)", .style = STYLE_WARN};
+	return n;
 }
 
 /* "namespace/kind/name": what :findings and :agent take as well. */
@@ -142,60 +203,16 @@ open_all_findings(struct app *app)
 	app_open(app, "findings", "");
 }
 
-/* Each once: agents may share a companion. */
-static void
-add_target(struct operation_target *to, size_t *n, const struct workload *w)
-{
-	for (size_t i = 0; i < *n; i++)
-		if (str_eq(to[i].kind, w->kind) && str_eq(to[i].namespace, w->namespace) && str_eq(to[i].name, w->name))
-			return;
-	to[(*n)++] = (struct operation_target){w->kind, w->namespace, w->name};
-}
-
-/* A companion's settings are read when it starts, an agent's proxy variables when that does: so in this order. */
 static void
 restart(struct app *app)
 {
-	AUTO(arena) struct arena a = {0};
-	const struct view_data *v;
-	struct operation_target *targets;
-	size_t *rows, n_rows = app_chosen(app, &v, &a, &rows), n = 0, companions;
-	bool one = n_rows == 1;
-
-	targets = ARENA_ARRAY(&a, struct operation_target, 2 * n_rows);
-	for (size_t i = 0; i < n_rows; i++)
-		if (agent(v, rows[i])->companion)
-			add_target(targets, &n, agent(v, rows[i])->companion);
-	companions = n;
-	for (size_t i = 0; i < n_rows; i++)
-		add_target(targets, &n, agent(v, rows[i]));
-	if (!n)
-		return;
-	if (!companions) {
-		app_restart(app, &(struct operation_choice){one ? "agent" : "agents", targets, n}, 1);
-		return;
-	}
-	app_restart(app,
-		    (struct operation_choice[]){
-			    {one ? "companion, then agent" : "companions, then agents", targets, n},
-			    {one ? "companion" : "companions", targets, companions},
-			    {one ? "agent" : "agents", targets + companions, n - companions}},
-		    3);
+	workload_keys_restart(app, agent);
 }
 
 static void
 probe(struct app *app)
 {
-	AUTO(arena) struct arena a = {0};
-	const struct view_data *v;
-	size_t *rows, n = app_chosen(app, &v, &a, &rows);
-	struct operation_target *agents = ARENA_ARRAY(&a, struct operation_target, n);
-
-	for (size_t i = 0; i < n; i++)
-		agents[i] = (struct operation_target){agent(v, rows[i])->kind, agent(v, rows[i])->namespace,
-						      agent(v, rows[i])->name};
-	if (n)
-		app_probe(app, agents, n);
+	workload_keys_probe(app, agent);
 }
 
 static const struct binding bindings[] = {
@@ -214,12 +231,14 @@ const struct view view_fleet = {
 	.bindings = bindings,
 	.n_bindings = COUNT_OF(bindings),
 	.empty = "no agent found: moat.dev/role: agent on a workload makes it one",
+	.load = load,
 	.rows = rows,
 	.key = key,
 	.fill = fill,
 	.detail = detail,
 	.page = page,
 	.subject = subject,
+	.notes = notes,
 	.filter_parse = filter_parse,
 	.filter_match = filter_match,
 };

@@ -14,10 +14,14 @@
 #include <cmocka.h>
 
 #include "audit/audit.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "cli/demo_probes.h"
 #include "decode/files.h"
 #include "tests/source.h"
 #include "tui/agent_page.h"
+#include "tui/source.h"
 #include "tui/views.h"
 
 static const char *const style_names[STYLES] = {
@@ -35,23 +39,28 @@ demo(void)
 	const char *paths[] = {path};
 	struct object_set set = {0};
 	struct err e = {0};
-	struct fleet *f;
+	struct fleet *f, *proven;
 	struct audit *a;
 
 	if (!files_read(paths, 1, "default", &set, &e))
 		fail_msg("%s", e.msg);
 	f = fleet_new(&(struct fleet_input){.source = {.type = SOURCE_FILES}, .objects = &set, .settings = &settings});
 	object_set_free(&set);
-	a = audit_new(f, &audit_settings, 1779364800);
+	proven = demo_probes(f, (const char *)demo_probes_files[0].data, &e);
+	if (!proven)
+		fail_msg("%s", e.msg);
+	a = audit_new(proven, &audit_settings, 1779364800);
+	fleet_unref(proven);
 	fleet_unref(f);
 	return a;
 }
 
 /* "text [STYLE]" a cell, plain ones without the style, one row a paragraph. */
 static void
-add_rows(struct buf *out, const struct view *view, const struct audit *a, const char *arg)
+add_rows(struct buf *out, const struct view *view, const struct audit *a, const struct history_view *history,
+	 const char *arg)
 {
-	struct view_data v = {.data = a, .arg = arg};
+	struct view_data v = {.data = a, .history = history, .arg = arg};
 	struct cell cells[32];
 	struct err e = {0};
 
@@ -109,7 +118,7 @@ the_fleet(void **state UNUSED)
 	AUTO(buf) struct buf got = {0};
 	struct audit *a = demo();
 
-	add_rows(&got, &view_fleet, a, "");
+	add_rows(&got, &view_fleet, a, NULL, "");
 	compare("fleet", &got);
 	audit_unref(a);
 }
@@ -120,7 +129,7 @@ findings_of_an_agent(void **state UNUSED)
 	AUTO(buf) struct buf got = {0};
 	struct audit *a = demo();
 
-	add_rows(&got, &view_findings, a, "market/Deployment/buyer");
+	add_rows(&got, &view_findings, a, NULL, "market/Deployment/buyer");
 	compare("findings-buyer", &got);
 	audit_unref(a);
 }
@@ -135,6 +144,194 @@ findings_of_nobody(void **state UNUSED)
 	assert_false(view_findings.load(&v, &e));
 	assert_non_null(strstr(e.msg, "nobody"));
 	arena_free(&v.arena);
+	audit_unref(a);
+}
+
+/* ---- what the history tells */
+
+#define NOW INT64_C(1779372000) /* MOAT_NOW below */
+#define DAY INT64_C(86400)
+
+static const struct history_run runs[] = {
+	{.id = 9, .source = 1, .name = "prod-eu", .namespace = "", .selector = "", .server = "https://a", .started_at = NOW - 2 * DAY,
+	 .duration_ms = 12345, .version = "0.1.0", .complete = true, .agents = 5, .companions = 4,
+	 .states = {[STATE_LEGACY] = 1, [STATE_VERIFIED] = 4}, .severities = {[SEV_CRITICAL] = 2, [SEV_HIGH] = 3, [SEV_LOW] = 7},
+	 .n_new = 2, .n_fixed = 1, .unjudged = ""},
+	{.id = 8, .source = 2, .name = "other", .namespace = "a", .selector = "app=x", .started_at = NOW - 3 * DAY,
+	 .duration_ms = 450, .version = "0.1.0", .complete = false, .agents = 1, .unjudged = ""},
+};
+
+static const struct action actions[] = {
+	{.at = NOW - 60, .duration_ms = 61000, .who = "admin@prod-eu", .what = "restart",
+	 .target = {"research", "pipelock-companion", "Deployment"}, .outcome = "done", .detail = ""},
+	{.at = NOW - 7200, .duration_ms = -1, .who = "admin@prod-eu", .what = "probe",
+	 .target = {"coding", "builder", "Deployment"}, .outcome = "begun", .detail = "interrupted"},
+};
+
+static const struct history_finding before = {
+	.fingerprint = "aaaa", .rule = "config-subpath", .severity = SEV_MEDIUM, .namespace = "research", .kind = "Deployment",
+	.object = "pipelock-librarian", .agent = "research/Deployment/librarian", .message = "mounted with subPath",
+	.evidence = "subPath: a", .first_run = 3, .first_at = NOW - 9 * DAY, .judged = true};
+static const struct history_finding after = {
+	.fingerprint = "aaaa", .rule = "config-subpath", .severity = SEV_HIGH, .namespace = "research", .kind = "Deployment",
+	.object = "pipelock-librarian", .agent = "research/Deployment/librarian", .message = "mounted with subPath",
+	.evidence = "subPath: b", .first_run = 3, .first_at = NOW - 9 * DAY, .judged = true};
+static const struct history_finding gone = {
+	.fingerprint = "bbbb", .rule = "probe-open", .severity = SEV_CRITICAL, .namespace = "coding", .kind = "Deployment",
+	.object = "builder", .agent = "coding/Deployment/builder", .message = "a way out", .first_run = 8, .first_at = NOW - 3 * DAY,
+	.judged = true};
+
+static const struct history_change changes[] = {
+	{HISTORY_NEW, NULL, &gone}, {HISTORY_FIXED, &gone, NULL}, {HISTORY_CHANGED, &before, &after}};
+
+static const struct probe_strip strips[] = {
+	{.agent = {"coding", "builder", "Deployment"},
+	 .of = {[PROBE_RAW_TCP] = {.marks = {MARK_BLOCKED, MARK_INCONCLUSIVE, MARK_OPEN}, .n = 3, .at = NOW - 60}}},
+	{.agent = {"research", "scout", "Deployment"},
+	 .of = {[PROBE_ENV_CLEAR] = {.marks = {MARK_OPEN, MARK_BLOCKED}, .n = 2, .at = NOW - 60}}},
+};
+
+static const struct history_view history = {
+	.path = "/home/x/moat.db", .runs = runs, .n_runs = COUNT_OF(runs), .source = 1, .last = &runs[0],
+	.actions = actions, .n_actions = COUNT_OF(actions), .strips = strips, .n_strips = COUNT_OF(strips),
+	.changes_of = 9, .changes = changes, .n_changes = COUNT_OF(changes),
+};
+
+static void
+screens_of_proof_and_history(void **state UNUSED)
+{
+	static const struct {
+		const struct view *view;
+		const char *arg;
+	} at[] = {{&view_configs, ""}, {&view_probes, ""}, {&view_runs, ""}, {&view_changes, "9"}, {&view_actions, ""}};
+	struct audit *a = demo();
+
+	for (size_t i = 0; i < COUNT_OF(at); i++) {
+		AUTO(buf) struct buf got = {0};
+
+		add_rows(&got, at[i].view, at[i].view->of_history ? NULL : a, &history, at[i].arg);
+		compare(at[i].view->name, &got);
+	}
+	audit_unref(a);
+}
+
+/* In place of rows: the error, or what is waited for; NULL for neither. */
+static const char *
+in_place_of_rows(const struct view *view, const struct history_view *h, const char *arg, struct arena *a)
+{
+	struct view_data v = {.history = h, .arg = arg};
+	struct err e = {0};
+	const char *text = NULL;
+
+	if (!view->load(&v, &e))
+		text = arena_strdup(a, e.msg);
+	else if (view->pending)
+		text = view->pending(&v, a);
+	if (!text)
+		assert_true(view->rows(&v) > 0);
+	arena_free(&v.arena);
+	return text;
+}
+
+/* No history, one that cannot be read, one that is being read, and one that was read are not the same. */
+static void
+a_history_that_is_not_there(void **state UNUSED)
+{
+	const struct history_view loading = {.path = "/home/x/moat.db", .loading = true};
+	const struct history_view failed = {.path = "/home/x/moat.db", .error = "open /home/x/moat.db: no such file"};
+	struct history_view old = history, other = history;
+	AUTO(arena) struct arena a = {0};
+	static const struct view *const of_history[] = {&view_runs, &view_changes, &view_actions};
+
+	for (size_t i = 0; i < COUNT_OF(of_history); i++) {
+		const struct view *view = of_history[i];
+
+		assert_true(view->of_history);
+		assert_true(str_has(in_place_of_rows(view, NULL, "9", &a), "nothing is kept"));
+		assert_true(str_has(in_place_of_rows(view, &failed, "9", &a), "no such file"));
+		assert_true(str_has(in_place_of_rows(view, &loading, "9", &a), "reading /home/x/moat.db"));
+		old.error = "disk full";
+		assert_null(in_place_of_rows(view, &old, "9", &a)); /* rows, and a note that they are old */
+	}
+	other.changes_of = 0;
+	assert_true(str_has(in_place_of_rows(&view_changes, &other, "9", &a), "reading what run 9 changed"));
+	assert_true(str_has(in_place_of_rows(&view_changes, &other, "7", &a), "no run 7"));
+	assert_true(str_has(in_place_of_rows(&view_changes, &other, "x", &a), "which run?"));
+}
+
+static const char *
+notes_of(const struct view *view, const struct audit *audit, const struct history_view *h, const char *arg, struct arena *a)
+{
+	struct view_data v = {.data = audit, .history = h, .arg = arg};
+	struct cell cells[4] = {0};
+	AUTO(buf) struct buf text = {0};
+	struct err e = {0};
+	size_t n;
+
+	assert_true(!view->load || view->load(&v, &e));
+	n = view->notes(&v, cells, COUNT_OF(cells), a);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&text, "%s%s", i ? "; " : "", cells[i].text);
+	arena_free(&v.arena);
+	return arena_strdup(a, buf_str(&text));
+}
+
+static void
+notes_beside_the_title(void **state UNUSED)
+{
+	AUTO(arena) struct arena a = {0};
+	struct audit *audit = demo(), compared = *audit;
+	struct history_view old = history;
+
+	assert_string_equal(notes_of(&view_fleet, audit, NULL, "", &a), "1 with an old config (:configs)");
+	compared.baseline = "the last run";
+	compared.n_new = 2;
+	compared.n_fixed = 1;
+	assert_string_equal(notes_of(&view_fleet, &compared, &history, "", &a),
+			    "1 with an old config (:configs); since the last audit, 2d ago: 2 new, 1 fixed");
+	compared.n_new = compared.n_fixed = 0;
+	assert_true(str_has(notes_of(&view_fleet, &compared, &history, "", &a), "as in the last audit, 2d ago"));
+	old.last = NULL;
+	old.error = "disk full";
+	old.runs_left_out = 7;
+	assert_true(str_has(notes_of(&view_fleet, &compared, &old, "", &a), "no history (:runs says why)"));
+	assert_string_equal(notes_of(&view_runs, NULL, &old, "", &a),
+			    "7 more are kept: moat history; not the newest: disk full");
+	assert_string_equal(notes_of(&view_probes, audit, &history, "", &a), "");
+	audit_unref(audit);
+}
+
+static void
+add_pane(struct buf *out, const struct pane *p)
+{
+	for (size_t i = 0; i < p->spans.n; i++)
+		buf_addf(out, "%s%s", p->spans.at[i].newline ? "\n" : "", p->spans.at[i].text);
+	buf_addc(out, '\n');
+}
+
+/* What is below a table, of every row. */
+static void
+details_of_rows(void **state UNUSED)
+{
+	static const struct view *const with_details[] = {&view_configs, &view_probes, &view_changes, &view_actions};
+	AUTO(buf) struct buf got = {0};
+	struct audit *a = demo();
+
+	for (size_t i = 0; i < COUNT_OF(with_details); i++) {
+		struct view_data v = {.data = a, .history = &history, .arg = "9"};
+		struct err e = {0};
+
+		buf_addf(&got, "%s== %s\n", i ? "\n" : "", with_details[i]->name);
+		assert_true(!with_details[i]->load || with_details[i]->load(&v, &e));
+		for (size_t r = 0; r < with_details[i]->rows(&v); r++) {
+			AUTO(pane) struct pane p = {.columns = 80};
+
+			with_details[i]->detail(&v, r, &p);
+			add_pane(&got, &p);
+		}
+		arena_free(&v.arena);
+	}
+	compare("details", &got);
 	audit_unref(a);
 }
 
@@ -155,9 +352,7 @@ the_page_of_an_agent(void **state UNUSED)
 		pane_newline(&page);
 		agent_page_boundary(a->agents[i], &page);
 	}
-	for (size_t i = 0; i < page.spans.n; i++)
-		buf_addf(&got, "%s%s", page.spans.at[i].newline ? "\n" : "", page.spans.at[i].text);
-	buf_addc(&got, '\n');
+	add_pane(&got, &page);
 	compare("agents", &got);
 	audit_unref(a);
 }
@@ -170,7 +365,12 @@ main(void)
 		cmocka_unit_test(findings_of_an_agent),
 		cmocka_unit_test(findings_of_nobody),
 		cmocka_unit_test(the_page_of_an_agent),
+		cmocka_unit_test(screens_of_proof_and_history),
+		cmocka_unit_test(a_history_that_is_not_there),
+		cmocka_unit_test(notes_beside_the_title),
+		cmocka_unit_test(details_of_rows),
 	};
 
+	setenv("MOAT_NOW", "2026-05-21T14:00:00Z", 1); /* ages */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
