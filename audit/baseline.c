@@ -93,11 +93,25 @@ judged(const struct audit *a, const char *rule)
 	return true;
 }
 
+static const struct baseline_entry *
+copy_entry(struct arena *memory, const struct baseline_entry *e)
+{
+	struct baseline_entry *copy = ARENA_NEW(memory, struct baseline_entry);
+
+	*copy = (struct baseline_entry){
+		.fingerprint = arena_strdup(memory, e->fingerprint),
+		.rule = arena_strdup(memory, e->rule),
+		.severity = arena_strdup(memory, e->severity),
+		.object = arena_strdup(memory, e->object),
+	};
+	return copy;
+}
+
 void
 baseline_compare(const struct baseline *b, struct audit *a, struct arena *memory)
 {
 	bool *seen = arena_array(memory, b->n, sizeof(*seen));
-	const struct baseline_entry **fixed = arena_array(memory, b->n, sizeof(*fixed));
+	const struct baseline_entry **fixed;
 
 	a->baseline = arena_strdup(memory, b->name);
 	a->n_known = a->n_new = a->n_fixed = 0;
@@ -117,9 +131,14 @@ baseline_compare(const struct baseline *b, struct audit *a, struct arena *memory
 			a->n_new++;
 		}
 	}
-	for (size_t i = 0; i < b->n && !a->restricted; i++)
-		if (!seen[i] && judged(a, b->at[i].rule))
-			fixed[a->n_fixed++] = &b->at[i];
+	for (size_t i = 0; i < b->n; i++) {
+		seen[i] = seen[i] || a->restricted || !judged(a, b->at[i].rule); /* or nothing is known of it */
+		a->n_fixed += !seen[i];
+	}
+	fixed = ARENA_ARRAY(memory, const struct baseline_entry *, a->n_fixed);
+	for (size_t i = 0, n = 0; n < a->n_fixed; i++)
+		if (!seen[i])
+			fixed[n++] = copy_entry(memory, &b->at[i]);
 	a->fixed = fixed;
 }
 

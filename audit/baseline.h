@@ -23,7 +23,8 @@ bool baseline_parse(struct arena *a, const char *name, const char *text, size_t 
 
 /*
  * Marks the findings of an audit that is being made and lists what is fixed. What a rule could not judge this time, or
- * was not asked (another namespace, a source without the facts), is not fixed. The lists go to the arena.
+ * was not asked (another namespace, a source without the facts), is not fixed. The lists go to the arena, whole: the baseline
+ * may go before the audit.
  */
 void baseline_compare(const struct baseline *b, struct audit *a, struct arena *memory);
 
