@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/mem.h"
+#include "fleet/setup.h"
 #include "kube/restart.h"
 
 /* How far one restart is, in memory of its own: made by one thread, read by the other. */
@@ -40,6 +41,7 @@ struct operations {
 	struct restart *restart;
 	unsigned running; /* its serial */
 	bool planned, begun, ended;
+	struct arena refusal; /* of the text of the last one */
 };
 
 static struct snapshot *
@@ -123,6 +125,19 @@ on_changed(void *ctx, struct restart *r)
 }
 
 static void
+tell_restarted(struct operations *o)
+{
+	size_t n;
+	const struct restart_step *steps = restart_steps(o->restart, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (steps[i].state == RESTART_DONE)
+			o->opt.restarted(o->opt.ctx,
+					 &(struct operation_target){steps[i].target.kind, steps[i].target.namespace,
+								    steps[i].target.name});
+}
+
+static void
 on_done(void *ctx, struct restart *r)
 {
 	struct operations *o = ctx;
@@ -132,14 +147,29 @@ on_done(void *ctx, struct restart *r)
 	o->ended = o->begun;
 	o->planned = true;
 	publish(o);
+	if (o->ended)
+		tell_restarted(o);
 }
 
 static void
 drop(struct operations *o)
 {
-	restart_free(o->restart);
-	o->restart = NULL;
+	restart_free(take(o->restart));
 	o->planned = o->begun = o->ended = false;
+}
+
+/* What would not come up again is not taken down. */
+static const char *
+refusal(void *ctx, const struct restart_target *t)
+{
+	struct operations *o = ctx;
+	const struct fleet *f = o->opt.fleet(o->opt.ctx);
+	const struct workload *w = f ? fleet_workload(f, t->namespace, t->kind, t->name) : NULL;
+	const char *reason;
+
+	arena_reset(&o->refusal);
+	reason = w ? setup_refusal(w, &o->refusal) : NULL;
+	return reason ? arena_printf(&o->refusal, "its Pipelock would not come up again: %s", reason) : NULL;
 }
 
 static void
@@ -155,9 +185,16 @@ plan(struct operations *o, const struct wishes *w)
 		.read_only = o->opt.read_only,
 		.field_manager = o->opt.field_manager,
 		.ctx = o,
+		.refusal = refusal,
 		.changed = on_changed,
 		.done = on_done,
 	});
+}
+
+void
+operations_end(struct operations *o)
+{
+	drop(o);
 }
 
 void
@@ -266,6 +303,7 @@ operations_free(struct operations *o)
 		return;
 	drop(o);
 	arena_free(&o->wishes.arena);
+	arena_free(&o->refusal);
 	snapshot_free(o->fresh);
 	snapshot_free(o->shown);
 	pthread_mutex_destroy(&o->lock);

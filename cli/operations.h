@@ -23,6 +23,9 @@ struct operations_options {
 	void *ctx;
 	void (*wish)(void *ctx); /* on the console's thread: have operations_act called on the cluster's */
 	void (*news)(void *ctx); /* on the cluster's thread: have operations_take called on the console's */
+	/* On the cluster's thread: */
+	struct fleet *(*fleet)(void *ctx); /* the newest; borrowed. NULL: there is none yet */
+	void (*restarted)(void *ctx, const struct operation_target *t); /* its rollout has come to its end */
 };
 
 struct operations *operations_new(const struct operations_options *opt);
@@ -37,5 +40,7 @@ void operations_take(struct operations *o);
 
 /* The cluster's thread. */
 void operations_act(struct operations *o);
+/* What runs is left to itself: before that thread ends. */
+void operations_end(struct operations *o);
 
 #endif

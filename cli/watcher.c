@@ -10,9 +10,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/archive.h"
 #include "cli/cluster.h"
+#include "cli/keep.h"
+#include "cli/lookout.h"
+#include "cli/notices.h"
 #include "cli/operations.h"
+#include "cli/own_key.h"
+#include "cli/pending.h"
 #include "cli/thread.h"
+#include "fleet/proof.h"
 #include "fleet/update.h"
 #include "tui/agent_cells.h"
 
@@ -21,6 +28,8 @@
 #define LONGEST_REST_MS 5000
 #define JUDGE_MS 60000 /* exemptions end though nothing changes */
 #define STATUS_MS 1000 /* how often the age of what is shown is looked at */
+#define EVIDENCE_MS 1000 /* what is found out within a second is one evidence */
+#define HISTORY_MS 30000 /* how often it is looked whether another moat has written */
 
 /* What both threads read: copied under the lock. */
 struct watcher_status {
@@ -29,6 +38,13 @@ struct watcher_status {
 	int64_t heard_at; /* clock_ms; -1 */
 	bool busy, insecure, wants_terminal;
 	char note[160]; /* what a credential plugin is waited for */
+};
+
+/* What is on the screen now, from one thread to the other. */
+struct looked_at {
+	bool agent_changed, run_changed;
+	struct workload_key agent; /* strings of its own; name NULL: none */
+	int64_t run; /* 0: none */
 };
 
 struct watcher {
@@ -42,12 +58,21 @@ struct watcher {
 	struct watcher_status now;
 	char message[sizeof(((struct err *)0)->msg) + 200];
 	pthread_t thread;
-	struct operations *operations; /* minds both threads by itself */
+	struct history_copy *copy; /* that is shown; NULL: nothing is kept */
+	struct workload_key agent_on_screen; /* strings of its own; name NULL: none */
+	int64_t run_on_screen;
+
+	/* These mind the threads by themselves. */
+	struct operations *operations;
+	struct notices *notices;
+	struct archive *archive; /* NULL: nothing is kept */
 
 	pthread_mutex_t lock; /* of what follows */
 	struct audit *fresh;
+	struct history_copy *fresh_copy;
 	struct watcher_status fresh_status;
 	bool wants_refresh, terminal_lent, ending;
+	struct looked_at looked_at;
 
 	/* The cluster's thread alone; its loop_wake may be used by both. */
 	struct loop *loop;
@@ -57,7 +82,17 @@ struct watcher {
 	struct cluster *cluster;
 	struct loop_timer *build, *tick;
 	bool build_due;
+	int64_t build_at; /* clock_ms */
+	struct audit_settings settings; /* the config file's, and what the history has to compare with */
+	struct history_copy *last_copy; /* where that lies, a reference; NULL */
+	bool other_baseline; /* than the last audit was compared with */
+	struct evidence *evidence; /* the newest, a reference; NULL: none */
+	struct pending pending; /* what is not in it yet */
+	struct lookout *lookout;
+	int64_t run; /* whose changes are on the screen; 0 */
+	int64_t history_ms; /* clock_ms when it was looked at last */
 	int64_t judged_ms; /* clock_ms of the last judging */
+	bool made_anew; /* the fleet of the last audit was, and nobody was told yet */
 	bool outdated; /* what changed cannot be folded in: a fleet has to be made */
 	int64_t made_ms, make_took_ms; /* clock_ms when the last one was, and how long it took */
 	void (*granted)(void *arg); /* what waits for the terminal; NULL: nothing does */
@@ -86,6 +121,13 @@ hand_over(struct watcher *w, struct audit *a)
 		loop_wake_up(w->wake);
 	pthread_mutex_unlock(&w->lock);
 	audit_unref(old);
+}
+
+/* How an operation goes, and notices, are told by the same wake as everything else. */
+static void
+on_news(void *ctx)
+{
+	hand_over(ctx, NULL);
 }
 
 static enum app_state
@@ -132,29 +174,171 @@ gaps_text(struct watcher *w)
 	return buf_take(&text);
 }
 
-/* The present audit with what changed folded in, the present one when nothing did; NULL: it has to be made anew. */
+/* A build at the latest then; one that is due sooner stands. */
+static void
+build_within(struct watcher *w, int64_t ms)
+{
+	int64_t at = clock_ms() + ms;
+
+	if (w->build_due && w->build_at <= at)
+		return;
+	w->build_due = true;
+	w->build_at = at;
+	loop_timer_set(w->build, ms);
+}
+
+/* ---- what is known besides objects */
+
+static struct fleet *
+newest_fleet(void *ctx)
+{
+	const struct watcher *w = ctx;
+
+	return w->built ? w->built->fleet : NULL;
+}
+
+static void
+on_saw(void *ctx, const struct config_sighting *config, const struct health_sighting *health)
+{
+	struct watcher *w = ctx;
+
+	if (config)
+		pending_config(&w->pending, config);
+	if (health)
+		pending_health(&w->pending, health);
+	if (!config && !health)
+		pending_logs_read(&w->pending);
+	build_within(w, EVIDENCE_MS);
+}
+
+static void
+on_restarted(void *ctx, const struct operation_target *t)
+{
+	lookout_restarted(((struct watcher *)ctx)->lookout, t);
+}
+
+/* The first time, and later when another moat may have written. */
+static void
+look_at_history(struct watcher *w, bool again)
+{
+	if (!w->archive || !w->built || (!again && w->last_copy))
+		return;
+	w->history_ms = clock_ms();
+	archive_read(w->archive, w->built->fleet, w->run);
+}
+
+/* The copy goes to the screens; its probes are evidence, its last run is what findings are compared with. */
+static void
+take_history(struct watcher *w)
+{
+	struct history_copy *c = w->archive ? archive_take(w->archive) : NULL, *old = w->last_copy, *unseen;
+	const char *before = old ? old->baseline.name : NULL;
+
+	if (!c)
+		return;
+	if (!str_eq(before, c->baseline.name))
+		w->other_baseline = true;
+	w->last_copy = c;
+	w->settings.baseline = c->baseline.name ? &c->baseline : NULL;
+	pending_history(&w->pending, c->probes, c->n_probes, c->view.error);
+	pthread_mutex_lock(&w->lock);
+	unseen = w->fresh_copy;
+	w->fresh_copy = history_copy_ref(c);
+	pthread_mutex_unlock(&w->lock);
+	history_copy_unref(unseen);
+	history_copy_unref(old);
+	hand_over(w, NULL);
+	build_within(w, EVIDENCE_MS);
+}
+
+/* ---- the next audit */
+
+static void
+fold_evidence(struct watcher *w)
+{
+	struct evidence *old = w->evidence;
+
+	if (!w->pending.any)
+		return;
+	w->evidence = pending_fold(&w->pending, old);
+	evidence_unref(old);
+}
+
+static void
+touch_too(struct fleet_touched *all, struct fleet_touched *more)
+{
+	for (size_t i = 0; i < more->places.n; i++)
+		vec_push(&all->places, more->places.at[i]);
+	u32_list_sort_unique(&all->places);
+	fleet_touched_free(more);
+}
+
+/*
+ * The present fleet with what changed folded in, objects first, then what is known of them. NULL where that
+ * does not do.
+ */
+static struct fleet *
+next_fleet(struct watcher *w, const struct cluster_changes *changes, struct fleet_touched *touched)
+{
+	struct fleet_change *at = ARENA_ARRAY(&w->scratch, struct fleet_change, changes->n);
+	struct fleet_touched proved = {0};
+	struct fleet *next, *objects;
+
+	if (clock_now() > w->built->next_expiry)
+		return NULL;
+	for (size_t i = 0; i < changes->n; i++)
+		at[i] = (struct fleet_change){changes->at[i].before, changes->at[i].after};
+	objects = fleet_update(w->built->fleet, at, changes->n, touched);
+	if (!objects || !w->pending.any)
+		return objects;
+	fold_evidence(w);
+	next = fleet_prove(objects, w->evidence, &proved);
+	fleet_unref(objects);
+	touch_too(touched, &proved);
+	return next;
+}
+
+/*
+ * The present audit with what changed folded in, the present one when nothing did; NULL: it has to be made anew.
+ */
 static struct audit *
 update(struct watcher *w, const struct cluster_changes *changes, const char *gaps)
 {
-	struct fleet_change *at = ARENA_ARRAY(&w->scratch, struct fleet_change, changes->n);
 	struct fleet_touched touched = {0};
-	struct audit *a;
+	struct audit *a = NULL;
 	struct fleet *next;
 
 	if (!w->built || changes->too_many || !str_eq(gaps, w->gaps))
 		return NULL;
-	if (!changes->n && clock_ms() - w->judged_ms < JUDGE_MS)
+	if (!changes->n && !w->pending.any && !w->other_baseline && clock_ms() - w->judged_ms < JUDGE_MS)
 		return audit_ref(w->built);
-	for (size_t i = 0; i < changes->n; i++)
-		at[i] = (struct fleet_change){changes->at[i].before, changes->at[i].after};
-	next = fleet_update(w->built->fleet, at, changes->n, &touched);
+	next = next_fleet(w, changes, &touched);
 	if (!next)
 		return NULL;
-	a = audit_update(w->built, next, &touched, &w->cli->config->audit, clock_now());
+	if (!w->other_baseline)
+		a = audit_update(w->built, next, &touched, &w->settings, clock_now());
+	if (!a)
+		a = audit_new(next, &w->settings, clock_now());
 	fleet_touched_free(&touched);
 	fleet_unref(next);
+	w->other_baseline = false;
 	w->judged_ms = clock_ms();
 	return a;
+}
+
+/* What is known besides objects is folded in first: a fleet that is made anew has it from its beginning. */
+static struct fleet *
+prove(struct watcher *w, struct fleet *f)
+{
+	struct fleet_touched touched;
+	struct fleet *proved;
+
+	if (!w->evidence)
+		return f;
+	proved = fleet_prove(f, w->evidence, &touched);
+	fleet_touched_free(&touched);
+	fleet_unref(f);
+	return proved;
 }
 
 static struct audit *
@@ -162,13 +346,22 @@ make(struct watcher *w)
 {
 	struct err e = {0};
 	struct fleet *f = cli_fleet_of(w->cli, &w->source, w->cluster, &e);
-	struct audit *a = f ? audit_new(f, &w->cli->config->audit, clock_now()) : NULL;
+	struct audit *a;
 
+	if (!f)
+		return NULL;
+	fold_evidence(w);
+	f = prove(w, f);
+	a = audit_new(f, &w->settings, clock_now());
 	fleet_unref(f);
+	w->other_baseline = false;
 	return a;
 }
 
-/* A fleet that is made anew again and again takes at most one part in SHARE of the time: how long to wait, at most 5 s. */
+/*
+ * A fleet that is made anew again and again takes at most one part in SHARE of the time: how long to wait, at
+ * most 5 s.
+ */
 static int64_t
 rest_ms(const struct watcher *w)
 {
@@ -193,8 +386,7 @@ next_audit(struct watcher *w)
 	w->outdated = !a;
 	rest = a ? 0 : rest_ms(w);
 	if (rest) {
-		loop_timer_set(w->build, rest);
-		w->build_due = true;
+		build_within(w, rest);
 	} else if (!a) {
 		a = make(w);
 		free(w->gaps);
@@ -202,6 +394,7 @@ next_audit(struct watcher *w)
 		w->outdated = !a; /* what changed until now is in no fleet yet */
 		w->made_ms = w->judged_ms = clock_ms();
 		w->make_took_ms = w->made_ms - start;
+		w->made_anew = a;
 	}
 	if (changes.n || changes.too_many)
 		log_debug("%zu changes, %s in %lld ms", changes.n, rest ? "put off" : "judged",
@@ -211,7 +404,10 @@ next_audit(struct watcher *w)
 	return a;
 }
 
-/* What there is now, judged. Nothing while the first lists are still coming: half a fleet would look like the whole one. */
+/*
+ * What there is now, judged. Nothing while the first lists are still coming: half a fleet would look like the
+ * whole one.
+ */
 static void
 build(void *ctx)
 {
@@ -227,17 +423,17 @@ build(void *ctx)
 	update_status(w);
 	hand_over(w, a);
 	audit_unref(a);
+	if (w->made_anew) {
+		w->made_anew = false;
+		lookout_fleet(w->lookout);
+		look_at_history(w, false);
+	}
 }
 
 static void
 on_cluster(void *ctx)
 {
-	struct watcher *w = ctx;
-
-	if (w->build_due)
-		return;
-	w->build_due = true;
-	loop_timer_set(w->build, GATHER_MS);
+	build_within(ctx, GATHER_MS);
 }
 
 static void
@@ -251,6 +447,8 @@ on_tick(void *ctx)
 		hand_over(w, NULL);
 	if (w->built && clock_ms() - w->judged_ms >= JUDGE_MS)
 		on_cluster(w);
+	if (w->built && clock_ms() - w->history_ms >= HISTORY_MS)
+		look_at_history(w, true);
 	loop_timer_set(w->tick, STATUS_MS);
 }
 
@@ -286,9 +484,21 @@ on_terminal(struct watcher *w)
 }
 
 static void
+on_looked_at(struct watcher *w, struct looked_at *at)
+{
+	if (at->agent_changed)
+		lookout_look_at(w->lookout, at->agent.name ? &at->agent : NULL);
+	if (at->run_changed) {
+		w->run = at->run;
+		look_at_history(w, true);
+	}
+}
+
+static void
 on_nudge(void *ctx)
 {
 	struct watcher *w = ctx;
+	struct looked_at looked_at;
 	bool refresh, lent, ending;
 
 	pthread_mutex_lock(&w->lock);
@@ -296,6 +506,8 @@ on_nudge(void *ctx)
 	ending = w->ending;
 	lent = w->terminal_lent;
 	w->wants_refresh = w->terminal_lent = false;
+	looked_at = w->looked_at;
+	w->looked_at = (struct looked_at){0};
 	pthread_mutex_unlock(&w->lock);
 	if (ending)
 		loop_stop(w->loop);
@@ -303,8 +515,12 @@ on_nudge(void *ctx)
 		cluster_refresh(w->cluster);
 	if (lent && !ending)
 		on_terminal(w);
-	if (!ending)
+	if (!ending) {
+		on_looked_at(w, &looked_at);
 		operations_act(w->operations);
+		take_history(w);
+	}
+	own_key_free(&looked_at.agent);
 }
 
 static void
@@ -330,6 +546,15 @@ work(void *arg)
 		.ctx = w,
 		.changed = on_cluster,
 	});
+	w->lookout = lookout_new(&(struct lookout_options){
+		.kube = w->kube,
+		.loop = w->loop,
+		.notices = w->notices,
+		.ctx = w,
+		.fleet = newest_fleet,
+		.saw = on_saw,
+		.news = on_news,
+	});
 	w->build = loop_add_timer(w->loop, build, w);
 	w->tick = loop_add_timer(w->loop, on_tick, w);
 	loop_timer_set(w->tick, STATUS_MS);
@@ -339,6 +564,8 @@ work(void *arg)
 		w->status.err = e;
 		hand_over(w, NULL);
 	}
+	operations_end(w->operations);
+	lookout_free(w->lookout);
 	cluster_free(w->cluster);
 	return NULL;
 }
@@ -356,15 +583,21 @@ static void
 arrived(void *arg)
 {
 	struct watcher *w = arg;
+	struct history_copy *copy;
 	struct audit *fresh;
 
 	pthread_mutex_lock(&w->lock);
 	fresh = take(w->fresh);
+	copy = take(w->fresh_copy);
 	w->now = w->fresh_status;
 	pthread_mutex_unlock(&w->lock);
 	if (fresh) {
 		audit_unref(w->shown);
 		w->shown = fresh;
+	}
+	if (copy) {
+		history_copy_unref(w->copy);
+		w->copy = copy;
 	}
 	operations_take(w->operations);
 	tell(w);
@@ -387,13 +620,6 @@ refresh(void *ctx)
 	w->now.busy = true;
 	nudge(w);
 	tell(w);
-}
-
-/* How a restart goes is told by the same wake as everything else. */
-static void
-on_news(void *ctx)
-{
-	hand_over(ctx, NULL);
 }
 
 static void
@@ -435,6 +661,52 @@ lend_terminal(void *ctx)
 	w->terminal_lent = true;
 	pthread_mutex_unlock(&w->lock);
 	nudge(w);
+}
+
+static void
+look_at(void *ctx, const struct workload_key *agent)
+{
+	struct watcher *w = ctx;
+
+	if (own_key_is(&w->agent_on_screen, agent))
+		return;
+	own_key_free(&w->agent_on_screen);
+	if (agent)
+		w->agent_on_screen = own_key_new(agent);
+	pthread_mutex_lock(&w->lock);
+	own_key_free(&w->looked_at.agent);
+	if (agent)
+		w->looked_at.agent = own_key_new(agent);
+	w->looked_at.agent_changed = true;
+	pthread_mutex_unlock(&w->lock);
+	nudge(w);
+}
+
+static void
+look_at_run(void *ctx, int64_t run)
+{
+	struct watcher *w = ctx;
+
+	if (run == w->run_on_screen)
+		return;
+	w->run_on_screen = run;
+	pthread_mutex_lock(&w->lock);
+	w->looked_at.run = run;
+	w->looked_at.run_changed = true;
+	pthread_mutex_unlock(&w->lock);
+	nudge(w);
+}
+
+static const struct history_view *
+history(void *ctx)
+{
+	return &((struct watcher *)ctx)->copy->view;
+}
+
+static bool
+notice(void *ctx, struct app_notice *out)
+{
+	return notices_take(((struct watcher *)ctx)->notices, out);
 }
 
 static const void *
@@ -500,16 +772,66 @@ static void
 release(struct watcher *w)
 {
 	loop_wake_remove(w->wake);
+	archive_free(w->archive);
 	operations_free(w->operations);
+	notices_free(w->notices);
 	kube_free(w->kube);
 	loop_free(w->loop);
 	arena_free(&w->scratch);
 	free(w->gaps);
+	evidence_unref(w->evidence);
+	pending_free(&w->pending);
+	history_copy_unref(w->last_copy);
+	history_copy_unref(w->fresh_copy);
+	history_copy_unref(w->copy);
+	own_key_free(&w->agent_on_screen);
+	own_key_free(&w->looked_at.agent);
 	audit_unref(w->built);
 	audit_unref(w->fresh);
 	audit_unref(w->shown);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
+}
+
+/* From the history's thread. */
+static void
+on_archive(void *ctx)
+{
+	struct watcher *w = ctx;
+
+	pthread_mutex_lock(&w->lock);
+	if (!w->ending) {
+		loop_wake_up(w->nudge);
+		loop_wake_up(w->wake);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* A console without a history works like any other. */
+static bool
+open_archive(struct watcher *w, struct err *e)
+{
+	AUTO(free) char *path = w->cli->no_store ? NULL : keep_path(w->cli);
+
+	if (w->cli->no_store)
+		return true;
+	if (!path || !*path) {
+		notices_add(w->notices, STYLE_WARN,
+			    "nothing is kept: there is no place for the history (--db PATH)");
+		return true;
+	}
+	w->copy = history_copy_none(path);
+	w->archive = archive_new(
+		&(struct archive_options){
+			.path = path,
+			.namespace = w->cli->namespace,
+			.selector = w->cli->selector,
+			.notices = w->notices,
+			.ctx = w,
+			.news = on_archive,
+		},
+		e);
+	return w->archive != NULL;
 }
 
 /* The client is made here, so that a kubeconfig that is wrong is an error before the screen is taken. */
@@ -531,6 +853,10 @@ connect(struct watcher *w, struct err *e)
 	if (!w->kube)
 		return false;
 	w->source = cli_source(w->cli, w->kube);
+	w->settings = w->cli->config->audit;
+	w->notices = notices_new();
+	if (!open_archive(w, e))
+		return false;
 	w->operations = operations_new(&(struct operations_options){
 		.kube = w->kube,
 		.loop = w->loop,
@@ -539,6 +865,8 @@ connect(struct watcher *w, struct err *e)
 		.ctx = w,
 		.wish = on_wish,
 		.news = on_news,
+		.fleet = newest_fleet,
+		.restarted = on_restarted,
 	});
 	w->status.insecure = w->now.insecure = kube_insecure(w->kube);
 	return true;
@@ -582,15 +910,20 @@ watcher_open(struct cli *cli, struct loop *loop, struct feed *out, struct err *e
 		return false;
 	}
 	*out = (struct feed){
-		.source = {
-			.ctx = w,
-			.data = newest,
-			.status = status,
-			.summary = summary,
-			.refresh = refresh,
-			.lend_terminal = lend_terminal,
-			.operations = &operations,
-		},
+		.source =
+			{
+				.ctx = w,
+				.data = newest,
+				.status = status,
+				.summary = summary,
+				.refresh = refresh,
+				.lend_terminal = lend_terminal,
+				.operations = &operations,
+				.look_at = look_at,
+				.look_at_run = w->archive ? look_at_run : NULL,
+				.history = w->archive ? history : NULL,
+				.notice = notice,
+			},
 		.listen = listen,
 		.free = end,
 	};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/pending.h"
+
+static struct workload_key
+copy_key(struct arena *a, const struct workload_key *k)
+{
+	return (struct workload_key){arena_strdup(a, k->namespace), arena_strdup(a, k->name),
+				     arena_strdup(a, k->kind)};
+}
+
+struct probe_result
+pending_copy_probe(struct arena *a, const struct probe_result *r)
+{
+	struct probe_result copy = *r;
+
+	copy.agent = copy_key(a, &r->agent);
+	copy.pod = arena_strdup(a, r->pod);
+	copy.node = arena_strdup(a, r->node);
+	copy.container = arena_strdup(a, r->container);
+	copy.target = arena_strdup(a, r->target);
+	copy.method = arena_strdup(a, r->method);
+	copy.detail = arena_strdup(a, r->detail);
+	copy.against = arena_strdup(a, r->against);
+	return copy;
+}
+
+void
+pending_probe(struct pending *p, const struct probe_result *r)
+{
+	vec_push(&p->probes, pending_copy_probe(&p->arena, r));
+	p->any = true;
+}
+
+void
+pending_config(struct pending *p, const struct config_sighting *s)
+{
+	struct config_sighting copy = *s;
+	struct arena *a = &p->arena;
+
+	copy.workload = copy_key(a, &s->workload);
+	copy.pod = arena_strdup(a, s->pod);
+	copy.pod_uid = arena_strdup(a, s->pod_uid);
+	copy.container = arena_strdup(a, s->container);
+	copy.loaded_hash = arena_strdup(a, s->loaded_hash);
+	copy.log_error = arena_strdup(a, s->log_error);
+	copy.reload_detail = arena_strdup(a, s->reload_detail);
+	copy.file_hash = arena_strdup(a, s->file_hash);
+	copy.file_error = arena_strdup(a, s->file_error);
+	vec_push(&p->configs, copy);
+	p->any = true;
+}
+
+void
+pending_health(struct pending *p, const struct health_sighting *s)
+{
+	struct health_sighting copy = *s;
+	struct arena *a = &p->arena;
+
+	copy.workload = copy_key(a, &s->workload);
+	copy.pod = arena_strdup(a, s->pod);
+	copy.pod_uid = arena_strdup(a, s->pod_uid);
+	copy.error = arena_strdup(a, s->error);
+	copy.status = arena_strdup(a, s->status);
+	copy.version = arena_strdup(a, s->version);
+	copy.mode = arena_strdup(a, s->mode);
+	vec_push(&p->healths, copy);
+	p->any = true;
+}
+
+void
+pending_logs_read(struct pending *p)
+{
+	p->logs_read = p->any = true;
+}
+
+void
+pending_history(struct pending *p, const struct probe_result *at, size_t n, const char *error)
+{
+	for (size_t i = 0; i < n; i++)
+		pending_probe(p, &at[i]);
+	p->history_read = true;
+	p->probes_error = arena_strdup(&p->arena, error);
+	p->any = true;
+}
+
+static void
+forget(struct pending *p)
+{
+	vec_free(&p->probes);
+	vec_free(&p->configs);
+	vec_free(&p->healths);
+	p->history_read = p->logs_read = p->any = false;
+	p->probes_error = NULL;
+}
+
+void
+pending_clear(struct pending *p)
+{
+	forget(p);
+	arena_reset(&p->arena);
+}
+
+struct evidence *
+pending_fold(struct pending *p, const struct evidence *old)
+{
+	struct evidence *next = evidence_add(old, &(struct evidence_parts){
+							  .has_probes = p->history_read || p->probes.n > 0,
+							  .has_logs = p->logs_read || p->configs.n > 0,
+							  .has_health = p->healths.n > 0,
+							  .probes_error = p->probes_error,
+							  .probes = p->probes.at,
+							  .n_probes = p->probes.n,
+							  .configs = p->configs.at,
+							  .n_configs = p->configs.n,
+							  .healths = p->healths.at,
+							  .n_healths = p->healths.n,
+						  });
+
+	pending_clear(p);
+	return next;
+}
+
+void
+pending_free(struct pending *p)
+{
+	forget(p);
+	arena_free(&p->arena);
+}
