@@ -102,7 +102,7 @@ struct audit {
 	/* Set on objects in scope, trusted or not; exemptions_from_objects counts them. Sorted by object. */
 	const struct object_exemption *exemptions;
 	size_t exemptions_from_objects, exemptions_from_config;
-	size_t states[STATES]; /* agents by state */
+	size_t states[STATES + 1]; /* agents by state; the last of them of STATE_UNKNOWN */
 	size_t severities[SEVERITIES]; /* findings that count */
 	size_t suppressed;
 	const char *baseline; /* what it was compared with, for people; NULL: with nothing */

@@ -464,12 +464,13 @@ static json_t *
 agent_object(const struct fleet *f, const struct workload *w)
 {
 	const struct pipelock *p = audit_pipelock(w);
+	enum state state = fleet_state(f, w);
 	json_t *object = need(json_object());
 
 	set(object, "namespace", string(w->namespace));
 	set(object, "name", string(w->name));
 	set(object, "kind", string(w->kind));
-	set(object, "state", string(state_name(fleet_state(f, w))));
+	set(object, "state", state == STATE_UNKNOWN ? json_null() : string(state_name(state)));
 	set(object, "companion", companion_object(f, w));
 	set(object, "egress", egress_object(w->egress));
 	set(object, "config", config_object(f, w, p));

@@ -171,7 +171,7 @@ add_verdict(const struct page *p, struct buf *to)
 		return;
 	}
 	buf_addf(to, "%zu agent%s", a->n_agents, plural(a->n_agents));
-	for (int i = 0; i < STATES; i++)
+	for (int i = 0; i <= STATES; i++)
 		add_count(to, &separator, a->states[i], state_name(i));
 	if (!a->n_agents)
 		buf_addf(to, ", %zu companion%s", a->n_companions, plural(a->n_companions));

@@ -34,7 +34,15 @@ enum role_reason {
 	ROLE_BY_POLICY, /* browsers that an agent's policy allows */
 };
 
-enum state { STATE_UNGUARDED, STATE_LEGACY, STATE_MIGRATING, STATE_MIGRATED, STATE_VERIFIED, STATES };
+enum state {
+	STATE_UNGUARDED,
+	STATE_LEGACY,
+	STATE_MIGRATING,
+	STATE_MIGRATED,
+	STATE_VERIFIED,
+	STATES,
+	STATE_UNKNOWN = STATES, /* it names a companion in a namespace that was not read (outside.h) */
+};
 
 enum pair_reason { PAIR_NONE, PAIR_ANNOTATION, PAIR_PROXY_HOST, PAIR_ONLY_COMPANION };
 
@@ -272,7 +280,7 @@ unsigned fleet_missing_facts(const struct fleet *f, unsigned needs, enum fact_st
 
 const char *role_name(enum role r); /* "agent" */
 const char *role_reason_text(enum role_reason r); /* "label moat.dev/role" */
-const char *state_name(enum state s); /* "migrating" */
+const char *state_name(enum state s); /* "migrating"; "unknown" */
 const char *pair_reason_text(enum pair_reason r); /* "proxy host" */
 const char *mount_type_name(enum mount_type t); /* "directory", "subPath" */
 const char *secret_verdict_name(enum secret_verdict v);

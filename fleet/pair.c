@@ -10,6 +10,7 @@
 #include "fleet/endpoint.h"
 #include "fleet/fleet_index.h"
 #include "fleet/image.h"
+#include "fleet/outside.h"
 
 #define PROXY_NAME "pipelock.dev/proxy-name"
 #define PROXY_SERVICE "pipelock.dev/proxy-service"
@@ -262,10 +263,15 @@ missing_companion(const struct declared *d, const struct proxy_target *t)
 }
 
 static enum state
-state_of(const struct workload *w)
+state_of(const struct fleet *f, const struct workload *w)
 {
+	const char *namespace;
+	size_t len;
+
 	if (w->companion)
 		return STATE_MIGRATING;
+	if (outside_names(f, w->wanted_companion, &namespace, &len))
+		return STATE_UNKNOWN;
 	return w->pipelock ? STATE_LEGACY : STATE_UNGUARDED;
 }
 
@@ -289,7 +295,7 @@ pair_agent(struct pairing *p, struct workload *w)
 		w->endpoint = find_endpoint(p->f, w);
 	}
 	w->wanted_companion = arena_strdup(&p->f->arena, missing_companion(&declared, &target));
-	w->state = state_of(w);
+	w->state = state_of(p->f, w);
 	arena_reset(&p->scratch);
 }
 

@@ -35,6 +35,8 @@ cell_state(const struct fleet *f, const struct workload *agent)
 {
 	enum state state = fleet_state(f, agent);
 
+	if (state == STATE_UNKNOWN)
+		return unknown();
 	return (struct cell){states[state].text, states[state].style, state};
 }
 
@@ -198,5 +200,10 @@ cells_summary(const struct audit *audit, struct cell *cells, size_t max, struct 
 			.style = states[s].style,
 		};
 	}
+	if (audit->states[STATE_UNKNOWN] && n < max)
+		cells[n++] = (struct cell){
+			.text = arena_printf(a, "? %zu unknown", audit->states[STATE_UNKNOWN]),
+			.style = STYLE_UNKNOWN,
+		};
 	return n;
 }

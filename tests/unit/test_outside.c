@@ -129,6 +129,10 @@ companion_outside(void **state)
 	assert_false(is_found(part, "no-companion"));
 	assert_true(is_unknown(part, "no-companion"));
 	assert_false(part->complete);
+	assert_int_equal(fleet_state(whole->fleet, whole->agents[0]), STATE_UNGUARDED);
+	assert_int_equal(fleet_state(part->fleet, part->agents[0]), STATE_UNKNOWN);
+	assert_int_equal(part->states[STATE_UNKNOWN], 1);
+	assert_int_equal(part->states[STATE_UNGUARDED], 0);
 	audit_unref(whole);
 	audit_unref(part);
 }
