@@ -3,6 +3,8 @@
 #include "audit/rules/common.h"
 #include "audit/rules/patch.h"
 #include "audit/rules/ways.h"
+#include "base/clock.h"
+#include "fleet/proof.h"
 
 #define REPORT "Per-Pod NetworkPolicy in Practice: Migrating Five Agents in a Day, "
 #define POLICY_DOC "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
@@ -305,10 +307,32 @@ say_any_dns(struct audit_run *run, const struct workload *w)
 	};
 }
 
+/* Where policies of another engine leave it open what is allowed, an attempt has shown it. */
+static void
+report_dns_probe(struct audit_run *run, const struct workload *w)
+{
+	const struct probe_result *r = proof_standing(audit_fleet(run), w, PROBE_DNS_TCP).worst;
+	char at[24];
+
+	if (!r || r->verdict != PROBE_OPEN)
+		return;
+	clock_format(r->at, at);
+	audit_report(run, w, &(struct finding_args){
+		.message = audit_printf(run, "%s reaches port 53 of public addresses: probe dns-tcp reached %s",
+			rule_workload(run, w), r->target),
+		.evidence = audit_printf(run, "from pod %s on node %s at %s%s%s", r->pod, r->node, at, *r->method ?
+			" by " : "", r->method),
+		.fix = audit_printf(run, "Let the policies that select it name the DNS pods: %s. Then probe again: moat "
+			"probe %s/%s", patch_to_dns(run), w->namespace, w->name),
+	});
+}
+
 static void
 dns_unrestricted(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, to_any_dns, say_any_dns);
+	if (!w->egress && audit_fleet(run)->evidence)
+		report_dns_probe(run, w);
 }
 
 const struct rule rule_dns_unrestricted = {
@@ -320,7 +344,7 @@ const struct rule rule_dns_unrestricted = {
 	.why = "A rule with ports 53 and no to allows every address, not the cluster's DNS. It is what "
 	       "Pipelock's own generator writes. A raw TCP dial to port 53 of a server outside passes, and so do "
 	       "queries that carry data in their names.",
-	.evidence = "The rule, what it covers and the protocols",
+	.evidence = "The rule, what it covers and the protocols; where other engines have their say, the probe dns-tcp",
 	.fix = "Name the DNS pods in the rule: namespace kube-system and label k8s-app: kube-dns on most "
 	       "clusters.",
 	.reference = "Pipelock docs/cli/init-sidecar.md; " POLICY_DOC,

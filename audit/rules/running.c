@@ -9,8 +9,9 @@
 #define ARTICLE                                                                                                   \
 	"subPath ConfigMap Mounts Don't Hot-Reload; Per-Pod NetworkPolicy in Practice: Migrating Five Agents in " \
 	"a Day, \"Gotcha 1: subPath ConfigMap mounts don't hot-reload\"; "
-#define CONFIG_MAP_DOC \
-	"https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically"
+#define CONFIG_MAP_DOC                                                 \
+	"https://kubernetes.io/docs/concepts/configuration/configmap/" \
+	"#mounted-configmaps-are-updated-automatically"
 #define HASH_SHOWN 12 /* digits of a hash: enough to compare by eye */
 
 /* Are there to be pods of it, whether or not the source shows them? */
@@ -105,10 +106,11 @@ stale_message(struct audit_run *run, const struct workload *w, const struct conf
 	      const struct loaded_replica *r)
 {
 	if (r->logged)
-		return audit_printf(run,
-				    "container %s of %s runs an old config: by its log it has loaded other bytes than "
-				    "ConfigMap %s holds now",
-				    s->container->name, rule_workload(run, w), s->config_map);
+		return audit_printf(
+			run,
+			"container %s of %s runs an old config: by its log it has loaded other bytes than "
+			"ConfigMap %s holds now",
+			s->container->name, rule_workload(run, w), s->config_map);
 	return audit_printf(run,
 			    "container %s of %s runs an old config: ConfigMap %s changed after it started, and %s "
 			    "never follows a change",
@@ -122,14 +124,15 @@ stale_evidence(struct audit_run *run, const struct workload *w, const struct con
 	const struct loaded_replica *r = &o->stale;
 
 	if (r->logged)
-		return audit_printf(run,
-				    "ConfigMap %s/%s has sha256 %.*s; container %s of pod %s logged config_hash %.*s"
-				    "%s%s; %zu of %zu pods",
-				    w->namespace, s->config_map, HASH_SHOWN, w->pipelock->config_hash,
-				    s->container->name, r->pod->object.name, HASH_SHOWN, r->seen->loaded_hash,
-				    r->seen->loaded_at == CLOCK_UNKNOWN ? "" : " at ",
-				    r->seen->loaded_at == CLOCK_UNKNOWN ? "" : time_text(run, r->seen->loaded_at),
-				    o->n_stale, o->n);
+		return audit_printf(
+			run,
+			"ConfigMap %s/%s has sha256 %.*s; container %s of pod %s logged config_hash %.*s"
+			"%s%s; %zu of %zu pods",
+			w->namespace, s->config_map, HASH_SHOWN, w->pipelock->config_hash, s->container->name,
+			r->pod->object.name, HASH_SHOWN, r->seen->loaded_hash,
+			r->seen->loaded_at == CLOCK_UNKNOWN ? "" : " at ",
+			r->seen->loaded_at == CLOCK_UNKNOWN ? "" : time_text(run, r->seen->loaded_at), o->n_stale,
+			o->n);
 	return audit_printf(run,
 			    "ConfigMap %s/%s changed %s; container %s of pod %s has run since %s; %zu of %zu pods",
 			    w->namespace, s->config_map, time_text(run, m->data_changed_at), s->container->name,
@@ -188,11 +191,12 @@ note_open(struct audit_run *run, const struct workload *w, const struct config_s
 						  "--show-managed-fields tells), and no log was read",
 						  s->config_map));
 	else
-		audit_not_applicable(run, w,
-				     audit_printf(run,
-						  "ConfigMap %s changed after container %s started, or less than two "
-						  "minutes before: whether it was loaded only its log says, and %s",
-						  s->config_map, s->container->name, why));
+		audit_not_applicable(
+			run, w,
+			audit_printf(run,
+				     "ConfigMap %s changed after container %s started, or less than two "
+				     "minutes before: whether it was loaded only its log says, and %s",
+				     s->config_map, s->container->name, why));
 }
 
 static void
@@ -279,14 +283,16 @@ static const char *
 reload_fix(struct audit_run *run, const struct workload *w, const struct loaded_replica *r)
 {
 	if (r->seen->reload == RELOAD_REFUSED)
-		return audit_printf(run,
-				    "If the change is meant, restart it, for a start takes the config as it is: %s. Else "
-				    "undo the change in %s.",
-				    rule_restart(run, w), rule_config_name(run, w));
-	return audit_printf(run,
-			    "Correct it in %s; pipelock check --config FILE tests it. Until then do not restart it: it "
-			    "would not come up again. Afterwards: %s",
-			    rule_config_name(run, w), rule_restart(run, w));
+		return audit_printf(
+			run,
+			"If the change is meant, restart it, for a start takes the config as it is: %s. Else "
+			"undo the change in %s.",
+			rule_restart(run, w), rule_config_name(run, w));
+	return audit_printf(
+		run,
+		"Correct it in %s; pipelock check --config FILE tests it. Until then do not restart it: it "
+		"would not come up again. Afterwards: %s",
+		rule_config_name(run, w), rule_restart(run, w));
 }
 
 static void
@@ -299,11 +305,11 @@ report_reload(struct audit_run *run, const struct workload *w, const struct load
 		     &(struct finding_args){
 			     .container = c->name,
 			     .line = c->line,
-			     .message = audit_printf(run,
-						     "container %s of %s %s the last config that it was to reload: an "
-						     "old one is in force",
-						     c->name, rule_workload(run, w),
-						     refused ? "refused" : "could not load"),
+			     .message = audit_printf(
+				     run,
+				     "container %s of %s %s the last config that it was to reload: an "
+				     "old one is in force",
+				     c->name, rule_workload(run, w), refused ? "refused" : "could not load"),
 			     .evidence = audit_printf(run, "log of pod %s: reload %s%s%s; %zu of %zu pods",
 						      r->pod->object.name, reload_name(r->seen->reload),
 						      r->seen->reload_detail ? ": " : "",
@@ -319,13 +325,14 @@ note_reloads(struct audit_run *run, const struct workload *w, const struct loade
 	if (r->unread)
 		note_unread(run, w, r);
 	else
-		audit_not_applicable(run, w,
-				     audit_printf(run,
-						  "whether container %s failed to reload its config only its log says, "
-						  "and %s",
-						  w->pipelock->container->name,
-						  r->outdated ? "it was read before the ConfigMap last changed"
-							      : "no log was read"));
+		audit_not_applicable(
+			run, w,
+			audit_printf(run,
+				     "whether container %s failed to reload its config only its log says, "
+				     "and %s",
+				     w->pipelock->container->name,
+				     r->outdated ? "it was read before the ConfigMap last changed"
+						 : "no log was read"));
 }
 
 static void
@@ -359,7 +366,8 @@ const struct rule rule_config_reload_failed = {
 	.scope = RULE_PIPELOCK,
 	.needs = FACT_WORKLOADS | FACT_CONFIG_MAPS | FACT_PODS | FACT_LOGS,
 	.title = "Pipelock's last reload failed: an old config is in force",
-	.why = "A Pipelock that cannot read its new config, or refuses it, keeps the old one and goes on. No metric "
+	.why = "A Pipelock that cannot read its new config, or refuses it, keeps the old one and goes on. No "
+	       "metric "
 	       "counts it and /health stays healthy; one line on stderr is all there is. Who made the edit sees it "
 	       "in the ConfigMap and believes it is in force. A config that could not be loaded waits for the next "
 	       "start, and then the companion does not come up and its agents are cut off.",
@@ -390,24 +398,29 @@ report_health(struct audit_run *run, const struct workload *w, const struct heal
 {
 	bool killed = h->kill_switch == 1;
 
-	audit_report(run, w,
-		     &(struct finding_args){
-			     .container = w->pipelock->container->name,
-			     .line = w->pipelock->container->line,
-			     .message = audit_printf(run, "%s runs, but %s", rule_workload(run, w), trouble),
-			     .evidence = audit_printf(run,
-						      "GET /health of pod %s at %s: %d, status %s, kill switch %s; %zu "
-						      "of %zu pods",
-						      h->pod, time_text(run, h->at), h->http_status,
-						      h->status ? h->status : "not given",
-						      killed ? "active" : h->kill_switch ? "not given" : "off", n, of),
-			     .fix = killed ? "Find out who threw it and why (config, API, SIGUSR1 or its sentinel "
-					     "file: any of them holds it), and only then release it where it was thrown."
-					   : audit_printf(run,
-							  "Read its log: kubectl -n %s logs %s -c %s. If it is stuck: %s",
-							  w->namespace, h->pod, w->pipelock->container->name,
-							  rule_restart(run, w)),
-		     });
+	audit_report(
+		run, w,
+		&(struct finding_args){
+			.container = w->pipelock->container->name,
+			.line = w->pipelock->container->line,
+			.message = audit_printf(run, "%s runs, but %s", rule_workload(run, w), trouble),
+			.evidence = audit_printf(run,
+						 "GET /health of pod %s at %s: %d, status %s, kill switch %s; %zu "
+						 "of %zu pods",
+						 h->pod, time_text(run, h->at), h->http_status,
+						 h->status ? h->status : "not given",
+						 killed		  ? "active"
+						 : h->kill_switch ? "not given"
+								  : "off",
+						 n, of),
+			.fix = killed ? "Find out who threw it and why (config, API, SIGUSR1 or its sentinel "
+					"file: any of them holds it), and only then release it where it was thrown."
+				      : audit_printf(
+						run,
+						"Read its log: kubectl -n %s logs %s -c %s. If it is stuck: %s",
+						w->namespace, h->pod, w->pipelock->container->name,
+						rule_restart(run, w)),
+		});
 }
 
 static void
@@ -459,10 +472,12 @@ const struct rule rule_companion_unhealthy = {
 	.title = "Companion says that it is not healthy, or its kill switch is active",
 	.why = "A pod may be Ready and its Pipelock serve nobody: its watchdog found a part of it stuck (from 2.4 "
 	       "on), or somebody threw the kill switch, which leaves /health, /metrics and the API answering and "
-	       "refuses everything else. The agents behind it are cut off, safely; those whose policy is still wide "
+	       "refuses everything else. The agents behind it are cut off, safely; those whose policy is still "
+	       "wide "
 	       "go around it. /health is asked through a port-forward, so no policy is in the way.",
 	.evidence = "The answer of /health: its status, and the kill switch; of how many pods",
-	.fix = "Find out what is stuck in its log, or who threw the kill switch; a restart releases the first alone.",
+	.fix = "Find out what is stuck in its log, or who threw the kill switch; a restart releases the first "
+	       "alone.",
 	.reference = "Pipelock docs/guides/health.md; docs/configuration.md, \"Kill Switch\"",
 	.run = companion_unhealthy,
 };

@@ -73,7 +73,8 @@ evidence_workload(struct evidence_text *t, const char *line)
 	const struct workload *w = NULL;
 
 	if (name)
-		w = fleet_workload(t->fleet, arena_strndup(&t->arena, namespace + 1, (size_t)(name - namespace - 1)),
+		w = fleet_workload(t->fleet,
+				   arena_strndup(&t->arena, namespace + 1, (size_t)(name - namespace - 1)),
 				   arena_strndup(&t->arena, of, (size_t)(namespace - of)), name + 1);
 	if (!w)
 		fail_msg("no workload: %s", line);
@@ -137,14 +138,17 @@ evidence_log(struct evidence_text *t, const char *line)
 	const struct workload *w = evidence_workload(t, line);
 	const struct pod *p = evidence_pod(t, line, w);
 	const struct container_status *status = loading_running(p, w->pipelock->container->name);
-	const char *hash = evidence_or(t, line, "hash", "present"), *reload = evidence_or(t, line, "reload", "none");
+	const char *hash = evidence_or(t, line, "hash", "present"),
+		   *reload = evidence_or(t, line, "reload", "none");
 	struct config_sighting s = {
 		.workload = evidence_key(w),
 		.pod = p->object.name,
 		.pod_uid = p->object.uid ? p->object.uid : "",
 		.container = w->pipelock->container->name,
 		.started_at = evidence_time(t, line, "started", status ? status->started_at : CLOCK_UNKNOWN),
-		.loaded_hash = str_eq(hash, "present") ? w->pipelock->config_hash : str_eq(hash, "none") ? NULL : hash,
+		.loaded_hash = str_eq(hash, "present") ? w->pipelock->config_hash
+			       : str_eq(hash, "none")  ? NULL
+						       : hash,
 		.loaded_at = evidence_time(t, line, "loaded", CLOCK_UNKNOWN),
 		.log_error = evidence_value(t, line, "error"),
 		.reload_detail = evidence_value(t, line, "words"),
