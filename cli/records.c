@@ -288,6 +288,12 @@ records_format_find(const char *word, struct err *e)
 	return NULL;
 }
 
+bool
+records_is_table(const struct records_format *format)
+{
+	return format == &formats[0];
+}
+
 const struct buf *
 records_end(struct records *r, bool ascii)
 {

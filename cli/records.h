@@ -39,6 +39,9 @@ struct records {
 	struct buf out;
 };
 
+/* Is it for people? */
+bool records_is_table(const struct records_format *format);
+
 /* Before the first cell. */
 void records_start(struct records *r, const struct record_column *columns, size_t n,
 		   const struct records_format *format);

@@ -267,34 +267,87 @@ history_change_name(enum history_change_kind kind)
 
 /* ---- pruning */
 
+/* Of each cluster the oldest run that stays, since when its other facts stay: none goes of one without runs. */
+#define OLDEST "(SELECT min(started_at) FROM runs r JOIN sources o ON o.id = r.source WHERE o.cluster = c.id)"
+#define SINCE "(SELECT since FROM temp.since s WHERE s.cluster = "
+
+static bool
+remove_rows(struct db *d, const char *text, int64_t *removed, struct err *e)
+{
+	int64_t n;
+
+	if (!sql_exec(d, text, e) || !sql_ask(d, &n, e, "SELECT changes()", ""))
+		return false;
+	*removed += n;
+	return true;
+}
+
+/* The newest result stays, unless it found no way out and its node has none since while others have: the node is gone. */
+static bool
+prune_by_time(struct db *d, struct history_pruned *removed, struct err *e)
+{
+	return sql_exec(
+		       d,
+		       "DROP TABLE IF EXISTS temp.since; CREATE TEMP TABLE since AS SELECT c.id AS cluster, " OLDEST
+		       " AS since FROM clusters c",
+		       e) &&
+	       remove_rows(d, "DELETE FROM probes WHERE ended = 1 AND last_at < " SINCE "probes.cluster)",
+			   &removed->probes, e) &&
+	       remove_rows(
+		       d,
+		       "DELETE FROM probes WHERE ended = 0 AND verdict <> 1 AND last_at < " SINCE
+		       "probes.cluster) AND EXISTS (SELECT 1 FROM probes p WHERE p.cluster = probes.cluster AND "
+		       "p.ended = 0 AND p.namespace = probes.namespace AND p.agent = probes.agent AND "
+		       "p.kind = probes.kind AND p.probe = probes.probe AND p.last_at >= " SINCE "probes.cluster))",
+		       &removed->probes, e) &&
+	       remove_rows(d, "DELETE FROM actions WHERE at < " SINCE "actions.cluster)", &removed->actions, e) &&
+	       remove_rows(d, "DELETE FROM sightings WHERE last_at < " SINCE "sightings.cluster)",
+			   &removed->sightings, e) &&
+	       sql_exec(d, "DROP TABLE temp.since", e);
+}
+
 /*
  * Runs first: what no run is left for goes with them. Sources stay, for they are few and their next run may
  * come.
  */
 static bool
-prune(struct db *d, int64_t keep, int64_t *removed, struct err *e)
+prune_all(struct db *d, int64_t keep, struct history_pruned *removed, struct err *e)
 {
 	return sql_ask(d, NULL, e,
 		       "DELETE FROM runs WHERE id < ifnull((SELECT id FROM runs r WHERE r.source = runs.source "
 		       "ORDER BY id DESC "
 		       "LIMIT 1 OFFSET ?), 0)",
 		       "i", keep - 1) &&
-	       sql_ask(d, removed, e, "SELECT changes()", "") &&
+	       sql_ask(d, &removed->runs, e, "SELECT changes()", "") &&
 	       sql_ask(d, NULL, e,
 		       "DELETE FROM spans WHERE last_run < (SELECT min(id) FROM runs r WHERE r.source = "
 		       "spans.source)",
 		       "") &&
-	       sql_ask(d, NULL, e, "DELETE FROM findings WHERE id NOT IN (SELECT finding FROM spans)", "");
+	       sql_ask(d, NULL, e, "DELETE FROM findings WHERE id NOT IN (SELECT finding FROM spans)", "") &&
+	       prune_by_time(d, removed, e);
+}
+
+struct pruning {
+	int64_t keep;
+	struct history_pruned removed;
+};
+
+static bool
+prune(struct db *d, void *ctx, struct err *e)
+{
+	struct pruning *p = ctx;
+
+	p->removed = (struct history_pruned){0};
+	return prune_all(d, p->keep, &p->removed, e);
 }
 
 bool
-history_prune(struct db *d, int64_t keep, int64_t *removed, struct err *e)
+history_prune(struct db *d, int64_t keep, struct history_pruned *removed, struct err *e)
 {
-	if (!sql_begin(d, e))
+	struct pruning p = {.keep = keep};
+
+	if (!sql_transact(d, prune, &p, e))
 		return false;
-	if (!prune(d, keep, removed, e)) {
-		sql_rollback(d);
-		return false;
-	}
-	return sql_commit(d, e) && sql_exec(d, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)", e);
+	*removed = p.removed;
+	return sql_exec(d, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)", e);
 }

@@ -65,8 +65,14 @@ bool history_findings(struct db *d, const struct history_run *r, struct arena *a
  */
 bool history_diff(struct db *d, const struct history_run *before, const struct history_run *after, struct arena *a,
 		  void (*fn)(void *ctx, const struct history_change *c), void *ctx, struct err *e);
-/* Keeps the newest runs of each source, so many, and what was found in them; gives the space back to the system. */
-bool history_prune(struct db *d, int64_t keep, int64_t *removed, struct err *e);
+struct history_pruned {
+	int64_t runs, probes, actions, sightings; /* rows that went */
+};
+/*
+ * Keeps the newest runs of each source, so many, and what was found in them; of a cluster's probes, actions and sightings
+ * those since the oldest run of it that stays, and what is still the last word on an agent. Gives the space back to the system.
+ */
+bool history_prune(struct db *d, int64_t keep, struct history_pruned *removed, struct err *e);
 
 const char *history_change_name(enum history_change_kind kind); /* "fixed" */
 

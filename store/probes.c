@@ -159,15 +159,6 @@ text_of(sqlite3_stmt *s, int column, const char *before, struct arena *a)
 	return before && strcmp(before, text) == 0 ? before : arena_strdup(a, text);
 }
 
-/* A number that a newer moat, or another program, has put there is the last one that we know. */
-static int
-number_of(sqlite3_stmt *s, int column, int numbers)
-{
-	int64_t n = sqlite3_column_int64(s, column);
-
-	return n >= 0 && n < numbers ? (int)n : numbers - 1;
-}
-
 #define PROBE_COLUMNS                                                                                              \
 	"namespace, agent, kind, node, probe, container, target, verdict, control, method, pod, detail, against, " \
 	"duration_ms, last_at "
@@ -183,11 +174,11 @@ read_probe(sqlite3_stmt *s, const struct probe_result *before, struct arena *a)
 			  .name = text_of(s, 1, b->agent.name, a),
 			  .kind = text_of(s, 2, b->agent.kind, a)},
 		.node = text_of(s, 3, b->node, a),
-		.probe = (enum probe)number_of(s, 4, PROBES),
+		.probe = (enum probe)sql_number(s, 4, PROBES),
 		.container = text_of(s, 5, b->container, a),
 		.target = text_of(s, 6, b->target, a),
-		.verdict = (enum probe_verdict)number_of(s, 7, PROBE_INCONCLUSIVE + 1),
-		.control = (enum probe_control)number_of(s, 8, PROBE_CONTROL_SKIPPED + 1),
+		.verdict = (enum probe_verdict)sql_number(s, 7, PROBE_INCONCLUSIVE + 1),
+		.control = (enum probe_control)sql_number(s, 8, PROBE_CONTROL_SKIPPED + 1),
 		.method = text_of(s, 9, b->method, a),
 		.pod = text_of(s, 10, b->pod, a),
 		.detail = text_of(s, 11, b->detail, a),

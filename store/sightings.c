@@ -107,8 +107,6 @@ sightings_write(struct db *d, const struct fleet *f, const struct config_sightin
 static struct config_sighting
 read_one(sqlite3_stmt *s, struct arena *a)
 {
-	int reload = sqlite3_column_int(s, 9);
-
 	return (struct config_sighting){
 		.workload = {.namespace = arena_strdup(a, sql_str(s, 0)),
 			     .name = arena_strdup(a, sql_str(s, 1)),
@@ -119,7 +117,7 @@ read_one(sqlite3_stmt *s, struct arena *a)
 		.started_at = sqlite3_column_int64(s, 6),
 		.loaded_hash = sql_column(s, 7, a),
 		.loaded_at = sqlite3_column_int64(s, 8),
-		.reload = reload >= 0 && reload <= RELOAD_REFUSED ? (enum reload)reload : RELOAD_REFUSED,
+		.reload = (enum reload)sql_number(s, 9, RELOAD_REFUSED + 1),
 		.log_error = sql_column(s, 10, a),
 		.reload_detail = sql_column(s, 11, a),
 		.file_hash = sql_column(s, 12, a),

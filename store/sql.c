@@ -117,6 +117,14 @@ sql_str(sqlite3_stmt *s, int at)
 	return text ? text : "";
 }
 
+int
+sql_number(sqlite3_stmt *s, int at, int numbers)
+{
+	int64_t n = sqlite3_column_int64(s, at);
+
+	return n >= 0 && n < numbers ? (int)n : numbers - 1;
+}
+
 bool
 sql_ask(struct db *d, int64_t *out, struct err *e, const char *text, const char *types, ...)
 {

@@ -46,6 +46,8 @@ void sql_vbind(sqlite3_stmt *s, const char *types, va_list ap);
 const char *sql_column(sqlite3_stmt *s, int at, struct arena *a);
 /* Borrowed until the next row. "" for NULL, for a file may hold that where no program puts it. */
 const char *sql_str(sqlite3_stmt *s, int at);
+/* One of so many numbers, from 0; another, that a stranger has put there, is the last, which has to be no good news. */
+int sql_number(sqlite3_stmt *s, int at, int numbers);
 
 /* BEGIN IMMEDIATE; what begins has to end in one of the others. */
 bool sql_begin(struct db *d, struct err *e);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The command line as users and scripts meet it: exit status, messages, formats, and input that means no good."""
+import contextlib
 import csv
 import gzip
 import io
@@ -8,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import unittest
@@ -247,9 +249,91 @@ class History(Files):
     def test_prune(self):
         for _ in range(4):
             self.audit()
-        self.assertEqual(self.history("prune", "--keep", "2"), [{"removed_runs": 2}])
+        self.assertEqual(self.history("prune", "--keep", "2"), 
+                         [{"removed_runs": 2, "removed_probes": 0, "removed_actions": 0, "removed_sightings": 0}])
         self.assertEqual([r["run"] for r in self.history()], [4, 3])
         self.assertNotEqual(self.history("findings"), [])
+
+    def fill(self):
+        """What probing and restarting write of a cluster."""
+        self.audit()
+        with contextlib.closing(sqlite3.connect(self.db)) as db, db:
+            db.execute("INSERT INTO clusters (id, uid, address, server) VALUES (1, 'u-1', '', 'https://prod')")
+            span = ("INSERT INTO probes (cluster, namespace, agent, kind, node, probe, nr, ended, verdict, count, first_at, last_at,"
+                    " container, target, control, method, pod, detail, duration_ms, against)"
+                    " VALUES (1, ?, ?, 'Deployment', 'node-1', ?, ?, ?, ?, ?, ?, ?, 'c', '1.1.1.1:443', 0, 'curl', 'p-1', '=1+1', 5, '')")
+            db.execute(span, ("a", "x", 0, 1, 1, 1, 2, 86400, 172800))
+            db.execute(span, ("a", "x", 0, 2, 0, 0, 3, 259200, 432000))
+            db.execute(span, ("a", "x", 3, 1, 0, 2, 1, 432000, 432000))
+            db.execute(span, ("b", "\x1b[1my", 1, 1, 0, 0, 30, 0, 2592000))
+            db.executemany("INSERT INTO actions (cluster, at, who, what, namespace, kind, name, outcome, detail, duration_ms)"
+                           " VALUES (1, ?, 'admin@prod (op)', 'restart', ?, 'Deployment', ?, ?, ?, ?)",
+                           [(1000, "a", "x", "done", "", 1500), (2000, "b", "y", "begun", "", None)])
+
+    def test_probes(self):
+        self.fill()
+        rows = self.history("probes")
+        self.assertEqual([(r["namespace"], r["agent"], r["raw_tcp"], r["env_clear"], r["no_proxy"], r["dns_tcp"], r["last_at"])
+                          for r in rows],
+                         [("a", "x", "oobbb", None, None, "i", "1970-01-06T00:00:00Z"),
+                          ("b", "\x1b[1my", None, "b" * 12, None, None, "1970-01-31T00:00:00Z")])
+        self.assertEqual(self.history("probes", "-n", "a"), rows[:1])
+        self.assertEqual(rows[0]["server"], "https://prod")
+        text = run("history", "probes", "--db", self.db, "--color", "never", env={"LC_ALL": "C.UTF-8"})[1]
+        self.assertIn("\u2718\u2718\u2714\u2714\u2714", text)
+        self.assertNotIn("\x1b", text)
+        text = run("history", "probes", "--db", self.db, env={"LC_ALL": "C"})[1]
+        self.assertIn("xx+++", text)
+        self.assertTrue(text.isascii())
+
+    def test_probes_of_an_agent(self):
+        self.fill()
+        for name in ("x", "a/x", "a/Deployment/x"):
+            rows = self.history("probes", name)
+            self.assertEqual([(r["probe"], r["verdict"], r["times"], r["newest"]) for r in rows],
+                             [("raw-tcp", "blocked", 3, True), ("raw-tcp", "open", 2, False),
+                              ("dns-tcp", "inconclusive", 1, True)], name)
+        self.assertEqual((rows[0]["first_at"], rows[0]["last_at"]), ("1970-01-04T00:00:00Z", "1970-01-06T00:00:00Z"))
+        status, out, _ = run("history", "probes", "x", "--db", self.db, "-o", "csv")
+        self.assertEqual(status, 0)
+        self.assertEqual({r["detail"] for r in csv.DictReader(io.StringIO(out, newline=""))}, {"'=1+1"})
+        for name in ("b/x", "a/StatefulSet/x", "nobody"):
+            status, out, err = run("history", "probes", name, "--db", self.db)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn("no probe of", err)
+
+    def test_actions(self):
+        self.fill()
+        rows = self.history("actions")
+        self.assertEqual([(r["what"], r["namespace"], r["name"], r["outcome"], r["duration_ms"], r["who"]) for r in rows],
+                         [("restart", "b", "y", "begun", None, "admin@prod (op)"),
+                          ("restart", "a", "x", "done", 1500, "admin@prod (op)")])
+        self.assertEqual(self.history("actions", "-n", "a"), rows[1:])
+        status, out, _ = run("history", "actions", "--db", self.db, "-o", "csv")
+        self.assertEqual([r["name"] for r in csv.DictReader(io.StringIO(out, newline=""))], ["y", "x"])
+
+    def test_a_namespace(self):
+        self.write("x.yaml", AGENT % "x" + ("---\n" + AGENT % "y").replace("namespace: a", "namespace: b"))
+        self.audit()
+        self.audit("-n", "a")
+        self.assertEqual([r["run"] for r in self.history("-n", "a")], [2])
+        self.assertEqual(self.history("-n", "b"), [])
+        for namespace, name in (("a", "x"), ("b", "y")):
+            self.assertEqual({f["object"] for f in self.history("findings", "1", "-n", namespace)}, {name})
+        self.write("x.yaml", AGENT % "z")
+        self.audit()
+        self.assertEqual({(c["change"], c["object"]) for c in self.history("diff", "1", "3", "-n", "b")}, {("fixed", "y")})
+
+    def test_a_selector(self):
+        self.audit("-l", "app.kubernetes.io/component=agent")
+        self.audit()
+        self.assertEqual([r["run"] for r in self.history("-l", "app.kubernetes.io/component=agent")], [1])
+        for what in ("findings", "diff", "probes", "actions", "prune"):
+            keep = ["--keep", "9"] if what == "prune" else []
+            status, out, err = run("history", what, "--db", self.db, "-l", "app.kubernetes.io/component=agent", *keep)
+            self.assertEqual((status, out), (2, ""), what)
+            self.assertIn("-l", err)
+        self.assertEqual(run("history", "prune", "--keep", "9", "-n", "a", "--db", self.db)[0], 2)
 
     def test_csv(self):
         self.audit()

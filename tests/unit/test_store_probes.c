@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "store/history.h"
+#include "store/probe_past.h"
 #include "store/probes.h"
 #include "tests/unit/store_fixture.h"
 
@@ -161,6 +163,195 @@ the_newest_of_each_in_order(void **state)
 		    "a/Deployment/y x-1 node-1 agent p0 v1 c0 1.1.1.1:443 python3 connection refused abc 12ms 1\n");
 }
 
+/* ---- in time */
+
+static void
+add_past(void *ctx, const struct probe_past *p)
+{
+	buf_addf(ctx, "%s %s/%s/%s", p->server, p->agent.namespace, p->agent.kind, p->agent.name);
+	for (int i = 0; i < PROBES; i++) {
+		buf_addc(ctx, ' ');
+		for (size_t m = p->of[i].n; m > 0; m--)
+			buf_addc(ctx, "boi"[p->of[i].marks[m - 1].verdict]);
+		if (p->of[i].n)
+			buf_addf(ctx, "@%lld", (long long)p->of[i].marks[0].at);
+		else
+			buf_addc(ctx, '-');
+	}
+	buf_addc(ctx, '\n');
+}
+
+static void
+assert_past(const struct probe_filter *filter, const char *wanted)
+{
+	AUTO(buf) struct buf got = {0};
+	struct err e;
+
+	if (!probe_past(db, filter, add_past, &got, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(buf_str(&got), wanted);
+}
+
+#define DAY 86400
+
+/* So many nights, all the same. */
+static void
+keep_nights(struct probe_result r, int64_t first, int64_t last)
+{
+	for (int64_t night = first; night <= last; night++) {
+		r.at = night * DAY;
+		keep("https://c", r);
+	}
+}
+
+static void
+the_newest_probings_in_order(void **state)
+{
+	struct probe_result r = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 0);
+	const struct probe_filter all = {0};
+
+	(void)state;
+	keep_nights(r, 1, 3);
+	assert_past(&all, "https://c a/Deployment/x bbb@259200 - - -\n");
+	r.verdict = PROBE_OPEN;
+	keep_nights(r, 4, 5);
+	r.verdict = PROBE_INCONCLUSIVE;
+	keep_nights(r, 6, 6);
+	r.verdict = PROBE_BLOCKED;
+	keep_nights(r, 7, 10);
+	keep_nights(result("x", PROBE_NO_PROXY, PROBE_BLOCKED, 0), 10, 10);
+	keep_nights(result("y", PROBE_DNS_TCP, PROBE_OPEN, 0), 10, 30); /* more than a strip has */
+	assert_past(&all, "https://c a/Deployment/x bbbooibbbb@864000 - b@864000 -\n"
+			  "https://c a/Deployment/y - - - oooooooooooo@2592000\n");
+	keep_nights(r, 11, 15);
+	assert_past(&(struct probe_filter){.agent = "x"},
+		    "https://c a/Deployment/x ooibbbbbbbbb@1296000 - b@864000 -\n");
+}
+
+/* Of nodes that were probed together the worst counts; one that is gone has no say in what came later. */
+static void
+nodes_together(void **state)
+{
+	struct probe_result one = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 0), two = one;
+
+	(void)state;
+	two.node = "node-2";
+	two.verdict = PROBE_OPEN;
+	keep_nights(two, 1, 2);
+	two.verdict = PROBE_INCONCLUSIVE;
+	keep_nights(two, 3, 3);
+	keep_nights(one, 1, 6);
+	assert_past(&(struct probe_filter){0}, "https://c a/Deployment/x ooibbb@518400 - - -\n");
+	/* The same node again is another probing, however soon. */
+	one.at = 6 * DAY + 60;
+	one.verdict = PROBE_OPEN;
+	keep("https://c", one);
+	two.at = 6 * DAY + 70;
+	two.verdict = PROBE_BLOCKED;
+	keep("https://c", two);
+	assert_past(&(struct probe_filter){0}, "https://c a/Deployment/x ooibbbo@518470 - - -\n");
+	one.at = two.at + PROBE_PAST_TOGETHER_S;
+	keep("https://c", one);
+	assert_past(&(struct probe_filter){0}, "https://c a/Deployment/x ooibbboo@519070 - - -\n");
+}
+
+static void
+add_span(void *ctx, const struct probe_span *s)
+{
+	buf_addf(ctx, "%s %s p%d %s v%d %lld x %lld..%lld %s%s\n", s->server, s->last.agent.name,
+		 (int)s->last.probe, s->last.node, (int)s->last.verdict, (long long)s->count,
+		 (long long)s->first_at, (long long)s->last.at, s->last.detail, s->newest ? ", newest" : "");
+}
+
+static void
+assert_spans(const struct probe_filter *filter, const char *wanted)
+{
+	AUTO(buf) struct buf got = {0};
+	struct err e;
+
+	if (!probe_spans(db, filter, add_span, &got, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(buf_str(&got), wanted);
+}
+
+static void
+span_by_span(void **state)
+{
+	struct probe_result r = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 0);
+	struct fleet *c = fleet_at("https://c", ""), *d = fleet_at("https://d", "");
+
+	(void)state;
+	keep_nights(r, 1, 3);
+	r.verdict = PROBE_OPEN;
+	r.detail = "connected";
+	keep_nights(r, 4, 4);
+	keep_nights(result("y", PROBE_DNS_TCP, PROBE_BLOCKED, 0), 4, 4);
+	assert_spans(&(struct probe_filter){.namespace = "a", .agent = "x", .kind = "Deployment"},
+		     "https://c x p0 node-1 v1 1 x 345600..345600 connected, newest\n"
+		     "https://c x p0 node-1 v0 3 x 86400..259200 connection refused\n");
+	assert_spans(&(struct probe_filter){.fleet = c, .agent = "y"},
+		     "https://c y p3 node-1 v0 1 x 345600..345600 connection refused, newest\n");
+	assert_spans(&(struct probe_filter){.fleet = d}, "");
+	assert_past(&(struct probe_filter){.fleet = d}, "");
+	assert_spans(&(struct probe_filter){.namespace = "b"}, "");
+	r.at = 1;
+	assert_true(probes_write(db, d, &r, 1, &(struct err){0}));
+	assert_past(&(struct probe_filter){.agent = "x"}, "https://c a/Deployment/x bbbo@345600 - - -\n"
+							  "https://d a/Deployment/x o@1 - - -\n");
+	fleet_unref(c);
+	fleet_unref(d);
+}
+
+static const char run_of_day_10[] =
+	"INSERT INTO sources (cluster, namespace, selector, name) VALUES (1, '', '', 'prod');"
+	"INSERT INTO runs (source, started_at, duration_ms, version, complete, agents, companions, unguarded, "
+	"legacy, "
+	"migrating, migrated, verified, critical, high, medium, low, info, suppressed, new, fixed, unjudged) "
+	"VALUES "
+	"(1, 864000, 1, '', 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '');";
+
+/* The newest word on an agent stays, but for a node that is gone. */
+static void
+pruned_with_the_runs(void **state)
+{
+	struct probe_result one = result("x", PROBE_RAW_TCP, PROBE_OPEN, 0), two = one, y = one;
+	struct history_pruned removed;
+	struct err e;
+
+	(void)state;
+	keep_nights(one, 1, 2);
+	one.verdict = PROBE_BLOCKED;
+	keep_nights(one, 3, 12);
+	two.node = "node-2"; /* found a way out, and is gone */
+	keep_nights(two, 3, 3);
+	two.node = "node-3";
+	two.verdict = PROBE_BLOCKED;
+	keep_nights(two, 4, 4);
+	two.probe = PROBE_NO_PROXY; /* of which no other node has anything */
+	keep_nights(two, 4, 4);
+	y.agent.name = "y";
+	y.verdict = PROBE_BLOCKED;
+	keep_nights(y, 5, 5);
+	run_sql("INSERT INTO actions (cluster, at, who, what, namespace, kind, name, outcome, detail) VALUES "
+		"(1, 863999, '', '', '', '', 'before', '', ''), (1, 864000, '', '', '', '', 'since', '', '');"
+		"INSERT INTO sightings (cluster, namespace, kind, workload, pod, pod_uid, container, started_at, "
+		"reload, "
+		"count, first_at, last_at) VALUES (1, '', '', '', 'before', '', '', 1, 0, 1, 1, 863999), "
+		"(1, '', '', '', 'since', '', '', 1, 0, 1, 1, 864000)");
+	assert_true(history_prune(db, 1, &removed, &e)); /* there is no run: nothing says what is old */
+	assert_int_equal(removed.probes + removed.actions + removed.sightings, 0);
+	run_sql(run_of_day_10);
+	assert_true(history_prune(db, 1, &removed, &e));
+	assert_int_equal(removed.runs, 0);
+	assert_int_equal(removed.probes, 2);
+	assert_int_equal(removed.actions, 1);
+	assert_int_equal(removed.sightings, 1);
+	assert_query("SELECT agent, node, probe, ended, verdict FROM probes ORDER BY agent, node, probe",
+		     "x node-1 0 0 0\nx node-2 0 0 1\nx node-3 2 0 0\ny node-1 0 0 0\n");
+	assert_query("SELECT name FROM actions", "since\n");
+	assert_query("SELECT pod FROM sightings", "since\n");
+}
+
 /* By kube-system's uid, so that files of the same cluster know them, too; never by the address that files have not. */
 static void
 clusters_are_told_apart(void **state)
@@ -231,6 +422,7 @@ a_file_from_before_there_were_probes(void **state)
 	make_first_version();
 	open_as(DB_READ);
 	assert_last("");
+	assert_past(&(struct probe_filter){0}, "");
 	open_as(DB_WRITE);
 	keep("https://c", result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 1));
 	assert_rows("0 1 0 1 1 1 abc\n");
@@ -255,6 +447,10 @@ main(void)
 		TEST(another_answer_is_another_row),
 		TEST(what_is_written_late_does_not_become_the_newest),
 		TEST(the_newest_of_each_in_order),
+		TEST(the_newest_probings_in_order),
+		TEST(nodes_together),
+		TEST(span_by_span),
+		TEST(pruned_with_the_runs),
 		TEST(clusters_are_told_apart),
 		TEST(a_fleet_that_names_no_cluster),
 		TEST(one_transaction),

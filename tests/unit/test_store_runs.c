@@ -312,7 +312,7 @@ static void
 pruning_keeps_what_is_there(void **state)
 {
 	const struct world other = {.yaml = AGENT("z"), .server = "https://c"};
-	int64_t removed;
+	struct history_pruned removed;
 	struct err e;
 
 	(void)state;
@@ -321,7 +321,7 @@ pruning_keeps_what_is_there(void **state)
 	for (int i = 0; i < 4; i++)
 		keep(one);
 	assert_true(history_prune(db, 2, &removed, &e));
-	assert_int_equal(removed, 3);
+	assert_int_equal(removed.runs, 3);
 	assert_findings(6, "agent-egress-open x first 1 since 1 last 0\nno-companion x first 1 since 1 last 0\n");
 	assert_findings(2, "agent-egress-open z first 2 since 2 last 0\nno-companion z first 2 since 2 last 0\n");
 	assert_false(history_run(db, 1, &(struct arena){0}, &(struct history_run){0}, &e));
@@ -329,7 +329,7 @@ pruning_keeps_what_is_there(void **state)
 	assert_int_equal(keep(two), 7);
 	assert_int_equal(run_of(7).n_new, 2); /* y was forgotten, and is found for the first time */
 	assert_true(history_prune(db, 100, &removed, &e));
-	assert_int_equal(removed, 0);
+	assert_int_equal(removed.runs, 0);
 }
 
 /* Behind the back of an open connection, which has nothing of it in memory. */
