@@ -69,19 +69,25 @@ actions_list(struct db *d, const struct action_filter *filter, void (*fn)(void *
 	     void *ctx, struct err *e)
 {
 	AUTO(stmt) sqlite3_stmt *s = NULL;
+	int64_t cluster = 0;
 	bool ok = true;
 
+	if (filter->fleet && !cluster_find_read(d, filter->fleet, &cluster, e))
+		return false;
 	if (d->version < SCHEMA_PROBES)
 		return true;
 	s = sql_prepare(d,
 			"SELECT a.id, a.at, ifnull(a.duration_ms, -1), a.who, a.what, a.namespace, a.kind, a.name, "
 			"a.outcome, a.detail, c.server FROM actions a JOIN clusters c ON c.id = a.cluster "
-			"WHERE a.namespace = ifnull(?1, a.namespace) AND a.name = ifnull(?2, a.name) "
+			"WHERE a.namespace = ifnull(?1, a.namespace) AND a.name = ifnull(?2, a.name) AND "
+			"a.cluster = ifnull(?3, a.cluster) "
 			"ORDER BY a.id DESC",
 			e);
 	if (!s)
 		return false;
 	sql_bind(s, "tt", filter->namespace, filter->name);
+	if (filter->fleet)
+		sqlite3_bind_int64(s, 3, cluster); /* 0: it has none */
 	while (sql_row(d, s, &ok, e)) {
 		struct action_row r = read_row(s);
 

@@ -32,9 +32,10 @@ bool actions_begin(struct db *d, const struct action_cluster *c, const struct ac
 bool actions_end(struct db *d, int64_t id, const char *outcome, const char *detail, int64_t duration_ms,
 		 struct err *e);
 
-/* Which rows: of this namespace, of this name in it. NULL: any. */
+/* Which rows. NULL: any. */
 struct action_filter {
-	const char *namespace, *name;
+	const struct fleet *fleet; /* of its cluster */
+	const char *namespace, *name; /* of the target */
 };
 
 struct action_row {

@@ -78,8 +78,9 @@ begun_and_ended(void **state)
 }
 
 static void
-those_of_a_namespace_or_name(void **state)
+those_that_are_wanted(void **state)
 {
+	struct fleet *here = fleet_at(prod.address, ""), *elsewhere = fleet_at("y", "");
 	struct action other = action("x", 30);
 	int64_t id;
 	struct err e;
@@ -94,6 +95,11 @@ those_of_a_namespace_or_name(void **state)
 	assert_actions((struct action_filter){.namespace = "a", .name = "y"},
 		       "2 20 -1ms admin@prod (op) restart a/Deployment/y begun () https://prod:6443\n");
 	assert_actions((struct action_filter){.namespace = "c"}, "");
+	assert_actions((struct action_filter){.fleet = here, .namespace = "b"},
+		       "3 30 -1ms admin@prod (op) restart b/Deployment/x begun () https://prod:6443\n");
+	assert_actions((struct action_filter){.fleet = elsewhere}, "");
+	fleet_unref(here);
+	fleet_unref(elsewhere);
 }
 
 /* The same cluster by its uid, wherever it is reached; without uid by where it is reached. */
@@ -123,7 +129,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(begun_and_ended),
-		TEST(those_of_a_namespace_or_name),
+		TEST(those_that_are_wanted),
 		TEST(of_a_cluster),
 		TEST(a_file_from_before_there_were_actions),
 	};
