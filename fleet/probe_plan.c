@@ -9,6 +9,7 @@
 #include "fleet/endpoint.h"
 #include "fleet/image.h"
 #include "fleet/live.h"
+#include "fleet/outside.h"
 #include "fleet/proof.h"
 #include "fleet/proxy.h"
 
@@ -26,7 +27,7 @@ is_address(const char *host)
 	return ip_parse(host, &family, &ip);
 }
 
-/* A name as DNS has it, or an address; never what a program could take for an option, or for another spelling of an address. */
+/* A name as DNS has it, or an address; never what a program could take for an option or for an address in disguise. */
 static bool
 is_host(const char *host)
 {
@@ -101,7 +102,7 @@ is_outside(const char *host)
 	return strchr(host, '.');
 }
 
-/* In strict mode Pipelock refuses all but its allowlist: the first entry that is one host outside. NULL: there is none. */
+/* In strict mode Pipelock refuses all but its allowlist: the first entry that is one host outside; NULL for none. */
 static const char *
 allowed_host(const struct pipelock *p)
 {
@@ -154,24 +155,30 @@ struct proxy_way {
 	int port;
 };
 
-/* Does a proxy variable of the agent lead to its firewall? Then as it says: its name is the one that has to resolve. */
+/* Of an agent whose companion is in a namespace that was not read the name has to do. */
+static bool
+is_firewall(const struct fleet *f, const struct workload *w, const char *host)
+{
+	const struct service *s;
+	const char *namespace;
+	size_t len;
+
+	if (!w->companion)
+		return outside_names(f, host, &namespace, &len);
+	s = fleet_resolve_host(f, w->namespace, host);
+	return s && (s == w->service || fleet_companion_behind(f, s) == w->companion);
+}
+
+/* Does a proxy variable of the agent lead to its firewall? Then as written there: that name has to resolve. */
 static bool
 follow(const struct fleet *f, const struct workload *w, const struct proxy_url *url, struct proxy_way *out)
 {
 	const char *host = url->host;
-	const struct service *s;
 
-	if (!url->valid)
+	if (!url->valid || (url->loopback ? !w->pipelock : !is_firewall(f, w, host)))
 		return false;
-	if (url->loopback) {
-		if (!w->pipelock)
-			return false;
-		host = is_address(host) ? host : "127.0.0.1";
-	} else {
-		s = w->companion ? fleet_resolve_host(f, w->namespace, host) : NULL;
-		if (!s || (s != w->service && fleet_companion_behind(f, s) != w->companion))
-			return false;
-	}
+	if (url->loopback && !is_address(host))
+		host = "127.0.0.1";
 	*out = (struct proxy_way){host, url->port};
 	return true;
 }

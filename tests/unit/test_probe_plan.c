@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "fleet/probe_plan.h"
+#include "fleet/proof.h"
+#include "tests/source.h"
 #include "tests/unit/fleet_fixture.h"
 
 #define COMPANION                                                                                               \
@@ -280,6 +282,43 @@ ways(void **state)
 	}
 }
 
+/* With -n the companion's namespace is not read: the control goes where the agent is told to go. */
+static void
+companion_not_read(void **state)
+{
+	static const struct {
+		const char *url, *host;
+	} cases[] = {
+		{"http://wall.walls.svc:3128", "wall.walls.svc"},
+		{"http://proxy.example.com:3128", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		AUTO(free)
+		char *yaml = mem_printf(
+			AGENT("scout", "{name: main, image: i, env: [{name: HTTPS_PROXY, value: '%s'}]}") "%s",
+			cases[i].url, cases[i].url, POD("scout", "p", "n", JAN, "", READY));
+		struct object_set set = {0};
+		struct fleet_input in = {.source = {.type = SOURCE_CLUSTER, .namespace = "a"}, .objects = &set};
+		AUTO(arena) struct arena a = {0};
+		struct probe_plan p;
+		struct fleet *f;
+		struct err e;
+
+		assert_true(files_read_memory("test.yaml", yaml, strlen(yaml), "a", &set, &e));
+		f = fleet_new(&in);
+		object_set_free(&set);
+		probe_plan_make(f, f->agents, f->n_agents, &(struct probe_plan_options){0}, &a, &p);
+		fleet_unref(f);
+		assert_int_equal(p.n_jobs, 1);
+		if (cases[i].host)
+			assert_string_equal(p.jobs[0].proxy_host, cases[i].host);
+		else
+			assert_null(p.jobs[0].proxy_host);
+	}
+}
+
 static void
 chosen_targets(void **state)
 {
@@ -350,15 +389,59 @@ no_control(void **state)
 	arena_free(&p.arena);
 }
 
+/* The built-in fleet, as it is read from its files: each agent has one pod. */
+static void
+the_demo(void **state)
+{
+	static const char *const wanted[] = {
+		"coding/builder worker-2 agent pipelock-companion.coding.svc:8888",
+		"coding/reviewer worker-3 agent pipelock-companion.coding.svc:8888",
+		"market/buyer worker-2 agent 127.0.0.1:8888",
+		"research/librarian worker-3 agent pipelock-librarian.research.svc:8888",
+		"research/scout worker-1 agent pipelock-companion.research.svc:8888",
+	};
+	AUTO(free) char *folder = source_path("demo");
+	const char *const paths[] = {folder};
+	struct object_set set = {0};
+	AUTO(arena) struct arena a = {0};
+	struct probe_plan p;
+	struct fleet *f;
+	struct err e;
+
+	(void)state;
+	if (!files_read(paths, 1, "default", &set, &e))
+		fail_msg("%s", e.msg);
+	f = fleet_new(&(struct fleet_input){.objects = &set});
+	object_set_free(&set);
+	probe_plan_make(f, f->agents, f->n_agents, &(struct probe_plan_options){0}, &a, &p);
+	assert_int_equal(p.n_skipped, 0);
+	assert_int_equal(p.n_jobs, COUNT_OF(wanted));
+	for (size_t i = 0; i < p.n_jobs; i++) {
+		const struct probe_job *j = &p.jobs[i];
+
+		assert_string_equal(arena_printf(&a, "%s/%s %s %s %s:%d", j->agent.namespace, j->agent.name,
+						 j->node, j->container, j->proxy_host, j->proxy_port),
+				    wanted[i]);
+		assert_string_equal(j->against, proof_against(f, f->agents[i], &a));
+	}
+	fleet_unref(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(targets),	    cmocka_unit_test(one_pod_a_node),
-		cmocka_unit_test(pods_that_cannot), cmocka_unit_test(pods_not_read),
-		cmocka_unit_test(containers),	    cmocka_unit_test(ways),
-		cmocka_unit_test(chosen_targets),   cmocka_unit_test(strict_sidecar),
+		cmocka_unit_test(targets),
+		cmocka_unit_test(one_pod_a_node),
+		cmocka_unit_test(pods_that_cannot),
+		cmocka_unit_test(pods_not_read),
+		cmocka_unit_test(containers),
+		cmocka_unit_test(ways),
+		cmocka_unit_test(chosen_targets),
+		cmocka_unit_test(strict_sidecar),
 		cmocka_unit_test(no_control),
+		cmocka_unit_test(the_demo),
+		cmocka_unit_test(companion_not_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
