@@ -89,6 +89,20 @@ def get_all(path, *options):
     return path
 
 
+def wait_until_allowed(answer, user, verb, group, resource, namespace=None):
+    """Until the authorizer, which learns of rights by a watch of its own, says "yes" or "no". Resource: "pods", "pods/exec"."""
+    base, _, sub = resource.partition("/")
+    options = ["-n", namespace] if namespace else ["-A"]
+    if sub:
+        options.append(f"--subresource={sub}")
+    for _ in range(100):
+        if kubectl("auth", "can-i", verb, f"{base}.{group}".rstrip("."), *options, "--as", user,
+                   check=False).strip().startswith(answer):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"whether {user} may {verb} {resource} is not \"{answer}\" after five seconds")
+
+
 class Rights:
     """Rights of a user while the block runs: in a namespace, or with None everywhere."""
 
@@ -113,18 +127,10 @@ class Rights:
         self._wait("no")
 
     def _wait(self, answer):
-        """The authorizer learns of rights by a watch of its own."""
         if not self.rules:
             return
         rule = self.rules[0]
-        resource = f"{rule['resources'][0]}.{rule['apiGroups'][0]}".rstrip(".")
-        where = ("-n", self.namespace) if self.namespace else ("-A",)
-        for _ in range(100):
-            if kubectl("auth", "can-i", rule["verbs"][0], resource, *where, "--as", self.user,
-                       check=False).strip().startswith(answer):
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"the rights of {self.user} do not take hold")
+        wait_until_allowed(answer, self.user, rule["verbs"][0], rule["apiGroups"][0], rule["resources"][0], self.namespace)
 
 
 def requests_of(user):
