@@ -202,7 +202,8 @@ look(struct tiers *t)
 	log_info("looked at %zu Pipelocks by %zu requests in %lld ms", t->tasks.n,
 		 kube_counts(t->kube).requests - before, (long long)(clock_ms() - started_ms));
 	t->parts.has_logs = !t->cli->no_logs;
-	t->parts.has_health = t->cli->health || (t->cli->command->bit & CMD_SHOW);
+	/* What nobody asked for is shown where it is there, and no rule misses it. */
+	t->parts.has_health = t->cli->health;
 	t->parts.configs = t->configs.at;
 	t->parts.n_configs = t->configs.n;
 	t->parts.healths = t->healths.at;

@@ -65,10 +65,10 @@ class Scale(unittest.TestCase):
 
     def test_list_beside_a_bare_download(self):
         with Proxy() as proxy:
-            self.assertEqual(audit(kubeconfig=proxy.kubeconfig(TOKEN), timeout=300).status, 1)
+            self.assertEqual(audit("--no-logs", kubeconfig=proxy.kubeconfig(TOKEN), timeout=300).status, 1)
             lists = [r for r in proxy.seen("LIST") if r.status == 200]
         bare, size = min(download(lists) for _ in range(2))
-        (status, seconds, cpu, memory) = min((timed("fleet", "-o", "name", "--kubeconfig", KUBECONFIG) for _ in range(2)),
+        (status, seconds, cpu, memory) = min((timed("fleet", "--no-logs", "-o", "name", "--kubeconfig", KUBECONFIG) for _ in range(2)),
                                              key=lambda t: t[1])
         self.assertEqual(status, 0)
         print(f"# {N} agents, {len(lists)} lists, {size / 1e6:.1f} MB: bare download {bare:.2f} s, moat fleet "
@@ -77,7 +77,7 @@ class Scale(unittest.TestCase):
         self.assertLess(memory, 60 + 1.0 * size / 1e6)
 
     def test_same_as_kubectl(self):
-        live = audit(kubeconfig=KUBECONFIG, timeout=300)
+        live = audit("--no-logs", kubeconfig=KUBECONFIG, timeout=300)
         file = audit("-f", get_all(f"{WORK}/scale.json"), timeout=300)
         self.assertEqual(live.status, file.status, live.err)
         self.assertGreaterEqual(len(live.report["agents"]), N)
