@@ -448,7 +448,7 @@ main_step(const struct operation *o)
 	return found ? found : &o->steps[o->n - 1];
 }
 
-/* "restart of research/scout running: 1 of 3 pods updated", "probe: 7 of 100 done"; returns its style. */
+/* "restart of research/scout running (r shows it): 1 of 3 pods updated", "probe: 7 of 100 done"; returns its style. */
 static enum style
 write_line(struct operation_dialog *d, const struct operation *o, const char *more)
 {
@@ -459,7 +459,7 @@ write_line(struct operation_dialog *d, const struct operation *o, const char *mo
 
 	if (d->kind == OPERATION_RESTART || o->n == 1)
 		buf_addf(&text, "%s of %s/%s %s%s%s%s", d->kind == OPERATION_PROBE ? "probe" : "restart",
-			 s->target.namespace, s->target.name, state.word, *s->reason ? ": " : "", s->reason, more);
+			 s->target.namespace, s->target.name, state.word, more, *s->reason ? ": " : "", s->reason);
 	else if (o->phase == OPERATION_RUNNING)
 		buf_addf(&text, "probe: %zu of %zu done%s", o->done, o->n, more);
 	else

@@ -17,11 +17,32 @@ PATIENCE = 10  # seconds; nothing takes that long, and nothing waits when it is 
 COLOURS = re.compile(rb"\x1b\[(?:[0-9]+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 
 
+class Screen(pyte.Screen):
+    """pyte has no SU and SD, by which ncurses moves the lines of a scrolling region."""
+
+    def scroll(self, move, lines):
+        column, row = self.cursor.x, self.cursor.y
+        self.cursor.y = self.margins.top if self.margins else 0
+        move(lines)
+        self.cursor.x, self.cursor.y = column, row
+
+    def scroll_up(self, lines=1):
+        self.scroll(self.delete_lines, lines or 1)
+
+    def scroll_down(self, lines=1):
+        self.scroll(self.insert_lines, lines or 1)
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}
+    events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
+
+
 class Console:
     def __init__(self, argv, rows=24, columns=80, **env):
         """Variables of the environment come on top of a fixed one, whatever the caller's is."""
-        self.screen = pyte.Screen(columns, rows)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(columns, rows)
+        self.stream = Stream(self.screen)
         self.raw = b""
         self.status = None
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "TERM": "xterm-256color",

@@ -133,6 +133,38 @@ class Keys(Frame):
         self.given_back(c, 0)
 
 
+class Probes(Frame):
+    def answer(self, c):
+        """The cluster answers."""
+        c.drain()
+        return c.kill(signal.SIGUSR1)
+
+    def test_from_the_plan_to_a_way_out(self):
+        c = self.ready("5").send("p").wait("Looking at what is to be probed").wait("[ Cancel ]")
+        self.answer(c).wait("Probe this agent?").wait("planned      research/scout").wait("pipelock-companion.research:8888")
+        c.send("\t\r").wait("0 of 1 done. esc hides this; it goes on.").wait("raw-tcp ✔").wait("[ Hide ]  [ Stop ]")
+        c.send(ESC).wait("[ Hide ]", gone=True).wait("probe of research/scout running")
+        self.answer(c).wait("probe of research/scout open (p shows it): worker-1: 1.1.1.1:443 answered")
+        c.send("p").wait("Done: 1 open.").wait("env-clear ✘").send("\r").wait("Done:", gone=True)
+
+    def test_enter_alone_probes_nobody(self):
+        c = self.ready("5").send("p").wait("[ Cancel ]")
+        self.answer(c).wait("[ Cancel ]  [ Probe ]").send("\r").wait("[ Probe ]", gone=True)
+        self.assertNotIn("probe of", c.text())
+
+    def test_narrow(self):
+        c = self.start("5", rows=20, columns=30).wait("<?> help").send("p").wait("[ Cancel ]")
+        self.answer(c).wait("[ Cancel ]  [ Probe ]").send("\t\r").wait("[ Hide ]  [ Stop ]")
+
+    def test_signs_without_colours_and_unicode(self):
+        c = self.start("5", LC_ALL="C", TERM="vt100").wait("<?> help").send("p").wait("[ Cancel ]")
+        self.answer(c).wait("[ Probe ]").send("\t\r").wait("raw-tcp +")
+        self.answer(c).wait("raw-tcp +  env-clear x")
+
+    def test_read_only(self):
+        self.start("5", FRAME_DEMO_READ_ONLY="1").wait("<?> help").send("p").wait("read-only: will not probe this agent")
+
+
 class GivenBack(Frame):
     def test_quit(self):
         for keys in ("q", "\x03", ":quit\r"):

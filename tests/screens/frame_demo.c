@@ -2,7 +2,8 @@
 /*
  * The frame with made-up rows, for tests of what a terminal shows and how it is given back:
  *     frame_demo [ROWS | loading | failed | nothing]
- * The keys 1, 2 and 3 crash it on purpose: SIGSEGV, abort() and die().
+ * The keys 1, 2 and 3 crash it on purpose: SIGSEGV, abort() and die(). p probes an agent that is not there: SIGUSR1
+ * brings what is under way a step further, as answers of a cluster would.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@ struct demo {
 	enum app_state state;
 	struct app *app;
 	unsigned restarts;
+	struct operation operation;
+	struct operation_step step;
 };
 
 static const char *const agents[] = {"scout", "librarian", "builder", "r\xc3\xa9viseur",
@@ -111,6 +114,36 @@ restart(struct app *app)
 	app_flash(app, STYLE_OK, "restarted, %u in all", ++demo_of(app)->restarts);
 }
 
+/* The phases of a probe that finds a way out. */
+static void
+go_on(void *ctx, int signo UNUSED)
+{
+	struct demo *d = ctx;
+	struct operation *o = &d->operation;
+
+	if (o->phase == OPERATION_PLANNING) {
+		o->phase = OPERATION_PLANNED;
+		o->possible = true;
+		o->steps = &d->step;
+		o->n = 1;
+		d->step.reason = "1.1.1.1:443 from 1 node, control through pipelock-companion.research:8888";
+	} else if (o->phase == OPERATION_RUNNING) {
+		o->phase = OPERATION_ENDED;
+		o->failed = true;
+		o->done = 1;
+		d->step.state = OPERATION_STEP_FAILED;
+		d->step.marks[PROBE_ENV_CLEAR] = MARK_OPEN;
+		d->step.reason = "worker-1: 1.1.1.1:443 answered\x1b[2J";
+	}
+	app_changed(d->app);
+}
+
+static void
+probe(struct app *app)
+{
+	app_probe(app, &(struct operation_target){"Deployment", "research", "scout"}, 1);
+}
+
 static void
 crash(struct app *app UNUSED)
 {
@@ -132,6 +165,7 @@ run_out(struct app *app UNUSED)
 static const struct binding fleet_bindings[] = {
 	{K_ENTER, "open", "what was found on this agent", KEY_NEEDS_ROW, open_findings},
 	{'r', "restart", "restart this workload", KEY_WRITES | KEY_NEEDS_ROW, restart},
+	{'p', NULL, "probe this agent", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, probe},
 	{'1', NULL, "crash by SIGSEGV", 0, crash},
 	{'2', NULL, "crash by abort", 0, give_up},
 	{'3', NULL, "end by die", 0, run_out},
@@ -244,15 +278,39 @@ demo_summary(void *ctx, struct cell *cells, size_t max UNUSED, struct arena *a)
 	return 3;
 }
 
+static void
+demo_probe(void *ctx, const struct operation_target *at, size_t n UNUSED)
+{
+	struct demo *d = ctx;
+
+	d->step = (struct operation_step){.target = at[0], .reason = "", .pods = 1};
+	d->operation = (struct operation){.kind = OPERATION_PROBE, .phase = OPERATION_PLANNING};
+}
+
+static void
+demo_go(void *ctx)
+{
+	struct demo *d = ctx;
+
+	d->operation.phase = OPERATION_RUNNING;
+	d->step.state = OPERATION_STEP_RUNNING;
+	d->step.marks[PROBE_RAW_TCP] = MARK_BLOCKED;
+}
+
+static void
+demo_drop(void *ctx)
+{
+	((struct demo *)ctx)->operation = (struct operation){0};
+}
+
 static struct operation
 demo_look(void *ctx)
 {
-	(void)ctx;
-	return (struct operation){0};
+	return ((struct demo *)ctx)->operation;
 }
 
-/* Keys that write are offered. */
-static const struct app_operations operations = {.look = demo_look};
+static const struct app_operations operations = {
+	.probe = demo_probe, .go = demo_go, .drop = demo_drop, .look = demo_look};
 
 static void
 demo_refresh(void *ctx)
@@ -286,6 +344,7 @@ run(struct demo *d)
 	struct err e;
 	struct theme theme;
 	struct loop *loop = loop_new(&e);
+	struct loop_signal *answers = loop ? loop_add_signal(loop, SIGUSR1, go_on, d) : NULL;
 	int signo = 0;
 	bool ok;
 
@@ -302,6 +361,8 @@ run(struct demo *d)
 	ok = loop && theme_load(&theme, getenv("MOAT_SKIN"), &e) &&
 	     console_run(loop, d->app, &theme, !getenv("NO_COLOR"), &signo, &e);
 	app_free(d->app);
+	if (answers)
+		loop_signal_remove(answers);
 	loop_free(loop);
 	if (!ok)
 		fprintf(stderr, "frame_demo: %s\n", e.msg);

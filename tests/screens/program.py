@@ -35,6 +35,19 @@ class Program(ConsoleTest):
         c.send("f").wait("findings  [").send("/rule=config-*\r").wait("</rule=config-*>").wait("config-subpath")
         c.wait("identity-shared", gone=True)
 
+    def test_proof(self):
+        c = self.ready("demo").wait("✘✘✘").wait("● verified").wait("1 with an old config (:configs)")
+        c.send("P").wait("PROBES↓").wait("builder", row=3).send("P").wait("PROBES↑").wait("scout", row=3)
+        c.send("gd").wait("research/scout  Deployment").wait("✔ raw-tcp").wait("made up").send("q")
+        c.send(":probes\r").wait("probes  [5]").wait("NO-PROXY").send("/-f scout\r").wait("[1/5]").send("\x1b").wait("[1/5]", gone=True)
+        c.send(":configs\r").wait("configs  [4]").wait("IN FORCE↓").wait("pipelock-librarian stale", row=3)
+        c.send(":runs\r").wait("nothing is kept of what is shown here").send(":actions\r").wait("actions")
+        c.send("p").wait("fleet  [5]", gone=True).send(":fleet\r").wait("fleet  [5]").send("p").wait("was read from files: cannot probe")
+
+    def test_proof_without_colours_and_unicode(self):
+        c = self.ready("demo", LC_ALL="C", TERM="vt100").wait("xxx").wait("+++").wait("stale").wait("* verified")
+        self.assertEqual([b for b in c.raw if b > 0x7e], [])
+
     def test_files(self):
         c = self.ready("-f", DEMO).send("?").wait("read again").send("q").wait("fleet  [5]").send(":q\r")
         self.given_back(c, 0)

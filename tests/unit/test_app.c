@@ -19,6 +19,10 @@ struct fake {
 	struct app_status status;
 	bool has_data;
 	int restarts, refreshes, changes, counted; /* counted: how often a view was asked for its rows */
+	char looked_at[32]; /* the agent that the source was told to look at; "" for none */
+	int64_t looked_at_run;
+	struct history_view history;
+	const char *notices[3]; /* that are still to be told; NULL ends them */
 };
 
 static const char *const agents[] = {"research/scout", "research/librarian", "coding/builder"};
@@ -62,6 +66,14 @@ agent_detail(const struct view_data *v, size_t row, struct pane *out)
 	pane_add(out, STYLE_CELL, 0, "and still more");
 	pane_newline(out);
 	pane_add(out, STYLE_CELL, 0, "the end");
+}
+
+static bool
+agent_subject(const struct view_data *v, size_t row, struct workload_key *out)
+{
+	(void)v;
+	*out = (struct workload_key){"ns", agents[row], "Deployment"};
+	return true;
 }
 
 static void
@@ -135,6 +147,7 @@ static const struct view view_fleet = {
 	.key = agent_key,
 	.fill = agent_fill,
 	.detail = agent_detail,
+	.subject = agent_subject,
 };
 static const struct view view_findings = {
 	.name = "findings",
@@ -148,7 +161,61 @@ static const struct view view_findings = {
 	.fill = finding_fill,
 	.argument = finding_argument,
 };
-static const struct view *const views[] = {&view_fleet, &view_findings, NULL};
+
+/* Rows of the history: they need no fleet. */
+static bool
+run_load(struct view_data *v, struct err *e)
+{
+	assert_non_null(v->history);
+	return !v->history->error || err_set(e, ERR_INPUT, 0, "%s", v->history->error);
+}
+
+static size_t
+run_rows(const struct view_data *v)
+{
+	return v->history->n_runs;
+}
+
+static int64_t
+run_of(const struct view_data *v)
+{
+	return *v->arg ? 7 : 0;
+}
+
+static const char *
+run_pending(const struct view_data *v, struct arena *a)
+{
+	(void)a;
+	return v->history->loading ? "reading moat.db" : NULL;
+}
+
+static size_t
+run_notes(const struct view_data *v, struct cell *cells, size_t max, struct arena *a)
+{
+	(void)v;
+	(void)a;
+	assert_true(max >= 2);
+	cells[0] = (struct cell){.text = "2 new\x1b[2J", .style = STYLE_WARN};
+	cells[1] = (struct cell){.text = "a note that is much too long for a narrow screen"};
+	return 2;
+}
+
+static const struct view view_runs = {
+	.name = "runs",
+	.title = "runs",
+	.columns = finding_columns,
+	.n_columns = COUNT_OF(finding_columns),
+	.empty = "no run is kept",
+	.of_history = true,
+	.load = run_load,
+	.rows = run_rows,
+	.key = finding_key,
+	.fill = finding_fill,
+	.run = run_of,
+	.pending = run_pending,
+	.notes = run_notes,
+};
+static const struct view *const views[] = {&view_fleet, &view_findings, &view_runs, NULL};
 
 static const void *
 get_data(void *ctx)
@@ -188,6 +255,39 @@ look(void *ctx)
 	return (struct operation){0};
 }
 
+static void
+look_at(void *ctx, const struct workload_key *agent)
+{
+	struct fake *f = ctx;
+
+	strcpy(f->looked_at, agent ? agent->name : "");
+}
+
+static void
+look_at_run(void *ctx, int64_t run)
+{
+	((struct fake *)ctx)->looked_at_run = run;
+}
+
+static const struct history_view *
+get_history(void *ctx)
+{
+	return &((struct fake *)ctx)->history;
+}
+
+static bool
+next_notice(void *ctx, struct app_notice *out)
+{
+	struct fake *f = ctx;
+
+	if (!f->notices[0])
+		return false;
+	*out = (struct app_notice){STYLE_WARN, f->notices[0]};
+	f->notices[0] = f->notices[1];
+	f->notices[1] = f->notices[2];
+	return true;
+}
+
 /* Something that could be changed; test_dialog has what comes of it. */
 static const struct app_operations operations = {.look = look};
 
@@ -208,6 +308,10 @@ setup(void **state)
 			.summary = get_summary,
 			.refresh = refresh,
 			.operations = &operations,
+			.look_at = look_at,
+			.look_at_run = look_at_run,
+			.history = get_history,
+			.notice = next_notice,
 		},
 		.views = views,
 		.start = "fleet",
@@ -520,6 +624,87 @@ states_before_data(void **state)
 }
 
 static void
+the_source_looks_at_what_is_shown(void **state)
+{
+	assert_true(shows(*state, "research/scout"));
+	assert_string_equal(fake.looked_at, "");
+	type(*state, "jd");
+	assert_true(shows(*state, "all about"));
+	assert_string_equal(fake.looked_at, "research/librarian");
+	type(*state, "q");
+	shows(*state, "");
+	assert_string_equal(fake.looked_at, "");
+	type(*state, ":runs 7\r");
+	shows(*state, "");
+	assert_int_equal(fake.looked_at_run, 7);
+	type(*state, "-");
+	shows(*state, "");
+	assert_int_equal(fake.looked_at_run, 0);
+}
+
+/* What may be done to a row may be done on its page; what opens something leaves the page. */
+static void
+keys_of_a_row_on_its_page(void **state)
+{
+	type(*state, "jdr");
+	assert_true(shows(*state, "restart it: research/librarian?"));
+	type(*state, "y");
+	assert_int_equal(fake.restarts, 1);
+	type(*state, "?r"); /* but not on the help's */
+	assert_int_equal(fake.restarts, 1);
+	type(*state, "q");
+	app_open(*state, "findings", "research/scout");
+	assert_true(shows(*state, "findings research/scout"));
+}
+
+static void
+the_history_needs_no_fleet(void **state)
+{
+	fake.has_data = false;
+	fake.status.state = APP_LOADING;
+	fake.history = (struct history_view){.loading = true};
+	app_changed(*state);
+	type(*state, ":runs\r");
+	assert_true(shows(*state, "reading moat.db"));
+	fake.history = (struct history_view){.error = "moat.db: disk on fire"};
+	type(*state, ":runs\r");
+	assert_true(shows(*state, "disk on fire"));
+	fake.history = (struct history_view){0};
+	type(*state, ":runs\r");
+	assert_true(shows(*state, "no run is kept"));
+	fake.history = (struct history_view){.n_runs = 2};
+	type(*state, ":runs x/y\r");
+	assert_true(shows(*state, "runs x/y  [2]"));
+	type(*state, ":fleet\r");
+	assert_true(shows(*state, "reading prod"));
+}
+
+static void
+notices_come_one_after_another(void **state)
+{
+	fake.notices[0] = "the history is full\x1b";
+	fake.notices[1] = "and another";
+	app_changed(*state);
+	assert_true(shows(*state, "the history is full\\x1b"));
+	assert_true(shows(*state, "the history is full")); /* it stays for a while */
+	type(*state, "j");
+	assert_true(shows(*state, "and another"));
+	type(*state, "k");
+	assert_false(shows(*state, "and another"));
+}
+
+/* What does not fit whole is left out. */
+static void
+notes_beside_the_title(void **state)
+{
+	fake.history = (struct history_view){.n_runs = 2};
+	type(*state, ":runs\r");
+	assert_true(shows(*state, " runs  [2]  2 new\\x1b[2J  a note that is much too long"));
+	check(*state, 4, 40,
+	      " runs  [2]  2 new\\x1b[2J       1-1 of 2\nRULE\nsidecar-in-pod of\n </> filter  <:> go to  <?> help\n");
+}
+
+static void
 on_change(void *ctx)
 {
 	((struct fake *)ctx)->changes++;
@@ -574,6 +759,11 @@ main(void)
 		TEST(states_before_data),
 		TEST(changes_are_told),
 		TEST(rows_are_asked_for_once),
+		TEST(the_source_looks_at_what_is_shown),
+		TEST(keys_of_a_row_on_its_page),
+		TEST(the_history_needs_no_fleet),
+		TEST(notices_come_one_after_another),
+		TEST(notes_beside_the_title),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -390,7 +390,7 @@ companion_then_agent(void **state)
 
 	press(K_ESC);
 	assert_false(shows("[ Hide ]"));
-	assert_true(shows("restart of ns/pipelock running: 1 of 2 pods updated (r shows it)"));
+	assert_true(shows("restart of ns/pipelock running (r shows it): 1 of 2 pods updated"));
 	press('r');
 	assert_true(shows("[ Hide ]"));
 	assert_int_equal(fake.plans, 2);
@@ -418,7 +418,7 @@ a_failure_waits_to_be_seen(void **state)
 	fake.steps[1].state = OPERATION_STEP_SKIPPED;
 	arrives(OPERATION_ENDED, 2, false, true);
 	press('g');
-	assert_true(shows("restart of ns/pipelock failed: CrashLoop\\x1b[2J (r shows it)"));
+	assert_true(shows("restart of ns/pipelock failed (r shows it): CrashLoop\\x1b[2J"));
 	press('r');
 	assert_true(shows("It failed:"));
 	assert_true(shows("skipped  ns/scout"));

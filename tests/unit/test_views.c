@@ -21,6 +21,8 @@
 #include "decode/files.h"
 #include "tests/source.h"
 #include "tui/agent_page.h"
+#include "tui/proof_cells.h"
+#include "tui/proof_page.h"
 #include "tui/source.h"
 #include "tui/views.h"
 
@@ -357,6 +359,129 @@ the_page_of_an_agent(void **state UNUSED)
 	audit_unref(a);
 }
 
+/* ---- what was seen of running Pipelocks */
+
+/* The pod at that place of the workload's, as of its container's present start. */
+static struct config_sighting
+sighting(const struct fleet *f, const struct workload *w, size_t pod)
+{
+	struct loaded_replica r;
+
+	assert_true(loaded_replica(f, w, pod, &r));
+	return (struct config_sighting){
+		.workload = {w->namespace, w->name, w->kind},
+		.pod = r.pod->object.name,
+		.pod_uid = r.pod->object.uid ? r.pod->object.uid : "",
+		.container = w->pipelock->container->name,
+		.started_at = r.started_at,
+		.loaded_at = NOW - 3 * 3600,
+		.at = NOW - 120,
+	};
+}
+
+struct seen {
+	struct audit *demo;
+	struct fleet *fleet;
+	const struct workload *companion;
+};
+
+/* The demo, with these parts as what is known of one companion. */
+static void
+see(struct seen *s, const struct evidence_parts *parts)
+{
+	struct evidence *e = evidence_add(s->demo->fleet->evidence, parts);
+	struct fleet_touched touched;
+
+	fleet_unref(s->fleet);
+	s->fleet = fleet_prove(s->demo->fleet, e, &touched);
+	fleet_touched_free(&touched);
+	evidence_unref(e);
+}
+
+static void
+see_config(struct seen *s, struct config_sighting c)
+{
+	see(s, &(struct evidence_parts){.has_logs = true, .configs = &c, .n_configs = 1});
+}
+
+static void
+see_health(struct seen *s, struct health_sighting h)
+{
+	const struct config_sighting c = sighting(s->demo->fleet, s->companion, 0);
+
+	h.workload = c.workload;
+	h.pod = c.pod;
+	h.pod_uid = c.pod_uid;
+	h.at = NOW - 30;
+	see(s, &(struct evidence_parts){.has_health = true, .healths = &h, .n_healths = 1});
+}
+
+static void
+add_seen(struct buf *out, const struct seen *s, const char *what)
+{
+	AUTO(pane) struct pane p = {.columns = 80};
+	struct in_force in = in_force_of(s->fleet, s->companion);
+	struct cell cell = cell_in_force(&in);
+
+	buf_addf(out, "== %s: %s [%s]\n", what, cell.text, style_names[cell.style]);
+	proof_page_config(s->fleet, s->companion, &p);
+	proof_page_health(s->fleet, s->companion, &p);
+	add_pane(out, &p);
+}
+
+/* Mount, file and process are three things; so are unknown, old, refused and the ConfigMap's. */
+static void
+what_is_in_force(void **state UNUSED)
+{
+	struct seen s = {.demo = demo()};
+	AUTO(buf) struct buf got = {0};
+	struct config_sighting c;
+	const char *wanted;
+
+	s.companion = fleet_workload(s.demo->fleet, "research", "Deployment", "pipelock-companion");
+	wanted = s.companion->pipelock->config_hash;
+	c = sighting(s.demo->fleet, s.companion, 0);
+	s.fleet = fleet_ref(s.demo->fleet);
+	add_seen(&got, &s, "nobody has looked");
+	c.loaded_hash = c.file_hash = wanted;
+	see_config(&s, c);
+	add_seen(&got, &s, "file and process have it");
+	c.loaded_hash = "00112233445566778899aabbccddeeff";
+	see_config(&s, c);
+	add_seen(&got, &s, "the file has it, the process has not");
+	c.file_hash = c.loaded_hash;
+	c.reload = RELOAD_REFUSED;
+	c.reload_detail = "mode downgraded\x1b[2J";
+	see_config(&s, c);
+	add_seen(&got, &s, "a refused reload");
+	c.reload = RELOAD_FAILED;
+	c.reload_detail = NULL;
+	c.file_hash = NULL;
+	c.file_error = "exec in pod: 403";
+	see_config(&s, c);
+	add_seen(&got, &s, "a failed reload, and a file that could not be read");
+	c.reload = RELOAD_NONE;
+	c.loaded_hash = NULL;
+	c.log_error = "get log: 403";
+	see_config(&s, c);
+	add_seen(&got, &s, "no log");
+	c.started_at--;
+	see_config(&s, c);
+	add_seen(&got, &s, "of an earlier start: it is void");
+	see_health(&s, (struct health_sighting){.http_status = 200, .status = "healthy", .version = "2.3.0", .mode = "balanced",
+						.uptime_s = 7300, .kill_switch = 0});
+	add_seen(&got, &s, "healthy");
+	see_health(&s, (struct health_sighting){.http_status = 503, .status = "unhealthy", .uptime_s = -1, .kill_switch = 1});
+	add_seen(&got, &s, "not healthy, and closed");
+	see_health(&s, (struct health_sighting){.status = "healthy", .uptime_s = -1, .kill_switch = -1});
+	add_seen(&got, &s, "what it does not say");
+	see_health(&s, (struct health_sighting){.error = "connect: refused"});
+	add_seen(&got, &s, "no answer");
+	compare("in-force", &got);
+	fleet_unref(s.fleet);
+	audit_unref(s.demo);
+}
+
 int
 main(void)
 {
@@ -369,6 +494,7 @@ main(void)
 		cmocka_unit_test(a_history_that_is_not_there),
 		cmocka_unit_test(notes_beside_the_title),
 		cmocka_unit_test(details_of_rows),
+		cmocka_unit_test(what_is_in_force),
 	};
 
 	setenv("MOAT_NOW", "2026-05-21T14:00:00Z", 1); /* ages */
