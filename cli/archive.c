@@ -12,25 +12,38 @@
 #include "base/attr.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "cli/pending.h"
 #include "cli/thread.h"
 #include "store/probes.h"
+#include "store/source.h"
 
 #define KEEP_OPEN_S 2 /* what comes soon after is written without opening it again */
 #define RETRY_S 20
 #define MOST_JOBS 4096 /* that wait to be written: more are given up, the oldest first */
 
+enum job_kind { JOB_PROBES, JOB_BEGIN, JOB_END };
+
 /* Something to be written, in memory of its own. */
 struct job {
 	struct job *next;
+	enum job_kind kind;
 	struct arena arena;
 	const struct probe_result *probes;
 	size_t n_probes;
+	struct action action; /* of an end: outcome, detail and duration_ms alone */
+	unsigned number; /* of the action */
 };
 
 struct job_list {
 	struct job *first, *last;
 	size_t n;
+};
+
+/* Which rows actions of this session are, until they have ended. */
+struct begun {
+	unsigned number;
+	int64_t id;
 };
 
 /* As the file was when it was read: what tells that somebody has written. */
@@ -47,6 +60,7 @@ struct archive {
 	struct archive_options opt;
 	char *path;
 	pthread_t thread;
+	unsigned last_action; /* the callers' alone */
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t work;
@@ -60,6 +74,7 @@ struct archive {
 
 	/* Its own thread alone. */
 	struct db *db; /* open to write; NULL */
+	VEC(struct begun) begun;
 	bool failing; /* and it was told */
 	time_t retry_at; /* monotonic; what waits is not tried before */
 	struct signature seen;
@@ -102,10 +117,11 @@ push(struct job_list *l, struct job *j)
 }
 
 static struct job *
-job_new(void)
+job_new(enum job_kind kind)
 {
 	struct job *j = mem_alloc(sizeof(*j));
 
+	j->kind = kind;
 	return j;
 }
 
@@ -129,13 +145,45 @@ hand_over(struct archive *a, struct job *j)
 void
 archive_probes(struct archive *a, const struct probe_result *at, size_t n)
 {
-	struct job *j = job_new();
+	struct job *j = job_new(JOB_PROBES);
 	struct probe_result *copy = ARENA_ARRAY(&j->arena, struct probe_result, n);
 
 	for (size_t i = 0; i < n; i++)
 		copy[i] = pending_copy_probe(&j->arena, &at[i]);
 	j->probes = copy;
 	j->n_probes = n;
+	hand_over(a, j);
+}
+
+unsigned
+archive_begin(struct archive *a, const struct action *action)
+{
+	struct job *j = job_new(JOB_BEGIN);
+
+	j->number = ++a->last_action;
+	j->action = *action;
+	j->action.who = arena_strdup(&j->arena, action->who);
+	j->action.what = arena_strdup(&j->arena, action->what);
+	j->action.target = (struct workload_key){arena_strdup(&j->arena, action->target.namespace),
+						 arena_strdup(&j->arena, action->target.name),
+						 arena_strdup(&j->arena, action->target.kind)};
+	j->action.outcome = arena_strdup(&j->arena, action->outcome);
+	j->action.detail = arena_strdup(&j->arena, action->detail);
+	hand_over(a, j);
+	return a->last_action;
+}
+
+void
+archive_end(struct archive *a, unsigned action, const char *outcome, const char *detail, int64_t duration_ms)
+{
+	struct job *j = job_new(JOB_END);
+
+	j->number = action;
+	j->action = (struct action){
+		.outcome = arena_strdup(&j->arena, outcome),
+		.detail = arena_strdup(&j->arena, detail),
+		.duration_ms = duration_ms,
+	};
 	hand_over(a, j);
 }
 
@@ -160,9 +208,46 @@ on_tell(void *ctx, const char *text)
 }
 
 static bool
-write_job(struct db *d, const struct fleet *f, const struct job *j, struct err *e)
+begin(struct archive *a, const struct fleet *f, const struct job *j, struct err *e)
 {
-	return probes_write(d, f, j->probes, j->n_probes, e);
+	struct cluster_key key = cluster_key_of(f);
+	struct action_cluster cluster = {key.uid, key.address, key.server};
+	int64_t id;
+
+	if (!actions_begin(a->db, &cluster, &j->action, &id, e))
+		return false;
+	vec_push(&a->begun, (struct begun){j->number, id});
+	return true;
+}
+
+/* One whose beginning was given up is in no row. */
+static bool
+end(struct archive *a, const struct job *j, struct err *e)
+{
+	for (size_t i = 0; i < a->begun.n; i++) {
+		if (a->begun.at[i].number != j->number)
+			continue;
+		if (!actions_end(a->db, a->begun.at[i].id, j->action.outcome, j->action.detail,
+				 j->action.duration_ms, e))
+			return false;
+		a->begun.at[i] = a->begun.at[--a->begun.n];
+		return true;
+	}
+	return true;
+}
+
+static bool
+write_job(struct archive *a, const struct fleet *f, const struct job *j, struct err *e)
+{
+	switch (j->kind) {
+	case JOB_PROBES:
+		return probes_write(a->db, f, j->probes, j->n_probes, e);
+	case JOB_BEGIN:
+		return begin(a, f, j, e);
+	case JOB_END:
+		return end(a, j, e);
+	}
+	return false;
 }
 
 static bool
@@ -187,9 +272,8 @@ write_all(struct archive *a, const struct fleet *f, struct job_list *jobs, struc
 	while (jobs->first) {
 		if (!open_db(a, e))
 			return false;
-		/* Into the new file, when the old one turns out to be damaged. */
-		if (!write_job(a->db, f, jobs->first, e) &&
-		    !(db_renew(a->db, e) && write_job(a->db, f, jobs->first, e)))
+		/* Rows of a file that was damaged and is gone have no end; what is written now goes into the new one. */
+		if (!write_job(a, f, jobs->first, e) && !(db_renew(a->db, e) && write_job(a, f, jobs->first, e)))
 			return false;
 		job_free(shift(jobs));
 	}
@@ -429,6 +513,7 @@ archive_free(struct archive *a)
 		job_free(j);
 	fleet_unref(a->fleet);
 	history_copy_unref(a->fresh);
+	vec_free(&a->begun);
 	free(a->path);
 	pthread_mutex_destroy(&a->lock);
 	pthread_cond_destroy(&a->work);

@@ -128,6 +128,16 @@ hash_address(const struct kube *k, char out[65])
 	sha256_hex(all.data, all.len, out);
 }
 
+char *
+cli_who(const struct cli *cli, const struct kube *k)
+{
+	const struct kube_context *c = kube_context(k);
+	const char *user = c->user && c->user->name ? c->user->name : "?";
+	const char *as = cli->as || !c->user ? cli->as : c->user->as;
+
+	return mem_printf("%s%s%s@%s", user, as ? " as " : "", as ? as : "", c->name);
+}
+
 struct source
 cli_source(const struct cli *cli, const struct kube *k)
 {

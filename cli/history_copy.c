@@ -9,7 +9,9 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "base/refs.h"
+#include "base/str.h"
 #include "base/vec.h"
+#include "store/actions.h"
 #include "store/probes.h"
 #include "store/source.h"
 
@@ -19,6 +21,7 @@ struct reading {
 	struct run_scope scope;
 	VEC(struct history_run) runs;
 	VEC(struct history_change) changes;
+	VEC(struct action) actions;
 };
 
 /* ---- runs */
@@ -173,6 +176,44 @@ read_changes(struct reading *rd, struct db *d, struct err *e)
 	return true;
 }
 
+/* ---- actions */
+
+/* The newest first; of other clusters none. */
+static void
+on_action(void *ctx, const struct action_row *row)
+{
+	struct reading *rd = ctx;
+	const struct source *source = &rd->wanted->fleet->source;
+	struct arena *a = &rd->copy->arena;
+	struct action kept = row->action;
+
+	if (source->type == SOURCE_CLUSTER && !str_eq(row->server, source->server))
+		return;
+	if (rd->actions.n == HISTORY_ROWS) {
+		rd->copy->view.actions_left_out++;
+		return;
+	}
+	kept.who = arena_strdup(a, kept.who);
+	kept.what = arena_strdup(a, kept.what);
+	kept.target = (struct workload_key){arena_strdup(a, kept.target.namespace),
+					    arena_strdup(a, kept.target.name), arena_strdup(a, kept.target.kind)};
+	kept.outcome = arena_strdup(a, kept.outcome);
+	kept.detail = arena_strdup(a, kept.detail);
+	vec_push(&rd->actions, kept);
+}
+
+static bool
+read_actions(struct reading *rd, struct db *d, struct err *e)
+{
+	struct history_view *v = &rd->copy->view;
+
+	if (!actions_list(d, &(struct action_filter){0}, on_action, rd, e))
+		return false;
+	v->actions = arena_copy(&rd->copy->arena, rd->actions.at, rd->actions.n * sizeof(*rd->actions.at));
+	v->n_actions = rd->actions.n;
+	return true;
+}
+
 /* ---- probes */
 
 static bool
@@ -214,10 +255,12 @@ history_copy_read(const struct history_wanted *w)
 		return c;
 	rd.scope = (struct run_scope){.fleet = w->fleet, .namespace = w->namespace, .selector = w->selector};
 	d = db_open(&(struct db_options){.path = w->path, .use = DB_READ}, &e);
-	if (!d || !read_probes(&rd, d, &e) || !read_runs(&rd, d, &e) || !read_changes(&rd, d, &e))
+	if (!d || !read_probes(&rd, d, &e) || !read_runs(&rd, d, &e) || !read_actions(&rd, d, &e) ||
+	    !read_changes(&rd, d, &e))
 		c->view.error = arena_strdup(&c->arena, e.msg);
 	vec_free(&rd.runs);
 	vec_free(&rd.changes);
+	vec_free(&rd.actions);
 	return c;
 }
 

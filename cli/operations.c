@@ -6,24 +6,33 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "fleet/setup.h"
 #include "kube/restart.h"
 
-/* How far one restart is, in memory of its own: made by one thread, read by the other. */
+/* How far one operation is, in memory of its own: made by one thread, read by the other. */
 struct snapshot {
 	struct arena arena;
 	struct operation operation;
-	unsigned serial; /* of the restart */
+	unsigned serial; /* of the operation */
 };
 
-/* What the console wants of the restart of that serial. */
+/* What the console wants of the operation of that serial. */
 struct wishes {
 	struct arena arena; /* of the targets */
-	struct restart_target *targets;
+	enum operation_kind kind;
+	struct operation_target *targets;
 	size_t n_targets;
 	unsigned serial;
 	bool plan, go, drop;
+};
+
+/* What the history knows of a step. */
+struct kept {
+	unsigned action; /* archive_begin's; 0: it has not begun */
+	int64_t began_ms; /* clock_ms */
+	bool ended;
 };
 
 struct operations {
@@ -31,7 +40,7 @@ struct operations {
 
 	/* The console's thread alone. */
 	struct snapshot *shown; /* NULL: nothing goes on */
-	unsigned serial; /* of the restart that is shown */
+	unsigned serial; /* of the operation that is shown */
 
 	pthread_mutex_t lock; /* of these two */
 	struct wishes wishes;
@@ -41,14 +50,16 @@ struct operations {
 	struct restart *restart;
 	unsigned running; /* its serial */
 	bool planned, begun, ended;
+	struct kept *kept; /* one for each step; NULL before it has begun */
 	struct arena refusal; /* of the text of the last one */
 };
 
 static struct snapshot *
-snapshot_new(enum operation_phase phase, unsigned serial)
+snapshot_new(enum operation_kind kind, enum operation_phase phase, unsigned serial)
 {
 	struct snapshot *s = mem_alloc(sizeof(*s));
 
+	s->operation.kind = kind;
 	s->operation.phase = phase;
 	s->serial = serial;
 	return s;
@@ -63,7 +74,14 @@ snapshot_free(struct snapshot *s)
 	free(s);
 }
 
-/* ---- the cluster's thread */
+static struct operation_target
+copy_target(struct arena *a, const struct operation_target *t)
+{
+	return (struct operation_target){arena_strdup(a, t->kind), arena_strdup(a, t->namespace),
+					 arena_strdup(a, t->name)};
+}
+
+/* ---- the cluster's thread: what goes on, as the console sees it */
 
 static const enum operation_state states[] = {
 	[RESTART_PLANNED] = OPERATION_STEP_PLANNED, [RESTART_REFUSED] = OPERATION_STEP_REFUSED,
@@ -82,41 +100,134 @@ phase_of(const struct operations *o)
 }
 
 static struct operation_step
-copy_step(struct arena *a, const struct restart_step *from)
+step_of_restart(const struct restart_step *from)
 {
 	return (struct operation_step){
-		.target = {arena_strdup(a, from->target.kind), arena_strdup(a, from->target.namespace),
-			   arena_strdup(a, from->target.name)},
+		.target = {from->target.kind, from->target.namespace, from->target.name},
 		.state = states[from->state],
-		.reason = arena_strdup(a, from->reason),
+		.reason = from->reason,
 		.pods = from->desired,
 	};
 }
 
+/* The steps as they are now; texts are borrowed, the array is in the arena. */
+static struct operation_step *
+steps_now(const struct operations *o, struct arena *a, size_t *n)
+{
+	const struct restart_step *from;
+	struct operation_step *steps;
+
+	from = restart_steps(o->restart, n);
+	steps = ARENA_ARRAY(a, struct operation_step, *n);
+	for (size_t i = 0; i < *n; i++)
+		steps[i] = step_of_restart(&from[i]);
+	return steps;
+}
+
+static bool
+has_ended(const struct operation_step *s)
+{
+	return s->state != OPERATION_STEP_PLANNED && s->state != OPERATION_STEP_RUNNING;
+}
+
+/* ---- into the history */
+
+static void
+begin_action(struct operations *o, const struct operation_step *s, struct kept *k)
+{
+	k->began_ms = clock_ms();
+	k->action = archive_begin(o->opt.archive,
+				  &(struct action){
+					  .at = clock_now(),
+					  .duration_ms = -1,
+					  .who = o->opt.who,
+					  .what = "restart",
+					  .target = {s->target.namespace, s->target.name, s->target.kind},
+					  .outcome = "begun",
+					  .detail = "",
+				  });
+}
+
+static void
+end_action(struct operations *o, struct kept *k, const char *outcome, const char *detail)
+{
+	archive_end(o->opt.archive, k->action, outcome, detail, clock_ms() - k->began_ms);
+	k->ended = true;
+}
+
+/* What was refused, or skipped, after the yes was never begun. */
+static void
+keep_step(struct operations *o, const struct operation_step *s, struct kept *k)
+{
+	bool done = s->state == OPERATION_STEP_DONE, failed = s->state == OPERATION_STEP_FAILED;
+
+	if (!k->action && (done || failed || s->state == OPERATION_STEP_RUNNING))
+		begin_action(o, s, k);
+	if (k->action && !k->ended && (done || failed))
+		end_action(o, k, done ? "done" : "failed", s->reason);
+}
+
+static void
+keep(struct operations *o)
+{
+	AUTO(arena) struct arena scratch = {0};
+	struct operation_step *steps;
+	size_t n;
+
+	if (!o->opt.archive || !o->begun)
+		return;
+	steps = steps_now(o, &scratch, &n);
+	if (!o->kept)
+		o->kept = mem_array(n, sizeof(*o->kept));
+	for (size_t i = 0; i < n; i++)
+		keep_step(o, &steps[i], &o->kept[i]);
+}
+
+/* Of a rollout that nobody waits for any more the end is not known. */
+static void
+keep_breaking_off(struct operations *o)
+{
+	size_t n = 0;
+
+	if (o->restart)
+		restart_steps(o->restart, &n);
+	for (size_t i = 0; o->kept && i < n; i++)
+		if (o->kept[i].action && !o->kept[i].ended)
+			archive_end(o->opt.archive, o->kept[i].action, "begun",
+				    "not waited for: its rollout goes on", -1);
+	free(take(o->kept));
+}
+
+/* ---- what is new */
+
 static void
 publish(struct operations *o)
 {
-	struct snapshot *s = snapshot_new(phase_of(o), o->running), *old;
+	struct snapshot *s = snapshot_new(OPERATION_RESTART, phase_of(o), o->running), *old;
+	struct operation *op = &s->operation;
 	size_t n;
-	const struct restart_step *from = restart_steps(o->restart, &n);
-	struct operation_step *steps = ARENA_ARRAY(&s->arena, struct operation_step, n);
+	struct operation_step *steps = steps_now(o, &s->arena, &n);
 
-	for (size_t i = 0; i < n; i++)
-		steps[i] = copy_step(&s->arena, &from[i]);
-	s->operation.steps = steps;
-	s->operation.n = n;
-	s->operation.possible = o->planned && restart_possible(o->restart);
-	s->operation.failed = o->ended && restart_failed(o->restart);
+	for (size_t i = 0; i < n; i++) {
+		steps[i].target = copy_target(&s->arena, &steps[i].target);
+		steps[i].reason = arena_strdup(&s->arena, steps[i].reason);
+		op->done += o->begun && has_ended(&steps[i]);
+	}
+	op->steps = steps;
+	op->n = n;
+	op->possible = o->planned && restart_possible(o->restart);
+	op->failed = o->ended && restart_failed(o->restart);
 	pthread_mutex_lock(&o->lock);
 	old = o->fresh;
 	o->fresh = s;
 	pthread_mutex_unlock(&o->lock);
 	snapshot_free(old);
+	keep(o);
 	o->opt.news(o->opt.ctx);
 }
 
 static void
-on_changed(void *ctx, struct restart *r)
+on_restart(void *ctx, struct restart *r)
 {
 	struct operations *o = ctx;
 
@@ -138,7 +249,7 @@ tell_restarted(struct operations *o)
 }
 
 static void
-on_done(void *ctx, struct restart *r)
+on_restart_done(void *ctx, struct restart *r)
 {
 	struct operations *o = ctx;
 
@@ -151,9 +262,12 @@ on_done(void *ctx, struct restart *r)
 		tell_restarted(o);
 }
 
+/* ---- doing it */
+
 static void
 drop(struct operations *o)
 {
+	keep_breaking_off(o);
 	restart_free(take(o->restart));
 	o->planned = o->begun = o->ended = false;
 }
@@ -173,28 +287,41 @@ refusal(void *ctx, const struct restart_target *t)
 }
 
 static void
-plan(struct operations *o, const struct wishes *w)
+plan_restart(struct operations *o, struct wishes *w)
 {
-	drop(o);
-	o->running = w->serial;
+	struct restart_target *targets = ARENA_ARRAY(&w->arena, struct restart_target, w->n_targets);
+
+	for (size_t i = 0; i < w->n_targets; i++)
+		targets[i] =
+			(struct restart_target){w->targets[i].kind, w->targets[i].namespace, w->targets[i].name};
 	o->restart = restart_plan(&(struct restart_args){
 		.kube = o->opt.kube,
 		.loop = o->opt.loop,
-		.targets = w->targets,
+		.targets = targets,
 		.n_targets = w->n_targets,
 		.read_only = o->opt.read_only,
 		.field_manager = o->opt.field_manager,
 		.ctx = o,
 		.refusal = refusal,
-		.changed = on_changed,
-		.done = on_done,
+		.changed = on_restart,
+		.done = on_restart_done,
 	});
 }
 
-void
-operations_end(struct operations *o)
+static void
+plan(struct operations *o, struct wishes *w)
 {
 	drop(o);
+	o->running = w->serial;
+	plan_restart(o, w);
+}
+
+static void
+start(struct operations *o)
+{
+	o->begun = true;
+	restart_go(o->restart);
+	publish(o);
 }
 
 void
@@ -208,14 +335,18 @@ operations_act(struct operations *o)
 	pthread_mutex_unlock(&o->lock);
 	if (w.plan)
 		plan(o, &w);
-	if (w.drop && o->restart)
+	if (w.drop)
 		drop(o);
-	else if (w.go && o->restart && o->running == w.serial && o->planned && !o->begun && restart_possible(o->restart)) {
-		o->begun = true;
-		restart_go(o->restart);
-		publish(o);
-	}
+	else if (w.go && o->restart && o->running == w.serial && o->planned && !o->begun &&
+		 restart_possible(o->restart))
+		start(o);
 	arena_free(&w.arena);
+}
+
+void
+operations_end(struct operations *o)
+{
+	drop(o);
 }
 
 /* ---- the console's thread */
@@ -227,22 +358,26 @@ show(struct operations *o, struct snapshot *s)
 	o->shown = s;
 }
 
-void
-operations_restart(struct operations *o, const struct operation_target *targets, size_t n)
+static void
+wish_plan(struct operations *o, enum operation_kind kind, const struct operation_target *targets, size_t n)
 {
-	struct wishes w = {.plan = true, .n_targets = n, .serial = ++o->serial};
+	struct wishes w = {.kind = kind, .plan = true, .n_targets = n, .serial = ++o->serial};
 
-	w.targets = ARENA_ARRAY(&w.arena, struct restart_target, n);
+	w.targets = ARENA_ARRAY(&w.arena, struct operation_target, n);
 	for (size_t i = 0; i < n; i++)
-		w.targets[i] = (struct restart_target){arena_strdup(&w.arena, targets[i].kind),
-						       arena_strdup(&w.arena, targets[i].namespace),
-						       arena_strdup(&w.arena, targets[i].name)};
-	show(o, snapshot_new(OPERATION_PLANNING, w.serial));
+		w.targets[i] = copy_target(&w.arena, &targets[i]);
+	show(o, snapshot_new(kind, OPERATION_PLANNING, w.serial));
 	pthread_mutex_lock(&o->lock);
 	arena_free(&o->wishes.arena);
 	o->wishes = w;
 	pthread_mutex_unlock(&o->lock);
 	o->opt.wish(o->opt.ctx);
+}
+
+void
+operations_restart(struct operations *o, const struct operation_target *targets, size_t n)
+{
+	wish_plan(o, OPERATION_RESTART, targets, n);
 }
 
 void
@@ -302,8 +437,8 @@ operations_free(struct operations *o)
 	if (!o)
 		return;
 	drop(o);
-	arena_free(&o->wishes.arena);
 	arena_free(&o->refusal);
+	arena_free(&o->wishes.arena);
 	snapshot_free(o->fresh);
 	snapshot_free(o->shown);
 	pthread_mutex_destroy(&o->lock);

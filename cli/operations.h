@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the console asks to be changed, between its thread and the cluster's: wishes one way, snapshots of how far it is
- * the other. tui/source.h says what the console sees.
+ * What the console asks to be done, between its thread and the cluster's: wishes one way, snapshots of how far it is the
+ * other. tui/source.h says what the console sees. What is begun and how it ends goes into the history.
  */
 #ifndef CLI_OPERATIONS_H
 #define CLI_OPERATIONS_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/loop.h"
+#include "cli/archive.h"
 #include "kube/api.h"
 #include "tui/source.h"
 
@@ -20,10 +21,12 @@ struct operations_options {
 	struct loop *loop; /* the cluster's */
 	bool read_only;
 	const char *field_manager; /* NULL: moat's own */
+	struct archive *archive; /* borrowed; NULL: nothing is kept */
+	const char *who; /* struct action's; borrowed */
 	void *ctx;
 	void (*wish)(void *ctx); /* on the console's thread: have operations_act called on the cluster's */
 	void (*news)(void *ctx); /* on the cluster's thread: have operations_take called on the console's */
-	/* On the cluster's thread: */
+	/* All on the cluster's thread: */
 	struct fleet *(*fleet)(void *ctx); /* the newest; borrowed. NULL: there is none yet */
 	void (*restarted)(void *ctx, const struct operation_target *t); /* its rollout has come to its end */
 };
@@ -40,7 +43,7 @@ void operations_take(struct operations *o);
 
 /* The cluster's thread. */
 void operations_act(struct operations *o);
-/* What runs is left to itself: before that thread ends. */
+/* What runs is left to itself, and the history is told: before that thread ends. */
 void operations_end(struct operations *o);
 
 #endif

@@ -91,6 +91,7 @@ struct watcher {
 	struct lookout *lookout;
 	int64_t run; /* whose changes are on the screen; 0 */
 	int64_t history_ms; /* clock_ms when it was looked at last */
+	char *who; /* for the history */
 	int64_t judged_ms; /* clock_ms of the last judging */
 	bool made_anew; /* the fleet of the last audit was, and nobody was told yet */
 	bool outdated; /* what changed cannot be folded in: a fleet has to be made */
@@ -779,6 +780,7 @@ release(struct watcher *w)
 	loop_free(w->loop);
 	arena_free(&w->scratch);
 	free(w->gaps);
+	free(w->who);
 	evidence_unref(w->evidence);
 	pending_free(&w->pending);
 	history_copy_unref(w->last_copy);
@@ -854,6 +856,7 @@ connect(struct watcher *w, struct err *e)
 		return false;
 	w->source = cli_source(w->cli, w->kube);
 	w->settings = w->cli->config->audit;
+	w->who = cli_who(w->cli, w->kube);
 	w->notices = notices_new();
 	if (!open_archive(w, e))
 		return false;
@@ -862,6 +865,8 @@ connect(struct watcher *w, struct err *e)
 		.loop = w->loop,
 		.read_only = w->cli->read_only,
 		.field_manager = w->cli->field_manager,
+		.archive = w->archive,
+		.who = w->who,
 		.ctx = w,
 		.wish = on_wish,
 		.news = on_news,

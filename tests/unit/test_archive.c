@@ -215,6 +215,48 @@ the_end_writes_what_is_left(void **state)
 	assert_int_equal(read_copy(0)->probes[0].at, 1049);
 }
 
+static unsigned
+begin_restart(const char *name, int64_t at)
+{
+	return archive_begin(t.archive, &(struct action){
+						.at = at,
+						.duration_ms = -1,
+						.who = "admin@prod",
+						.what = "restart",
+						.target = {"a", name, "Deployment"},
+						.outcome = "begun",
+						.detail = "",
+					});
+}
+
+/* Each end finds its beginning, in whatever order they come. */
+static void
+actions_begin_and_end(void **state)
+{
+	const struct history_copy *c;
+	unsigned first, second;
+
+	(void)state;
+	read_copy(0);
+	first = begin_restart("x", 1000);
+	second = begin_restart("y", 1001);
+	archive_end(t.archive, second, "failed", "CrashLoopBackOff", 500);
+	c = read_copy(0);
+	assert_int_equal(c->view.n_actions, 2);
+	assert_string_equal(c->view.actions[0].target.name, "y");
+	assert_string_equal(c->view.actions[0].outcome, "failed");
+	assert_string_equal(c->view.actions[0].detail, "CrashLoopBackOff");
+	assert_int_equal(c->view.actions[0].duration_ms, 500);
+	assert_string_equal(c->view.actions[1].outcome, "begun");
+	assert_int_equal(c->view.actions[1].duration_ms, -1);
+	archive_end(t.archive, first, "done", "2 of 2 pods updated", 900);
+	c = read_copy(0);
+	assert_string_equal(c->view.actions[1].target.name, "x");
+	assert_string_equal(c->view.actions[1].outcome, "done");
+	assert_string_equal(c->view.actions[1].who, "admin@prod");
+	assert_int_equal(c->view.actions[1].at, 1000);
+}
+
 static void
 keep_run(const char *yaml)
 {
@@ -307,6 +349,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(an_empty_history_is_no_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes_are_written_and_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_writes_what_is_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(actions_begin_and_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(runs_of_others_are_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_history_that_cannot_be_written_is_told_once, setup, teardown),
 	};
