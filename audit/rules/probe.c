@@ -8,6 +8,7 @@
 #include "audit/rules/ways.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "fleet/egress.h"
 #include "fleet/probe_plan.h"
 #include "fleet/proof.h"
@@ -66,43 +67,70 @@ probe_command(struct audit_run *run, const struct workload *w)
  * Results in words
  */
 
+#define ONE_GO INT64_C(120) /* seconds: results of one pod that are no further apart are told together */
+
 struct list {
 	struct buf text;
-	size_t n;
+	size_t n; /* results, or nodes: those in the text and those that found no room */
+	size_t groups;
+	/* The group that is being told: its results are alike but for their probes. */
+	const struct probe_result *first;
+	const char *note;
+	struct buf names;
 };
 
 static void
 auto_list(struct list *l)
 {
 	buf_free(&l->text);
+	buf_free(&l->names);
 }
 
+/* "raw-tcp, env-clear to 1.1.1.1:443 from pod scout-1 on node worker-2 at 2026-01-02T03:04:05Z by python3" */
 static void
-add_time(struct buf *out, int64_t seconds)
+end_group(struct list *l)
 {
-	char text[24];
+	const struct probe_result *r = l->first;
+	char at[24];
 
-	clock_format(seconds, text);
-	buf_adds(out, text);
+	if (!r)
+		return;
+	clock_format(r->at, at);
+	buf_addf(&l->text, "%s%s to %s from pod %s on node %s at %s", l->groups++ ? "; " : "", buf_str(&l->names),
+		 r->target, r->pod, r->node, at);
+	if (*r->method)
+		buf_addf(&l->text, " by %s", r->method);
+	buf_adds(&l->text, l->note);
+	buf_clear(&l->names);
+	l->first = NULL;
 }
 
-/* "raw-tcp to 1.1.1.1:443 from pod scout-1 on node worker-2 at 2026-01-02T03:04:05Z by python3" */
+static bool
+is_alike(const struct probe_result *a, const struct probe_result *b)
+{
+	return str_eq(a->node, b->node) && str_eq(a->pod, b->pod) && str_eq(a->target, b->target) &&
+	       str_eq(a->method, b->method) && llabs(a->at - b->at) <= ONE_GO;
+}
+
+/* `note` stands behind it; it is a text of the program's own, the same for the same thing. */
 static void
 add_result(struct list *l, const struct probe_result *r, const char *note)
 {
 	if (++l->n > SHOWN)
 		return;
-	buf_addf(&l->text, "%s%s to %s from pod %s on node %s at ", l->n > 1 ? "; " : "", probe_name(r->probe),
-		 r->target, r->pod, r->node);
-	add_time(&l->text, r->at);
-	if (*r->method)
-		buf_addf(&l->text, " by %s", r->method);
-	buf_adds(&l->text, note);
+	if (l->first && !(is_alike(l->first, r) && str_eq(l->note, note)))
+		end_group(l);
+	if (!l->first) {
+		l->first = r;
+		l->note = note;
+	}
+	buf_addf(&l->names, "%s%s", l->names.len ? ", " : "", probe_name(r->probe));
 }
 
 static const char *
 listed(struct list *l)
 {
+	end_group(l);
 	if (l->n > SHOWN)
 		buf_addf(&l->text, "; and %zu more", l->n - SHOWN);
 	return buf_str(&l->text);
@@ -214,14 +242,25 @@ const struct rule rule_probe_missing = {
  * probe-stale
  */
 
-static const char *
-why_stale(struct audit_run *run, const struct probes *p, const struct probe_result *r)
+enum staleness { STALE_NOT, STALE_OLD, STALE_UNKNOWN, STALE_CHANGED };
+
+static const struct {
+	const char *note, *message;
+} staleness[] = {
+	[STALE_NOT] = {"", ""},
+	[STALE_OLD] = {" (longer ago than probes.max_age)", "they were run too long ago"},
+	[STALE_UNKNOWN] = {" (what it was made against is not known)",
+			   "what they were made against was not written down"},
+	[STALE_CHANGED] = {" (before what runs now)",
+			   "its pod template, its policies or its companion are others now"},
+};
+
+static enum staleness
+staleness_of(const struct probes *p, const struct probe_result *r)
 {
-	if (!proof_changed(p->fleet, p->agent, r))
-		return " (longer ago than probes.max_age)";
-	return *r->against ? audit_printf(run, " (before what runs now%s)",
-					  proof_too_old(p->fleet, r) ? ", and longer ago than probes.max_age" : "")
-			   : " (what it was made against is not known)";
+	if (proof_changed(p->fleet, p->agent, r))
+		return *r->against ? STALE_CHANGED : STALE_UNKNOWN;
+	return proof_too_old(p->fleet, r) ? STALE_OLD : STALE_NOT;
 }
 
 static void
@@ -229,29 +268,26 @@ probe_stale(struct audit_run *run, const struct workload *w)
 {
 	const struct probes p = probes_of(run, w);
 	AUTO(list) struct list stale = {0};
-	bool changed = false;
+	enum staleness worst = STALE_NOT;
 
 	for (size_t i = 0; i < p.n; i++) {
 		const struct probe_result *r = &p.at[i];
+		enum staleness now = staleness_of(&p, r);
 
-		if (r->probe >= PROBES_BYPASS || !is_here(&p, r) || !is_stale(&p, r))
+		if (r->probe >= PROBES_BYPASS || now == STALE_NOT || !is_here(&p, r))
 			continue;
-		changed |= proof_changed(p.fleet, w, r);
-		add_result(&stale, r, why_stale(run, &p, r));
+		worst = now > worst ? now : worst;
+		add_result(&stale, r, staleness[now].note);
 	}
-	if (!stale.n)
+	if (worst == STALE_NOT)
 		return;
-	audit_report(
-		run, w,
-		&(struct finding_args){
-			.message = audit_printf(
-				run, "the bypass probes of %s prove nothing any more: %s", rule_workload(run, w),
-				changed ? "its pod template, its policies or its companion are others "
-					  "now"
-					: "they were run too long ago"),
-			.evidence = listed(&stale),
-			.fix = audit_printf(run, "Run them again: %s", probe_command(run, w)),
-		});
+	audit_report(run, w,
+		     &(struct finding_args){
+			     .message = audit_printf(run, "the bypass probes of %s prove nothing any more: %s",
+						     rule_workload(run, w), staleness[worst].message),
+			     .evidence = listed(&stale),
+			     .fix = audit_printf(run, "Run them again: %s", probe_command(run, w)),
+		     });
 }
 
 const struct rule rule_probe_stale = {
