@@ -159,3 +159,9 @@ loaded_health(const struct fleet *f, const struct workload *w, const struct pod 
 		return NULL;
 	return s && (s->started_at == CLOCK_UNKNOWN || s->started_at <= at[low].at) ? &at[low] : NULL;
 }
+
+bool
+loaded_health_good(const struct health_sighting *h)
+{
+	return h->http_status == 200 && str_eq(h->status, "healthy") && h->kill_switch != 1;
+}

@@ -43,4 +43,7 @@ const char *loaded_name(enum loaded l); /* "current" */
 /* What /health of that pod said since its Pipelock started; NULL: it was not asked. */
 const struct health_sighting *loaded_health(const struct fleet *f, const struct workload *w, const struct pod *pod);
 
+/* Of an answer without an error: does it say that the pod serves? */
+bool loaded_health_good(const struct health_sighting *h);
+
 #endif

@@ -9,7 +9,10 @@
 
 /* The list of all agents in scope. The caller's. */
 json_t *report_agents_json(const struct audit *a);
-/* One agent, with a member `findings`: its own and its companion's. The caller's. */
+/*
+ * One agent, with `findings`: its own and its companion's; `probe_results`: the last of each node; `pipelocks`: what is known of
+ * each that runs for it. The caller's.
+ */
 json_t *report_agent_json(const struct audit *a, const struct workload *agent);
 
 #endif

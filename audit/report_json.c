@@ -563,6 +563,107 @@ report_json(const struct audit *a, const struct report_options *opt, struct buf 
 	buf_adds(out, "\n}\n");
 }
 
+/*
+ * One agent in full
+ */
+
+static json_t *
+result_object(const struct fleet *f, const struct workload *agent, const struct probe_result *r)
+{
+	json_t *object = need(json_object());
+
+	set(object, "probe", string(probe_name(r->probe)));
+	set(object, "pod", string(r->pod));
+	set(object, "node", string(r->node));
+	set(object, "container", string(r->container));
+	set(object, "target", string(r->target));
+	set(object, "verdict", string(probe_verdict_name(r->verdict)));
+	set(object, "control", string(probe_control_name(r->control)));
+	set(object, "method", string(r->method));
+	set(object, "detail", string(r->detail));
+	set(object, "duration_ms", known_integer(r->duration_ms));
+	set(object, "at", time_string(r->at));
+	set(object, "stale", json_boolean(proof_changed(f, agent, r) || proof_too_old(f, r)));
+	return object;
+}
+
+/* The last of each node, also of those that carry the agent no more. */
+static json_t *
+result_list(const struct fleet *f, const struct workload *agent)
+{
+	const struct workload_key key = {agent->namespace, agent->name, agent->kind};
+	json_t *list = need(json_array());
+	size_t n;
+	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
+
+	for (size_t i = 0; i < n; i++)
+		append(list, result_object(f, agent, &at[i]));
+	return list;
+}
+
+static json_t *
+health_object(const struct health_sighting *h)
+{
+	json_t *object;
+
+	if (!h)
+		return json_null();
+	object = need(json_object());
+	set(object, "error", string(h->error));
+	set(object, "http_status", h->error ? json_null() : json_integer(h->http_status));
+	set(object, "status", string(h->status));
+	set(object, "version", string(h->version));
+	set(object, "mode", string(h->mode));
+	set(object, "uptime_s", h->error ? json_null() : known_integer(h->uptime_s));
+	set(object, "kill_switch_active", h->error || h->kill_switch < 0 ? json_null() : json_boolean(h->kill_switch));
+	set(object, "at", time_string(h->at));
+	return object;
+}
+
+static json_t *
+seen_object(const struct config_sighting *s)
+{
+	json_t *object;
+
+	if (!s)
+		return json_null();
+	object = need(json_object());
+	set(object, "loaded_hash", string(s->loaded_hash));
+	set(object, "loaded_at", time_string(s->loaded_at));
+	set(object, "log_error", string(s->log_error));
+	set(object, "reload", string(reload_name(s->reload)));
+	set(object, "reload_detail", string(s->reload_detail));
+	set(object, "file_hash", string(s->file_hash));
+	set(object, "file_error", string(s->file_error));
+	set(object, "at", time_string(s->at));
+	return object;
+}
+
+/* The running Pipelocks that its traffic should pass, pod by pod. */
+static json_t *
+replica_list(const struct fleet *f, const struct workload *agent)
+{
+	const struct workload *w = agent->companion ? agent->companion : agent;
+	json_t *list = need(json_array());
+	struct loaded_replica r;
+
+	for (size_t i = 0; i < fleet_live(f, w)->n_pods; i++) {
+		json_t *object;
+
+		if (!loaded_replica(f, w, i, &r))
+			continue;
+		object = need(json_object());
+		set(object, "pod", string(r.pod->object.name));
+		set(object, "node", string(r.pod->node));
+		set(object, "started_at", time_string(r.started_at));
+		set(object, "loaded", string(loaded_name(r.loaded)));
+		set(object, "seen", seen_object(r.seen));
+		set(object, "health", health_object(loaded_health(f, w, r.pod)));
+		append(list, object);
+	}
+	return list;
+}
+
 json_t *
 report_agents_json(const struct audit *a)
 {
@@ -581,6 +682,8 @@ report_agent_json(const struct audit *a, const struct workload *agent)
 	for (size_t i = 0; i < a->n_findings; i++)
 		if (audit_is_about(&a->findings[i], agent))
 			append(findings, finding_object(&a->findings[i]));
+	set(object, "probe_results", result_list(a->fleet, agent));
+	set(object, "pipelocks", replica_list(a->fleet, agent));
 	set(object, "findings", findings);
 	return object;
 }

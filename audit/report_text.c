@@ -4,6 +4,7 @@
 
 #include "audit/baseline.h"
 #include "audit/report_formats.h"
+#include "audit/report_page.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -12,15 +13,6 @@
 #define DEFAULT_COLUMNS 80
 #define MIN_COLUMNS 40
 #define MAX_COLUMNS 120 /* longer lines are hard to read */
-#define MAX_LISTED 20 /* lines of a list that is not findings */
-#define MAX_VALUE 400 /* columns of a value that somebody else wrote */
-
-enum ink { INK_PLAIN, INK_BOLD, INK_DIM, INK_GOOD, INK_WARN, INK_BAD, INK_WORST };
-
-static const char *const sgr[] = {
-	[INK_PLAIN] = "",     [INK_BOLD] = "\033[1m",  [INK_DIM] = "\033[2m",	  [INK_GOOD] = "\033[32m",
-	[INK_WARN] = "\033[33m", [INK_BAD] = "\033[31m", [INK_WORST] = "\033[1;31m",
-};
 
 static const struct {
 	const char *mark, *ascii;
@@ -32,110 +24,6 @@ static const struct {
 	[SEV_LOW] = {"\u2022", "-", INK_PLAIN},
 	[SEV_INFO] = {"\u00b7", ".", INK_DIM},
 };
-
-struct page {
-	const struct audit *audit;
-	struct buf *out;
-	size_t columns;
-	bool color, ascii;
-};
-
-/*
- * Lines
- */
-
-/* Safe to show, and in ASCII where the terminal has no more: other characters as \u2026. */
-static void
-add_safe(const struct page *p, struct buf *to, const char *s)
-{
-	AUTO(buf) struct buf safe = {0};
-	const char *at, *end;
-
-	if (!p->ascii) {
-		text_safe(to, s, strlen(s));
-		return;
-	}
-	text_safe(&safe, s, strlen(s));
-	at = buf_str(&safe);
-	end = at + safe.len;
-	for (uint32_t c; (c = text_next(&at, end));)
-		buf_addf(to, c < 0x80 ? "%c" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
-}
-
-/* A value that an object's owner wrote may be as long as he likes. */
-static void
-add_value(const struct page *p, struct buf *to, const char *s)
-{
-	AUTO(buf) struct buf safe = {0};
-	size_t fits;
-
-	add_safe(p, &safe, s);
-	fits = text_fit(buf_str(&safe), MAX_VALUE);
-	buf_add(to, buf_str(&safe), fits);
-	if (fits < safe.len)
-		buf_adds(to, " ...");
-}
-
-static void
-paint(const struct page *p, enum ink ink, const char *s)
-{
-	bool colored = p->color && ink != INK_PLAIN;
-
-	buf_adds(p->out, colored ? sgr[ink] : "");
-	buf_adds(p->out, s);
-	buf_adds(p->out, colored ? "\033[0m" : "");
-}
-
-/* Safe text, wrapped behind what stands in the line up to column `at`, and the end of the line. */
-static void
-wrap(const struct page *p, const struct buf *text, size_t at, size_t indent)
-{
-	text_wrap(p->out, buf_str(text), p->columns, at, indent);
-	buf_addc(p->out, '\n');
-}
-
-/* "    fix   Delete ..." */
-static void
-field(const struct page *p, const char *label, const char *s)
-{
-	AUTO(buf) struct buf text = {0};
-
-	if (!s)
-		return;
-	add_safe(p, &text, s);
-	buf_adds(p->out, "    ");
-	paint(p, INK_DIM, label);
-	buf_fill(p->out, ' ', 6 - strlen(label));
-	wrap(p, &text, 10, 10);
-}
-
-/* A section of the end: an empty line, its heading, and what follows indented by two. */
-static void
-heading(const struct page *p, enum ink ink, const char *s)
-{
-	AUTO(buf) struct buf text = {0};
-
-	buf_adds(&text, s);
-	buf_addc(p->out, '\n');
-	buf_adds(p->out, p->color ? sgr[ink] : "");
-	text_wrap(p->out, buf_str(&text), p->columns, 0, 0);
-	buf_adds(p->out, p->color ? "\033[0m" : "");
-	buf_addc(p->out, '\n');
-}
-
-static void
-item(const struct page *p, const struct buf *text)
-{
-	buf_adds(p->out, "  ");
-	wrap(p, text, 2, 4);
-}
-
-static void
-and_more(const struct page *p, size_t n)
-{
-	if (n > MAX_LISTED)
-		buf_addf(p->out, "  and %zu more: -o json has them all\n", n - MAX_LISTED);
-}
 
 /*
  * Head
@@ -152,12 +40,6 @@ add_count(struct buf *to, const char **separator, size_t n, const char *what)
 	*separator = ", ";
 }
 
-static const char *
-plural(size_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /* "5 agents: 1 legacy, 4 migrating; 2 critical, 3 high; INCOMPLETE" */
 static void
 add_verdict(const struct page *p, struct buf *to)
@@ -170,11 +52,11 @@ add_verdict(const struct page *p, struct buf *to)
 		buf_adds(to, "nothing was audited: no agent and no companion found");
 		return;
 	}
-	buf_addf(to, "%zu agent%s", a->n_agents, plural(a->n_agents));
+	buf_addf(to, "%zu agent%s", a->n_agents, page_plural(a->n_agents));
 	for (int i = 0; i <= STATES; i++)
 		add_count(to, &separator, a->states[i], state_name(i));
 	if (!a->n_agents)
-		buf_addf(to, ", %zu companion%s", a->n_companions, plural(a->n_companions));
+		buf_addf(to, ", %zu companion%s", a->n_companions, page_plural(a->n_companions));
 	separator = "; ";
 	before = to->len;
 	for (int i = SEVERITIES - 1; i >= 0; i--)
@@ -194,7 +76,8 @@ verdict_ink(const struct audit *a)
 		return INK_BAD;
 	if (!a->complete || a->severities[SEV_MEDIUM] || (!a->n_agents && !a->n_companions))
 		return INK_WARN;
-	return INK_BOLD; /* never green: no probe has proved it */
+	/* green is what probes have proved, and of every agent */
+	return a->n_agents && a->states[STATE_VERIFIED] == a->n_agents ? INK_GOOD : INK_BOLD;
 }
 
 /* "since FILE: 2 new, 5 known, 1 fixed", and what was fixed. */
@@ -207,16 +90,16 @@ write_delta(const struct page *p)
 	if (!a->baseline)
 		return;
 	buf_adds(&text, "since ");
-	add_value(p, &text, a->baseline);
+	page_add_value(p, &text, a->baseline);
 	buf_addf(&text, ": %zu new, %zu known, %zu fixed", a->n_new, a->n_known, a->n_fixed);
-	wrap(p, &text, 0, 0);
-	for (size_t i = 0; i < a->n_fixed && i < MAX_LISTED; i++) {
+	page_wrap(p, &text, 0, 0);
+	for (size_t i = 0; i < a->n_fixed && i < PAGE_LISTED; i++) {
 		buf_clear(&text);
 		buf_addf(&text, "fixed: %s  ", a->fixed[i]->rule);
-		add_value(p, &text, a->fixed[i]->object);
-		item(p, &text);
+		page_add_value(p, &text, a->fixed[i]->object);
+		page_item(p, &text);
 	}
-	and_more(p, a->n_fixed);
+	page_and_more(p, a->n_fixed);
 }
 
 static void
@@ -227,14 +110,14 @@ write_source(const struct page *p)
 	char at[24];
 
 	if (s->type == SOURCE_CLUSTER)
-		add_value(p, &text, s->context ? s->context : s->server ? s->server : "cluster");
+		page_add_value(p, &text, s->context ? s->context : s->server ? s->server : "cluster");
 	else if (s->n_paths == 1)
-		add_value(p, &text, s->paths[0]);
+		page_add_value(p, &text, s->paths[0]);
 	else
 		buf_addf(&text, "%zu paths", s->n_paths);
 	clock_format(p->audit->started_at, at);
 	buf_addf(&text, ", %s", at);
-	wrap(p, &text, 0, 0);
+	page_wrap(p, &text, 0, 0);
 	write_delta(p);
 }
 
@@ -245,7 +128,7 @@ write_head(const struct page *p)
 	size_t start;
 
 	add_verdict(p, &text);
-	buf_adds(p->out, p->color ? sgr[verdict_ink(p->audit)] : "");
+	buf_adds(p->out, page_ink(p, verdict_ink(p->audit)));
 	start = p->out->len;
 	text_wrap(p->out, buf_str(&text), p->columns, 0, 2);
 	for (char *c = p->out->data + start; (c = strchr(c, JOIN));)
@@ -262,16 +145,16 @@ write_head(const struct page *p)
 static void
 add_object(const struct page *p, struct buf *to, const struct finding *f)
 {
-	add_safe(p, to, f->object.kind);
+	page_add(p, to, f->object.kind);
 	buf_addc(to, ' ');
 	if (*f->object.namespace) {
-		add_safe(p, to, f->object.namespace);
+		page_add(p, to, f->object.namespace);
 		buf_addc(to, '/');
 	}
-	add_safe(p, to, f->object.name);
+	page_add(p, to, f->object.name);
 	if (f->object.container) {
 		buf_adds(to, " (");
-		add_safe(p, to, f->object.container);
+		page_add(p, to, f->object.container);
 		buf_addc(to, ')');
 	}
 }
@@ -279,7 +162,7 @@ add_object(const struct page *p, struct buf *to, const struct finding *f)
 static void
 add_location(const struct page *p, struct buf *to, const struct location *l)
 {
-	add_safe(p, to, l->path);
+	page_add(p, to, l->path);
 	if (l->line)
 		buf_addf(to, ":%u", l->line);
 }
@@ -296,18 +179,18 @@ write_title(const struct page *p, const struct finding *f)
 		buf_adds(&text, "NEW ");
 	add_object(p, &text, f);
 	buf_adds(p->out, "  ");
-	paint(p, looks[f->severity].ink, mark);
+	page_paint(p, looks[f->severity].ink, mark);
 	buf_addc(p->out, ' ');
-	paint(p, looks[f->severity].ink, severity);
+	page_paint(p, looks[f->severity].ink, severity);
 	buf_fill(p->out, ' ', 9 - strlen(severity));
-	paint(p, INK_BOLD, f->rule->id);
+	page_paint(p, INK_BOLD, f->rule->id);
 	if (at + text_width(buf_str(&text)) > p->columns) {
 		buf_adds(p->out, "\n    ");
 		at = 4;
 	} else {
 		buf_adds(p->out, "  ");
 	}
-	wrap(p, &text, at, 4);
+	page_wrap(p, &text, at, 4);
 }
 
 static void
@@ -316,20 +199,20 @@ write_finding(const struct page *p, const struct finding *f)
 	AUTO(buf) struct buf text = {0};
 
 	write_title(p, f);
-	add_safe(p, &text, f->message);
+	page_add(p, &text, f->message);
 	buf_adds(p->out, "    ");
-	wrap(p, &text, 4, 4);
+	page_wrap(p, &text, 4, 4);
 	if (f->severity == SEV_INFO) /* a note: `moat explain` and -o json have the rest */
 		return;
-	field(p, "seen", f->evidence);
-	field(p, "fix", f->fix);
+	page_field(p, "seen", f->evidence);
+	page_field(p, "fix", f->fix);
 	if (f->location.path) {
 		buf_clear(&text);
 		add_location(p, &text, &f->location);
 		buf_adds(p->out, "    ");
-		paint(p, INK_DIM, "at");
+		page_paint(p, INK_DIM, "at");
 		buf_adds(p->out, "    ");
-		wrap(p, &text, 10, 10);
+		page_wrap(p, &text, 10, 10);
 	}
 }
 
@@ -339,17 +222,17 @@ add_agent(const struct page *p, struct buf *to, const struct workload *w)
 {
 	const struct workload *c = w->companion;
 
-	add_safe(p, to, w->kind);
+	page_add(p, to, w->kind);
 	buf_addf(to, ", %s", state_name(fleet_state(p->audit->fleet, w)));
 	if (c) {
 		const struct live *l = fleet_live(p->audit->fleet, c);
 
 		buf_adds(to, ", companion ");
 		if (strcmp(c->namespace, w->namespace) != 0) {
-			add_safe(p, to, c->namespace);
+			page_add(p, to, c->namespace);
 			buf_addc(to, '/');
 		}
-		add_safe(p, to, c->name);
+		page_add(p, to, c->name);
 		if (l->ready >= 0 && l->desired >= 0)
 			buf_addf(to, " %lld/%lld", (long long)l->ready, (long long)l->desired);
 	}
@@ -360,7 +243,7 @@ add_agent(const struct page *p, struct buf *to, const struct workload *w)
 static void
 add_workload(const struct page *p, struct buf *to, const struct workload *w)
 {
-	add_safe(p, to, w->kind);
+	page_add(p, to, w->kind);
 	if (w->role == ROLE_COMPANION)
 		buf_addf(to, ", companion of %zu agents", w->n_agents);
 	else if (w->role != ROLE_NONE)
@@ -378,20 +261,20 @@ write_group(const struct page *p, const struct finding *f)
 	buf_addc(p->out, '\n');
 	if (!w) {
 		add_object(p, &name, f);
-		paint(p, INK_BOLD, buf_str(&name));
+		page_paint(p, INK_BOLD, buf_str(&name));
 		buf_addc(p->out, '\n');
 		return;
 	}
-	add_safe(p, &name, w->namespace);
+	page_add(p, &name, w->namespace);
 	buf_addc(&name, '/');
-	add_safe(p, &name, w->name);
+	page_add(p, &name, w->name);
 	if (f->agent)
 		add_agent(p, &text, w);
 	else
 		add_workload(p, &text, w);
-	paint(p, INK_BOLD, buf_str(&name));
+	page_paint(p, INK_BOLD, buf_str(&name));
 	buf_adds(p->out, "  ");
-	wrap(p, &text, text_width(buf_str(&name)) + 2, 2);
+	page_wrap(p, &text, text_width(buf_str(&name)) + 2, 2);
 }
 
 static const struct workload *
@@ -435,15 +318,15 @@ write_findings(const struct page *p)
 	chain(a, next, first, last);
 	for (size_t i = 0; i < a->n_findings; i++) {
 		/* the worst of a group is its first */
-		if (!first[i] || (a->findings[i].severity == SEV_INFO && ++notes > MAX_LISTED))
+		if (!first[i] || (a->findings[i].severity == SEV_INFO && ++notes > PAGE_LISTED))
 			continue;
 		write_group(p, &a->findings[i]);
 		for (size_t j = i + 1; j; j = next[j - 1])
 			write_finding(p, &a->findings[j - 1]);
 	}
-	if (notes > MAX_LISTED)
+	if (notes > PAGE_LISTED)
 		buf_addf(p->out, "\n%zu more have nothing but notes (info): -o json has them all\n",
-			 notes - MAX_LISTED);
+			 notes - PAGE_LISTED);
 }
 
 /*
@@ -460,18 +343,18 @@ write_suppressed_one(const struct page *p, const struct finding *f)
 	buf_addf(&text, "%s %s ", severity_name(f->severity), f->rule->id);
 	add_object(p, &text, f);
 	buf_adds(&text, ": ");
-	add_value(p, &text, s->reason);
+	page_add_value(p, &text, s->reason);
 	buf_addf(&text, " (%s", s->from);
 	if (s->owner) {
 		buf_adds(&text, ", owner ");
-		add_value(p, &text, s->owner);
+		page_add_value(p, &text, s->owner);
 	}
 	if (s->expires_at != CLOCK_UNKNOWN) {
 		clock_format(s->expires_at, until);
 		buf_addf(&text, ", until %.10s", until);
 	}
 	buf_addc(&text, ')');
-	item(p, &text);
+	page_item(p, &text);
 }
 
 static void
@@ -481,7 +364,7 @@ write_suppressed(const struct page *p)
 
 	if (!a->suppressed)
 		return;
-	heading(p, INK_BOLD, "Suppressed, not counted:");
+	page_heading(p, INK_BOLD, "Suppressed, not counted:");
 	for (size_t i = 0; i < a->n_findings; i++) {
 		if (a->findings[i].suppressed)
 			write_suppressed_one(p, &a->findings[i]);
@@ -498,7 +381,7 @@ write_rules(const struct page *p, const char *what, const struct rule *const *li
 	buf_adds(&text, what);
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&text, "%s%s", i ? ", " : " ", list[i]->id);
-	item(p, &text);
+	page_item(p, &text);
 }
 
 static void
@@ -506,14 +389,14 @@ write_gap(const struct page *p, const struct gap *g)
 {
 	AUTO(buf) struct buf text = {0};
 
-	add_safe(p, &text, g->kind);
+	page_add(p, &text, g->kind);
 	if (*g->namespace) {
 		buf_adds(&text, " in namespace ");
-		add_safe(p, &text, g->namespace);
+		page_add(p, &text, g->namespace);
 	}
 	buf_adds(&text, ": ");
-	add_value(p, &text, g->reason);
-	item(p, &text);
+	page_add_value(p, &text, g->reason);
+	page_item(p, &text);
 }
 
 static void
@@ -523,10 +406,10 @@ write_incomplete(const struct page *p)
 
 	if (a->complete)
 		return;
-	heading(p, INK_WARN, "INCOMPLETE: what could not be read, so that the rest is not known:");
-	for (size_t i = 0; i < a->n_gaps && i < MAX_LISTED; i++)
+	page_heading(p, INK_WARN, "INCOMPLETE: what could not be read, so that the rest is not known:");
+	for (size_t i = 0; i < a->n_gaps && i < PAGE_LISTED; i++)
 		write_gap(p, &a->gaps[i]);
-	and_more(p, a->n_gaps);
+	page_and_more(p, a->n_gaps);
 	write_rules(p, "rules not judged, or not everywhere:", a->unknown, a->n_unknown);
 }
 
@@ -537,27 +420,27 @@ write_exemptions(const struct page *p)
 
 	if (!a->exemptions_from_objects)
 		return;
-	heading(p, INK_BOLD, a->exemptions[0].ignored
+	page_heading(p, INK_BOLD, a->exemptions[0].ignored
 				     ? "Set on objects, and ignored as objects are not trusted:"
 				     : "Set on objects, by whoever may edit them (--no-object-exemptions ignores it):");
-	for (size_t i = 0; i < a->exemptions_from_objects && i < MAX_LISTED; i++) {
+	for (size_t i = 0; i < a->exemptions_from_objects && i < PAGE_LISTED; i++) {
 		const struct object_exemption *e = &a->exemptions[i];
 		AUTO(buf) struct buf text = {0};
 
-		add_safe(p, &text, e->kind);
+		page_add(p, &text, e->kind);
 		buf_addc(&text, ' ');
-		add_safe(p, &text, e->namespace);
+		page_add(p, &text, e->namespace);
 		buf_addc(&text, '/');
-		add_safe(p, &text, e->name);
+		page_add(p, &text, e->name);
 		buf_addf(&text, ", %s: ", e->key);
-		add_value(p, &text, e->value);
+		page_add_value(p, &text, e->value);
 		if (e->reason) {
 			buf_adds(&text, ", because: ");
-			add_value(p, &text, e->reason);
+			page_add_value(p, &text, e->reason);
 		}
-		item(p, &text);
+		page_item(p, &text);
 	}
-	and_more(p, a->exemptions_from_objects);
+	page_and_more(p, a->exemptions_from_objects);
 }
 
 /* "egress: 3 companion, 1 web; 1 not known": how the policies leave the agents. */
@@ -586,7 +469,7 @@ write_shapes(const struct page *p)
 	if (unknown)
 		buf_addf(&text, "%s%zu not known", separator, unknown);
 	if (text.len)
-		item(p, &text);
+		page_item(p, &text);
 }
 
 /* Is the rule judged of no workload, as opposed to not of some? */
@@ -636,15 +519,15 @@ write_inapplicable(const struct page *p, size_t i, size_t end)
 	AUTO(buf) struct buf text = {0};
 
 	buf_addf(&text, "%s ", w->kind);
-	add_safe(p, &text, w->namespace);
+	page_add(p, &text, w->namespace);
 	buf_addc(&text, '/');
-	add_safe(p, &text, w->name);
+	page_add(p, &text, w->name);
 	buf_adds(&text, ": ");
-	add_value(p, &text, at[i].reason);
+	page_add_value(p, &text, at[i].reason);
 	buf_adds(&text, "; not judged by");
 	for (const char *separator = " "; i < end; i++, separator = ", ")
 		buf_addf(&text, "%s%s", separator, at[i].rule->id);
-	item(p, &text);
+	page_item(p, &text);
 }
 
 static void
@@ -661,15 +544,15 @@ write_undecided(const struct page *p)
 	}
 	if (!workloads)
 		return;
-	buf_addf(&title, "Not applicable to %zu workload%s, neither passed nor failed:", workloads, plural(workloads));
-	heading(p, INK_BOLD, buf_str(&title));
+	buf_addf(&title, "Not applicable to %zu workload%s, neither passed nor failed:", workloads, page_plural(workloads));
+	page_heading(p, INK_BOLD, buf_str(&title));
 	for (size_t i = 0; i < a->n_inapplicable; i = end) {
 		end = end_of_reason(a, i);
-		if (reasons++ < MAX_LISTED)
+		if (reasons++ < PAGE_LISTED)
 			write_inapplicable(p, i, end);
 	}
-	if (reasons > MAX_LISTED)
-		buf_addf(p->out, "  and %zu more\n", reasons - MAX_LISTED);
+	if (reasons > PAGE_LISTED)
+		buf_addf(p->out, "  and %zu more\n", reasons - PAGE_LISTED);
 }
 
 static void
@@ -678,12 +561,13 @@ write_judged(const struct page *p)
 	const struct audit *a = p->audit;
 	AUTO(buf) struct buf text = {0};
 
-	heading(p, INK_BOLD, "Judged:");
-	buf_addf(&text, "%zu rules on %zu agent%s and %zu companion%s", a->n_judged, a->n_agents, plural(a->n_agents),
-		 a->n_companions, plural(a->n_companions));
-	item(p, &text);
+	page_heading(p, INK_BOLD, "Judged:");
+	buf_addf(&text, "%zu rules on %zu agent%s and %zu companion%s", a->n_judged, a->n_agents, page_plural(a->n_agents),
+		 a->n_companions, page_plural(a->n_companions));
+	page_item(p, &text);
 	write_not_applicable(p);
 	write_shapes(p);
+	page_proof(p);
 }
 
 static size_t
@@ -711,5 +595,6 @@ report_text(const struct audit *a, const struct report_options *opt, struct buf 
 	write_incomplete(&p);
 	write_undecided(&p);
 	write_exemptions(&p);
+	page_verified(&p);
 	write_judged(&p);
 }
