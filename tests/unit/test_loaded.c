@@ -7,6 +7,7 @@
 
 #include "audit/loaded.h"
 #include "base/buf.h"
+#include "tests/unit/evidence_fixture.h"
 #include "tests/unit/fleet_fixture.h"
 
 /* A companion whose ConfigMap changed at 12:00:00. The mount ends in `more`; the pods follow. */
@@ -129,6 +130,112 @@ nothing_runs(void **state)
 	assert_int_equal(judge(COMPANION(SUBPATH), POD("p-1", "waiting: {reason: CrashLoopBackOff}")), LOADED_UNKNOWN);
 }
 
+#define OTHER "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+#define LOG(pod, more) "# log: of=Deployment/a/pipelock pod=" pod " at=2026-05-21T13:00:00Z " more "\n"
+
+static struct fleet *
+with_logs(const char *companion, const char *pods, const char *logs)
+{
+	AUTO(buf) struct buf yaml = {0};
+	AUTO(buf) struct buf text = {0};
+
+	buf_addf(&yaml, "%s" REPLICA_SET "%s", companion, pods);
+	buf_addf(&text, "# tiers: logs\n%s", logs);
+	return evidence_prove(fixture(buf_str(&yaml)), buf_str(&text), 0);
+}
+
+/* Where a log was read it decides, of that start and of the present bytes; else times do. */
+static void
+what_logs_say(void **state)
+{
+	static const char present[] = "present";
+	static const struct {
+		const char *companion, *pods, *logs;
+		enum loaded loaded;
+		const char *hash; /* of the worst; "present" */
+		size_t replicas, logged;
+	} cases[] = {
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("11:00:00")), LOG("p-1", ""), LOADED_CURRENT, present, 1, 1},
+		{COMPANION(SUBPATH), POD("p-1", SINCE("11:00:00")), LOG("p-1", ""), LOADED_CURRENT, present, 1, 1},
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("13:00:00")), LOG("p-1", "hash=" OTHER), LOADED_STALE, OTHER, 1, 1},
+		/* the worst of several, and its hash */
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("11:00:00")) POD("p-2", SINCE("11:00:00")),
+		 LOG("p-1", "") LOG("p-2", "hash=" OTHER), LOADED_STALE, OTHER, 2, 2},
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("11:00:00")) POD("p-2", SINCE("11:00:00")), LOG("p-1", ""),
+		 LOADED_UNKNOWN, NULL, 2, 1},
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("13:00:00")) POD("p-2", SINCE("11:00:00")), LOG("p-2", ""),
+		 LOADED_CURRENT, present, 2, 1},
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("11:00:00")) POD("p-2", "waiting: {reason: x}"), LOG("p-1", ""),
+		 LOADED_CURRENT, present, 1, 1},
+		/* another start, a log from before the change, one that was cut, one that tells no hash */
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("11:00:00")), LOG("p-1", "started=2026-05-21T10:59:59Z"),
+		 LOADED_UNKNOWN, NULL, 1, 0},
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("11:00:00")),
+		 "# log: of=Deployment/a/pipelock pod=p-1 at=2026-05-21T11:59:59Z\n", LOADED_UNKNOWN, NULL, 1, 0},
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("11:00:00")), LOG("p-1", "error=cut"), LOADED_UNKNOWN, NULL, 1, 0},
+		{COMPANION(DIRECTORY), POD("p-1", SINCE("11:00:00")), LOG("p-1", "hash=none"), LOADED_UNKNOWN, NULL, 1, 0},
+		/* then times tell */
+		{COMPANION(SUBPATH), POD("p-1", SINCE("11:00:00")), LOG("p-1", "error=cut"), LOADED_STALE, NULL, 1, 0},
+		{COMPANION(SUBPATH), POD("p-1", SINCE("13:00:00")), LOG("p-1", "hash=none"), LOADED_CURRENT, NULL, 1, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct fleet *f = with_logs(cases[i].companion, cases[i].pods, cases[i].logs);
+		const struct workload *w = fixture_workload(f, "pipelock");
+		struct loaded_worst worst = loaded_worst(f, w);
+
+		if (worst.loaded != cases[i].loaded || worst.replicas != cases[i].replicas || worst.logged != cases[i].logged)
+			fail_msg("case %zu: %s, %zu replicas, %zu logged", i, loaded_name(worst.loaded), worst.replicas,
+				 worst.logged);
+		if (cases[i].hash)
+			assert_string_equal(worst.hash, cases[i].hash == present ? w->pipelock->config_hash : cases[i].hash);
+		else
+			assert_null(worst.hash);
+		fleet_unref(f);
+	}
+}
+
+/* A sighting is of a pod by its uid and its start: one of the same name that came after it is another. */
+static void
+whose_health(void **state)
+{
+	static const struct {
+		const char *line;
+		bool counts, good;
+	} cases[] = {
+		{"pod=p-1 at=2026-05-21T13:00:00Z status=healthy kill=0", true, true},
+		{"pod=p-1 at=2026-05-21T13:00:00Z status=healthy", true, true},
+		{"pod=p-1 at=2026-05-21T13:00:00Z status=healthy kill=1", true, false},
+		{"pod=p-1 at=2026-05-21T13:00:00Z status=unhealthy http=503", true, false},
+		{"pod=p-1 at=2026-05-21T13:00:00Z http=200", true, false},
+		{"pod=p-1 at=2026-05-21T10:59:59Z status=healthy", false, false},
+		{"pod=p-2 at=2026-05-21T13:00:00Z status=healthy", false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		AUTO(buf) struct buf yaml = {0};
+		AUTO(buf) struct buf text = {0};
+		const struct health_sighting *h;
+		const struct workload *w;
+		struct fleet *f;
+
+		buf_addf(&yaml, "%s" REPLICA_SET "%s", COMPANION(DIRECTORY),
+			 POD("p-1", SINCE("11:00:00")) POD("p-2", "waiting: {reason: x}"));
+		buf_addf(&text, "# tiers: health\n# health: of=Deployment/a/pipelock %s\n", cases[i].line);
+		f = evidence_prove(fixture(buf_str(&yaml)), buf_str(&text), 0);
+		w = fixture_workload(f, "pipelock");
+		for (size_t k = 0; k < 2; k++) {
+			h = loaded_health(f, w, fleet_live(f, w)->pods[k]);
+			assert_int_equal(h != NULL, !k && cases[i].counts);
+			if (h)
+				assert_int_equal(loaded_health_good(h), cases[i].good);
+		}
+		fleet_unref(f);
+	}
+}
+
 static void
 names(void **state)
 {
@@ -147,6 +254,8 @@ main(void)
 		cmocka_unit_test(started_too_soon_after),
 		cmocka_unit_test(the_worst_counts),
 		cmocka_unit_test(nothing_runs),
+		cmocka_unit_test(what_logs_say),
+		cmocka_unit_test(whose_health),
 		cmocka_unit_test(names),
 	};
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "audit/report.h"
+#include "audit/report_agents.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -21,6 +22,7 @@
 #include "build-config.h"
 #include "decode/files.h"
 #include "tests/source.h"
+#include "tests/unit/evidence_fixture.h"
 
 #define NOW INT64_C(1767323045) /* 2026-01-02T03:04:05Z */
 
@@ -67,7 +69,7 @@ look(struct world *w, const char *yaml)
 	for (size_t i = 0; i < n_rules; i++)
 		w->severities[i] = is_shown(rules[i]->id) ? -1 : SEVERITIES;
 	judging.severities = w->severities;
-	f = fleet_new(&in);
+	f = evidence_prove(fleet_new(&in), yaml, 0);
 	w->audit = audit_new(f, &judging, NOW);
 	w->audit->duration_ms = 12;
 	fleet_unref(f);
@@ -299,6 +301,74 @@ shared_companion_is_bounded(void **state)
 }
 
 /*
+ * What is known besides the objects
+ */
+
+static void
+look_at_proof(struct world *w)
+{
+	AUTO(free) char *yaml = load("proof.yaml");
+
+	look(w, yaml);
+}
+
+static void
+text_of_what_is_proved(void **state)
+{
+	WORLD;
+	AUTO(free) char *text = NULL;
+
+	(void)state;
+	look_at_proof(&w);
+	text = render(w.audit, "text", (struct report_options){.columns = 80});
+	compare("proof.txt", text);
+}
+
+static const char *
+text_at(const json_t *object, const char *key, const char *inner)
+{
+	return json_string_value(json_object_get(json_object_get(object, key), inner));
+}
+
+static void
+json_of_what_is_proved(void **state)
+{
+	WORLD;
+	json_t *doc, *agent, *probe, *config, *pipelock;
+
+	(void)state;
+	look_at_proof(&w);
+	doc = parse(w.audit);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json_object_get(doc, "summary"), "states"), "verified")), 1);
+	agent = json_array_get(json_object_get(doc, "agents"), 0);
+	assert_string_equal(json_string_value(json_object_get(agent, "state")), "verified");
+	config = json_object_get(agent, "config");
+	assert_string_equal(text_at(agent, "config", "loaded"), "stale");
+	assert_true(json_is_true(json_object_get(config, "stale")));
+	assert_string_equal(text_at(agent, "config", "loaded_hash"),
+			    "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef");
+	assert_int_equal(json_object_size(json_object_get(agent, "probes")), PROBES_BYPASS);
+	probe = json_object_get(json_object_get(agent, "probes"), "env-clear");
+	assert_string_equal(json_string_value(json_object_get(probe, "verdict")), "blocked");
+	/* how far the proof goes: the oldest of its nodes */
+	assert_string_equal(json_string_value(json_object_get(probe, "at")), "2026-03-10T10:59:00Z");
+	assert_true(json_is_false(json_object_get(probe, "stale")));
+	assert_int_equal(json_integer_value(json_object_get(probe, "nodes")), 2);
+	assert_int_equal(json_integer_value(json_object_get(probe, "probed")), 2);
+	json_decref(doc);
+
+	agent = report_agent_json(w.audit, w.audit->agents[0]);
+	assert_int_equal(json_array_size(json_object_get(agent, "probe_results")), 7);
+	has_keys(json_array_get(json_object_get(agent, "probe_results"), 0),
+		 "probe pod node container target verdict control method detail duration_ms at stale");
+	pipelock = json_array_get(json_object_get(agent, "pipelocks"), 0);
+	has_keys(pipelock, "pod node started_at loaded seen health");
+	assert_string_equal(text_at(pipelock, "seen", "reload"), "refused");
+	assert_string_equal(text_at(pipelock, "health", "version"), "2.3.0");
+	json_decref(agent);
+}
+
+/*
  * Hostile text
  */
 
@@ -461,6 +531,8 @@ main(void)
 		cmocka_unit_test(keys_are_never_dropped),
 		cmocka_unit_test(an_empty_fleet),
 		cmocka_unit_test(shared_companion_is_bounded),
+		cmocka_unit_test(text_of_what_is_proved),
+		cmocka_unit_test(json_of_what_is_proved),
 		cmocka_unit_test(hostile_names_in_text),
 		cmocka_unit_test(hostile_names_in_json),
 		cmocka_unit_test(bad_utf8),
@@ -469,5 +541,6 @@ main(void)
 		cmocka_unit_test(formats_are_found_by_name),
 	};
 
+	setenv("MOAT_NOW", "2026-03-10T12:00:00Z", 1); /* the hour after what proof.yaml tells of */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

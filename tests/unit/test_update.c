@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "decode/files.h"
 #include "fleet/egress.h"
+#include "fleet/loading.h"
 #include "fleet/proof.h"
 #include "fleet/update.h"
 #include "tests/source.h"
@@ -398,7 +399,6 @@ compare(struct audit *updated, struct audit *fresh, unsigned step)
 	fail_msg("step %u: updated has\n%.600s\nanew has\n%.600s", step, a.data + line, b.data + line);
 }
 
-/* Folds in what was noted, and compares. Was it folded in, or is all made anew? */
 /* What evidence proves of each of the two. */
 static void
 compare_proofs(const struct fleet *updated, const struct fleet *fresh)
@@ -413,6 +413,7 @@ compare_proofs(const struct fleet *updated, const struct fleet *fresh)
 	}
 }
 
+/* Folds in what was noted, and compares. Was it folded in, or is all made anew? */
 static bool
 fold(struct world *w, unsigned number)
 {
@@ -461,6 +462,25 @@ begin(struct world *w, struct object_set *set)
 	assert_true(w->audit->n_findings > 0);
 }
 
+/* What becomes known besides the objects is folded in. */
+static void
+learn(struct world *w, const struct evidence_parts *parts)
+{
+	struct evidence *e = evidence_add(w->evidence, parts);
+	struct fleet_touched touched;
+	struct fleet *next = fleet_prove(w->fleet, e, &touched);
+	struct audit *audit = audit_update(w->audit, next, &touched, &w->settings, NOW);
+
+	assert_non_null(audit);
+	fleet_touched_free(&touched);
+	evidence_unref(w->evidence);
+	audit_unref(w->audit);
+	fleet_unref(w->fleet);
+	w->evidence = e;
+	w->fleet = next;
+	w->audit = audit;
+}
+
 /* Someone probes an agent, on all nodes that carry it or on some, and is told the truth or what was true once. */
 static void
 probe(struct world *w)
@@ -469,10 +489,6 @@ probe(struct world *w)
 	const struct live *live = fleet_live(w->fleet, agent);
 	const char *against = proof_against(w->fleet, agent, &w->arena);
 	VEC(struct probe_result) results = {0};
-	struct evidence *e;
-	struct fleet *next;
-	struct audit *audit;
-	struct fleet_touched touched;
 	bool good = below(w, 3);
 
 	for (size_t i = 0; i < live->n_pods; i++)
@@ -492,19 +508,47 @@ probe(struct world *w)
 					 .at = clock_now(),
 					 .against = against && below(w, 20) ? against : "",
 				 });
-	e = evidence_add(w->evidence, &(struct evidence_parts){.probes = results.at, .n_probes = results.n});
-	next = fleet_prove(w->fleet, e, &touched);
-	audit = audit_update(w->audit, next, &touched, &w->settings, NOW);
-	assert_non_null(audit);
-	w->verified += fleet_live(next, agent)->verified;
-	fleet_touched_free(&touched);
+	learn(w, &(struct evidence_parts){.probes = results.at, .n_probes = results.n});
+	w->verified += fleet_live(w->fleet, agent)->verified;
 	vec_free(&results);
-	evidence_unref(w->evidence);
-	audit_unref(w->audit);
-	fleet_unref(w->fleet);
-	w->evidence = e;
-	w->fleet = next;
-	w->audit = audit;
+}
+
+/* Someone looks at what a Pipelock has loaded, or is told of a container that is no more. */
+static void
+look_at_one(struct world *w)
+{
+	static const char other[] = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+	const struct workload *c = w->fleet->companions[below(w, w->fleet->n_companions)];
+	const struct live *live = fleet_live(w->fleet, c);
+
+	for (size_t i = 0; c->pipelock && i < live->n_pods; i++) {
+		const struct pod *p = live->pods[i];
+		const struct container_status *s = loading_running(p, c->pipelock->container->name);
+		struct config_sighting config = {
+			.workload = {c->namespace, c->name, c->kind},
+			.pod = p->object.name,
+			.pod_uid = below(w, 5) ? p->object.uid : "another",
+			.container = c->pipelock->container->name,
+			.started_at = s ? s->started_at : 0,
+			.loaded_hash = below(w, 2) ? c->pipelock->config_hash : below(w, 2) ? other : NULL,
+			.loaded_at = NOW,
+			.log_error = below(w, 4) ? NULL : "rotated",
+			.reload = (enum reload)below(w, 4),
+			.at = clock_now(),
+		};
+		struct health_sighting health = {
+			.workload = config.workload,
+			.pod = config.pod,
+			.pod_uid = config.pod_uid,
+			.error = below(w, 4) ? NULL : "refused",
+			.http_status = 200,
+			.status = below(w, 3) ? "healthy" : "unhealthy",
+			.kill_switch = (int8_t)below(w, 2),
+			.at = clock_now(),
+		};
+
+		learn(w, &(struct evidence_parts){.configs = &config, .n_configs = 1, .healths = &health, .n_healths = 1});
+	}
 }
 
 static void
@@ -531,11 +575,13 @@ walk(const char *path, unsigned seed, unsigned steps, const struct audit_setting
 
 	if (!files_read(&path, 1, NULL, &set, &e))
 		fail_msg("%s", e.msg);
-	w.evidence = evidence_add(NULL, &(struct evidence_parts){.has_probes = true});
+	w.evidence = evidence_add(NULL, &(struct evidence_parts){.has_probes = true, .has_logs = true, .has_health = true});
 	begin(&w, &set);
 	for (unsigned i = 0; i < steps; i++) {
 		for (unsigned k = 0, n = below(&w, 3); k < n; k++)
 			probe(&w);
+		if (!below(&w, 4))
+			look_at_one(&w);
 		for (unsigned k = 0, n = 1 + below(&w, 3); k < n; k++)
 			something_happens(&w);
 		if (fold(&w, i))
@@ -807,6 +853,87 @@ exemptions_that_end(void **state)
 	end(&w);
 }
 
+/* The audit of a fleet that this evidence is added to; NULL: it has to be made anew. */
+static struct audit *
+update_with(const struct world *w, const struct evidence_parts *parts, int64_t at)
+{
+	struct evidence *e = evidence_add(w->evidence, parts);
+	struct fleet_touched touched;
+	struct fleet *next = fleet_prove(w->fleet, e, &touched);
+	struct audit *a = audit_update(w->audit, next, &touched, &w->settings, at);
+
+	fleet_touched_free(&touched);
+	fleet_unref(next);
+	evidence_unref(e);
+	return a;
+}
+
+static bool
+does_update(const struct world *w, const struct evidence_parts *parts, int64_t at)
+{
+	struct audit *a = update_with(w, parts, at);
+
+	audit_unref(a);
+	return a;
+}
+
+/* From when a probe is too old on all is judged anew, whether or not somebody says that it was touched. */
+static void
+probes_that_grow_old(void **state)
+{
+	const int64_t at = clock_now();
+	struct probe_result result = {
+		.agent = {"a", "scout", "Deployment"},
+		.pod = "scout-1a-x",
+		.node = "n1",
+		.container = "main",
+		.target = "1.1.1.1:443",
+		.method = "",
+		.detail = "",
+		.at = at,
+		.against = "",
+	};
+	const struct evidence_parts none = {0};
+	struct world w = {0};
+
+	(void)state;
+	w.evidence = evidence_add(NULL, &(struct evidence_parts){.has_probes = true});
+	begin_with(&w, small, "");
+	assert_true(does_update(&w, &none, at + 2 * SETTINGS_PROBE_MAX_AGE));
+	learn(&w, &(struct evidence_parts){.probes = &result, .n_probes = 1});
+	assert_true(does_update(&w, &none, at + SETTINGS_PROBE_MAX_AGE));
+	assert_false(does_update(&w, &none, at + SETTINGS_PROBE_MAX_AGE + 1));
+	/* judged anew with all of it */
+	set_ready(&w, "pipelock", false);
+	assert_true(fold(&w, 1));
+	assert_false(does_update(&w, &none, at + SETTINGS_PROBE_MAX_AGE + 1));
+	end(&w);
+}
+
+/* Other rules can be judged when a tier comes, and not when it cannot be read: no audit before it says so. */
+static void
+tiers_that_come_and_go(void **state)
+{
+	const struct evidence_parts none = {0}, probes = {.has_probes = true}, logs = {.has_logs = true};
+	const struct evidence_parts locked = {.probes_error = "locked"}, damaged = {.probes_error = "damaged"};
+	struct world w = {0};
+
+	(void)state;
+	begin_with(&w, small, "");
+	assert_true(does_update(&w, &none, NOW));
+	assert_false(does_update(&w, &probes, NOW));
+	assert_false(does_update(&w, &logs, NOW));
+	assert_false(does_update(&w, &locked, NOW));
+	end(&w);
+	w = (struct world){.evidence = evidence_add(NULL, &locked)};
+	begin_with(&w, small, "");
+	assert_true(does_update(&w, &none, NOW));
+	assert_true(does_update(&w, &locked, NOW));
+	assert_false(does_update(&w, &damaged, NOW));
+	assert_false(does_update(&w, &probes, NOW));
+	end(&w);
+}
+
 /* Pods that a selector tells apart are shown once each, in their order, however many they are. */
 static void
 kinds_of_pods(void **state)
@@ -924,6 +1051,8 @@ main(void)
 		cmocka_unit_test(findings_of_several),
 		cmocka_unit_test(exemptions_in_use),
 		cmocka_unit_test(exemptions_that_end),
+		cmocka_unit_test(probes_that_grow_old),
+		cmocka_unit_test(tiers_that_come_and_go),
 		cmocka_unit_test(kinds_of_pods),
 		cmocka_unit_test(what_is_declared),
 		cmocka_unit_test(what_is_live),
