@@ -940,12 +940,10 @@ static void
 draw_row(struct table *t, struct screen *s, const struct layout *l, size_t index, int row, int column, int columns)
 {
 	AUTO(arena) struct arena scratch = {0};
-	struct cell filled[TABLE_COLUMNS] = {0};
-	const struct cell *cells = t->kept ? t->kept[t->order[index]].cells : filled;
+	struct cell cells[TABLE_COLUMNS] = {0};
 	bool under_cursor = index == t->cursor, marked = find_mark(t, t->order[index]);
 
-	if (!t->kept)
-		fill_row(t, t->order[index], filled, &scratch);
+	fill_row(t, t->order[index], cells, &scratch); /* anew, whatever it is sorted by: ages go on */
 	screen_fill(s, row, column, columns, under_cursor ? STYLE_CURSOR : STYLE_CELL, " ");
 	for (int i = 0; i < l->n; i++) {
 		const struct cell *cell = &cells[l->at[i].column];

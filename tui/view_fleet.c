@@ -31,7 +31,7 @@ static const struct column columns[] = {
 	[COLUMN_STATE] = {.name = "STATE", .sort = SORT_ORDER, .sort_key = 'S'},
 	[COLUMN_COMPANION] = {.name = "COMPANION", .min = 12, .shrink = 4, .drop = 1, .sort_key = 'O'},
 	[COLUMN_EGRESS] = {.name = "EGRESS", .min = 9, .shrink = 1, .sort = SORT_ORDER, .sort_key = 'E'},
-	[COLUMN_CONFIG] = {.name = "CONFIG", .min = 7, .shrink = 1, .drop = 2, .sort_key = 'C'},
+	[COLUMN_CONFIG] = {.name = "CONFIG", .min = 13, .shrink = 1, .drop = 2, .sort_key = 'C'},
 	[COLUMN_SECRETS] = {.name = "SECRETS", .min = 7, .shrink = 1, .drop = 3, .sort = SORT_ORDER,
 			    .descending = true, .sort_key = 'M'},
 	[COLUMN_IDENTITY] = {.name = "IDENTITY", .min = 8, .shrink = 5, .drop = 4, .sort_key = 'I'},
@@ -216,8 +216,8 @@ probe(struct app *app)
 }
 
 static const struct binding bindings[] = {
-	{K_ENTER, "findings", "what was found on this agent", KEY_NEEDS_ROW, open_findings},
-	{'f', "all findings", "everything that was found", 0, open_all_findings},
+	{K_ENTER, "findings", "show what was found on it", KEY_NEEDS_ROW, open_findings},
+	{'f', "all findings", "show everything that was found", 0, open_all_findings},
 	{'p', "probe", "probe it, or the marked", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, probe},
 	{'r', "restart", "restart it, or the marked", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart},
 };

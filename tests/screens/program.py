@@ -41,7 +41,7 @@ class Program(ConsoleTest):
         c.send("gd").wait("research/scout  Deployment").wait("✔ raw-tcp").wait("made up").send("q")
         c.send(":probes\r").wait("probes  [5]").wait("NO-PROXY").send("/-f scout\r").wait("[1/5]").send("\x1b").wait("[1/5]", gone=True)
         c.send(":configs\r").wait("configs  [4]").wait("IN FORCE↓").wait("pipelock-librarian stale", row=3)
-        c.send(":runs\r").wait("nothing is kept of what is shown here").send(":actions\r").wait("actions")
+        c.send(":runs\r").wait("the console has no history of what is shown here").send(":actions\r").wait("actions")
         c.send("p").wait("fleet  [5]", gone=True).send(":fleet\r").wait("fleet  [5]").send("p").wait("was read from files: cannot probe")
 
     def test_proof_without_colours_and_unicode(self):

@@ -511,7 +511,7 @@ ten_thousand_rows(void **state)
 	table_sort_by_key(t->table, 'F');
 	table_draw(t->table, &s, 0, 0, 50, 200);
 	sorted = cpu_ms() - start;
-	assert_int_equal(t->fake.fills, 10098);
+	assert_int_equal(t->fake.fills, 10098 + 49); /* those in sight are drawn as they are now: ages go on */
 	start = cpu_ms();
 	assert_true(table_set_filter(t->table, "agent-77", &e));
 	table_draw(t->table, &s, 0, 0, 50, 200);
@@ -522,7 +522,7 @@ ten_thousand_rows(void **state)
 	table_sort_by_key(t->table, 'N');
 	table_draw(t->table, &s, 0, 0, 50, 200);
 	filtered_again = cpu_ms() - start;
-	assert_int_equal(t->fake.fills, 10098); /* filled once */
+	assert_int_equal(t->fake.fills, 10098 + 49 + 49 + 11); /* 111 and 11 rows pass: nothing else is filled again */
 	fprintf(stderr,
 		"10,000 rows: drawn %.1f ms, filled and sorted %.1f, filtered %.1f, again and sorted %.1f\n", drawn,
 		sorted, filtered_once, filtered_again);

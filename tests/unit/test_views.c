@@ -249,7 +249,7 @@ a_history_that_is_not_there(void **state UNUSED)
 		const struct view *view = of_history[i];
 
 		assert_true(view->of_history);
-		assert_true(str_has(in_place_of_rows(view, NULL, "9", &a), "nothing is kept"));
+		assert_true(str_has(in_place_of_rows(view, NULL, "9", &a), "has no history"));
 		assert_true(str_has(in_place_of_rows(view, &failed, "9", &a), "no such file"));
 		assert_true(str_has(in_place_of_rows(view, &loading, "9", &a), "reading /home/x/moat.db"));
 		old.error = "disk full";
