@@ -90,6 +90,8 @@ bool cli_table_format(const struct cli *cli, enum table_format *out, struct err 
 const struct config_file *cli_config(struct cli *cli, struct err *e);
 /* Reads the source that the command line names; cli->config is set then. */
 struct fleet *cli_fleet(struct cli *cli, struct err *e);
+/* The same with what is known besides the objects (tiers.h). Slow, like the next. */
+struct fleet *cli_fleet_with_evidence(struct cli *cli, struct err *e);
 /* Reads the source that the command line names and judges it. Slow: the console calls it on its worker. */
 struct audit *cli_audit(struct cli *cli, struct err *e);
 /* What the source has to say of itself (the same object twice, ...), on stderr: for commands without a screen. */

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/refs.h"
-#include "base/str.h"
 #include "base/vec.h"
 #include "store/actions.h"
+#include "store/probe_past.h"
 #include "store/probes.h"
 #include "store/source.h"
 
@@ -22,6 +23,7 @@ struct reading {
 	VEC(struct history_run) runs;
 	VEC(struct history_change) changes;
 	VEC(struct action) actions;
+	VEC(struct probe_strip) strips;
 };
 
 /* ---- runs */
@@ -178,17 +180,14 @@ read_changes(struct reading *rd, struct db *d, struct err *e)
 
 /* ---- actions */
 
-/* The newest first; of other clusters none. */
+/* The newest first. */
 static void
 on_action(void *ctx, const struct action_row *row)
 {
 	struct reading *rd = ctx;
-	const struct source *source = &rd->wanted->fleet->source;
 	struct arena *a = &rd->copy->arena;
 	struct action kept = row->action;
 
-	if (source->type == SOURCE_CLUSTER && !str_eq(row->server, source->server))
-		return;
 	if (rd->actions.n == HISTORY_ROWS) {
 		rd->copy->view.actions_left_out++;
 		return;
@@ -205,9 +204,10 @@ on_action(void *ctx, const struct action_row *row)
 static bool
 read_actions(struct reading *rd, struct db *d, struct err *e)
 {
+	const struct action_filter filter = {.fleet = rd->wanted->fleet, .namespace = rd->wanted->namespace};
 	struct history_view *v = &rd->copy->view;
 
-	if (!actions_list(d, &(struct action_filter){0}, on_action, rd, e))
+	if (!actions_list(d, &filter, on_action, rd, e))
 		return false;
 	v->actions = arena_copy(&rd->copy->arena, rd->actions.at, rd->actions.n * sizeof(*rd->actions.at));
 	v->n_actions = rd->actions.n;
@@ -226,6 +226,59 @@ read_probes(struct reading *rd, struct db *d, struct err *e)
 		return false;
 	rd->copy->probes = probes;
 	rd->copy->n_probes = n;
+	return true;
+}
+
+static enum probe_mark
+mark_of(enum probe_verdict v)
+{
+	static const enum probe_mark marks[] = {
+		[PROBE_BLOCKED] = MARK_BLOCKED,
+		[PROBE_OPEN] = MARK_OPEN,
+		[PROBE_INCONCLUSIVE] = MARK_INCONCLUSIVE,
+	};
+
+	return marks[v];
+}
+
+/* The file has the newest first, a strip is read from the left. */
+static void
+on_past(void *ctx, const struct probe_past *p)
+{
+	struct reading *rd = ctx;
+	struct arena *a = &rd->copy->arena;
+	struct probe_strip strip = {.agent = {arena_strdup(a, p->agent.namespace), arena_strdup(a, p->agent.name),
+					      arena_strdup(a, p->agent.kind)}};
+
+	for (size_t k = 0; k < PROBES; k++) {
+		size_t n = p->of[k].n < HISTORY_STRIP ? p->of[k].n : HISTORY_STRIP;
+
+		strip.of[k].n = (unsigned)n;
+		strip.of[k].at = n ? p->of[k].marks[0].at : CLOCK_UNKNOWN;
+		for (size_t i = 0; i < n; i++)
+			strip.of[k].marks[n - 1 - i] = mark_of(p->of[k].marks[i].verdict);
+	}
+	vec_push(&rd->strips, strip);
+}
+
+static int
+strip_cmp(const void *a, const void *b)
+{
+	return workload_key_cmp(&((const struct probe_strip *)a)->agent, &((const struct probe_strip *)b)->agent);
+}
+
+static bool
+read_strips(struct reading *rd, struct db *d, struct err *e)
+{
+	const struct probe_filter filter = {.fleet = rd->wanted->fleet, .namespace = rd->wanted->namespace};
+	struct history_view *v = &rd->copy->view;
+
+	if (!probe_past(d, &filter, on_past, rd, e))
+		return false;
+	if (rd->strips.n)
+		qsort(rd->strips.at, rd->strips.n, sizeof(*rd->strips.at), strip_cmp);
+	v->strips = arena_copy(&rd->copy->arena, rd->strips.at, rd->strips.n * sizeof(*rd->strips.at));
+	v->n_strips = rd->strips.n;
 	return true;
 }
 
@@ -255,12 +308,13 @@ history_copy_read(const struct history_wanted *w)
 		return c;
 	rd.scope = (struct run_scope){.fleet = w->fleet, .namespace = w->namespace, .selector = w->selector};
 	d = db_open(&(struct db_options){.path = w->path, .use = DB_READ}, &e);
-	if (!d || !read_probes(&rd, d, &e) || !read_runs(&rd, d, &e) || !read_actions(&rd, d, &e) ||
-	    !read_changes(&rd, d, &e))
+	if (!d || !read_probes(&rd, d, &e) || !read_strips(&rd, d, &e) || !read_runs(&rd, d, &e) ||
+	    !read_actions(&rd, d, &e) || !read_changes(&rd, d, &e))
 		c->view.error = arena_strdup(&c->arena, e.msg);
 	vec_free(&rd.runs);
 	vec_free(&rd.changes);
 	vec_free(&rd.actions);
+	vec_free(&rd.strips);
 	return c;
 }
 

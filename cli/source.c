@@ -174,8 +174,8 @@ cli_fleet(struct cli *cli, struct err *e)
 	return cli_is_live(cli) ? cli_cluster_fleet(cli, false, e) : read_files(cli, e);
 }
 
-static struct fleet *
-fleet_with_evidence(struct cli *cli, struct err *e)
+struct fleet *
+cli_fleet_with_evidence(struct cli *cli, struct err *e)
 {
 	struct fleet *f;
 
@@ -191,7 +191,7 @@ struct audit *
 cli_audit(struct cli *cli, struct err *e)
 {
 	int64_t started_at = clock_now();
-	struct fleet *fleet = fleet_with_evidence(cli, e);
+	struct fleet *fleet = cli_fleet_with_evidence(cli, e);
 	struct audit *a;
 
 	if (!fleet)

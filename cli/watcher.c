@@ -29,7 +29,7 @@
 #define JUDGE_MS 60000 /* exemptions end though nothing changes */
 #define STATUS_MS 1000 /* how often the age of what is shown is looked at */
 #define EVIDENCE_MS 1000 /* what is found out within a second is one evidence */
-#define HISTORY_MS 30000 /* how often it is looked whether another moat has written */
+#define HISTORY_MS 10000 /* how often it is looked whether another moat has written */
 
 /* What both threads read: copied under the lock. */
 struct watcher_status {

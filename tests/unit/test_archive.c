@@ -198,6 +198,30 @@ probes_are_written_and_come_back(void **state)
 	assert_int_equal(c->probes[1].at, 1001);
 }
 
+/* The oldest on the left. */
+static void
+probings_are_a_strip(void **state)
+{
+	struct probe_result r = result(PROBE_RAW_TCP, 1000);
+	const struct history_copy *c;
+
+	(void)state;
+	read_copy(0);
+	archive_probes(t.archive, &r, 1);
+	r.at = 100000;
+	r.verdict = PROBE_OPEN;
+	archive_probes(t.archive, &r, 1);
+	c = read_copy(0);
+	assert_int_equal(c->view.n_strips, 1);
+	assert_string_equal(c->view.strips[0].agent.name, "scout");
+	assert_int_equal(c->view.strips[0].of[PROBE_RAW_TCP].n, 2);
+	assert_int_equal(c->view.strips[0].of[PROBE_RAW_TCP].marks[0], MARK_BLOCKED);
+	assert_int_equal(c->view.strips[0].of[PROBE_RAW_TCP].marks[1], MARK_OPEN);
+	assert_int_equal(c->view.strips[0].of[PROBE_RAW_TCP].at, 100000);
+	assert_int_equal(c->view.strips[0].of[PROBE_DNS_TCP].n, 0);
+	assert_int_equal(c->view.strips[0].of[PROBE_DNS_TCP].at, CLOCK_UNKNOWN);
+}
+
 /* What is handed over before the end is there after it. */
 static void
 the_end_writes_what_is_left(void **state)
@@ -348,6 +372,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_empty_history_is_no_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes_are_written_and_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(probings_are_a_strip, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_writes_what_is_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(actions_begin_and_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(runs_of_others_are_seen, setup, teardown),
