@@ -637,6 +637,7 @@ app_keys_markdown(const struct view *const *views, struct buf *out)
 	};
 
 	buf_adds(out, "# Keys\n\nPrinted by `moat console --markdown`; `?` in the console shows those of the screen at hand.\n");
+	help_screens_markdown(out, views);
 	for (size_t i = 0; views[i]; i++)
 		help_markdown(out, &(struct key_group){views[i]->title, views[i]->bindings, views[i]->n_bindings});
 	for (size_t i = 0; i < COUNT_OF(shared); i++)

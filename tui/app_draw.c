@@ -144,7 +144,8 @@ draw_help(struct app *app, struct screen *s, int row, int rows)
 	struct key_group groups[APP_KEY_GROUPS];
 
 	app_key_groups(app, groups);
-	help_draw(s, groups, APP_KEY_GROUPS, app_top(app) ? table_view(app_top(app)) : NULL, row, rows, &app->page_first);
+	help_draw(s, groups, APP_KEY_GROUPS, app_top(app) ? table_view(app_top(app)) : NULL, app->options.views, row, rows,
+		  &app->page_first);
 }
 
 /* All of what is known of the row under the cursor, with room to scroll. */

@@ -82,6 +82,17 @@ add_sort_keys(struct lines *l, const struct view *view, struct arena *a)
 	}
 }
 
+/* Where `:` leads. */
+static void
+add_screens(struct lines *l, const struct view *const *views, struct arena *a)
+{
+	if (!views || !*views)
+		return;
+	add_heading(l, "screens");
+	for (; *views; views++)
+		vec_push(l, (struct line){.keys = arena_printf(a, ":%s", (*views)->name), .help = (*views)->title});
+}
+
 static int
 max_width(int width, const char *text)
 {
@@ -138,8 +149,8 @@ draw_column(struct screen *s, const struct lines *l, const struct layout *layout
 }
 
 void
-help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view, int row, int rows,
-	  int *first)
+help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view,
+	  const struct view *const *views, int row, int rows, int *first)
 {
 	AUTO(arena) struct arena a = {0};
 	struct lines l = {0};
@@ -149,6 +160,7 @@ help_draw(struct screen *s, const struct key_group *groups, size_t n, const stru
 	for (size_t i = 0; i < n; i++)
 		add_group(&l, &groups[i], &a);
 	add_sort_keys(&l, view, &a);
+	add_screens(&l, views, &a);
 	while (!fits(&l, s->columns, across, &layout) && across > 1)
 		across--;
 	*first = *first > layout.down - rows ? layout.down - rows : *first;
@@ -177,4 +189,13 @@ help_markdown(struct buf *out, const struct key_group *g)
 		if (!(b->flags & KEY_HIDDEN))
 			buf_addf(out, "| %s | %s |\n", all_keys(g, b, &a), b->help ? b->help : b->name);
 	}
+}
+
+void
+help_screens_markdown(struct buf *out, const struct view *const *views)
+{
+	buf_adds(out, "\n## screens\n\n| command | or | |\n| --- | --- | --- |\n");
+	for (; *views; views++)
+		buf_addf(out, "| `:%s` | %s | %s |\n", (*views)->name, (*views)->aliases ? (*views)->aliases : "",
+			 (*views)->title);
 }

@@ -9,13 +9,15 @@
 #include "tui/view.h"
 
 /*
- * Draws the groups and the sort keys of a view into as many columns as fit, from line *first on, which is kept within
- * what there is.
+ * Draws the groups, the sort keys of a view and the screens there are (a list that ends with NULL; NULL for none) into as
+ * many columns as fit, from line *first on, which is kept within what there is.
  */
-void help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view, int row,
-	       int rows, int *first);
+void help_draw(struct screen *s, const struct key_group *groups, size_t n, const struct view *view,
+	       const struct view *const *views, int row, int rows, int *first);
 
 /* The group as a section of docs/keys.md. */
 void help_markdown(struct buf *out, const struct key_group *g);
+/* The screens, likewise. */
+void help_screens_markdown(struct buf *out, const struct view *const *views);
 
 #endif

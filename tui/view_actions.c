@@ -107,7 +107,7 @@ notes(const struct view_data *v, struct cell *cells, size_t max, struct arena *a
 const struct view view_actions = {
 	.name = "actions",
 	.aliases = "action",
-	.title = "what moat did to the cluster",
+	.title = "what moat did",
 	.columns = columns,
 	.n_columns = COUNT_OF(columns),
 	.empty = "nothing was done to this cluster by moat, as far as is kept",

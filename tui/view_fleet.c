@@ -216,8 +216,8 @@ probe(struct app *app)
 }
 
 static const struct binding bindings[] = {
-	{K_ENTER, "findings", "show what was found on it", KEY_NEEDS_ROW, open_findings},
-	{'f', "all findings", "show everything that was found", 0, open_all_findings},
+	{K_ENTER, "findings", "show its findings", KEY_NEEDS_ROW, open_findings},
+	{'f', "all findings", "show all findings", 0, open_all_findings},
 	{'p', "probe", "probe it, or the marked", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, probe},
 	{'r', "restart", "restart it, or the marked", KEY_WRITES | KEY_NEEDS_ROW | KEY_PLANS, restart},
 };

@@ -123,7 +123,7 @@ open_changes(struct app *app)
 }
 
 static const struct binding bindings[] = {
-	{K_ENTER, "changes", "show what it changed since the run before", KEY_NEEDS_ROW, open_changes},
+	{K_ENTER, "changes", "show what it changed", KEY_NEEDS_ROW, open_changes},
 };
 
 const struct view view_runs = {

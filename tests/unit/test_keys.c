@@ -146,7 +146,7 @@ help_comes_from_bindings(void **state)
 
 	(void)state;
 	screen_resize(&s, 11, 40);
-	help_draw(&s, groups, 2, &view, 0, 11, &first);
+	help_draw(&s, groups, 2, &view, NULL, 0, 11, &first);
 	check(&s, " agents\n"
 		  " enter    open the agent\n"
 		  " r        restart this workload\n"
@@ -168,7 +168,7 @@ help_uses_the_width_and_scrolls(void **state)
 
 	(void)state;
 	screen_resize(&s, 6, 70);
-	help_draw(&s, groups, 2, &view, 0, 6, &first);
+	help_draw(&s, groups, 2, &view, NULL, 0, 6, &first);
 	check(&s, " agents                         j, down  down\n"
 		  " enter  open the agent          ?        this page\n"
 		  " r      restart this workload\n"
@@ -178,10 +178,10 @@ help_uses_the_width_and_scrolls(void **state)
 	assert_int_equal(first, 0);
 	screen_resize(&s, 2, 20);
 	first = 99;
-	help_draw(&s, groups, 2, &view, 0, 2, &first);
+	help_draw(&s, groups, 2, &view, NULL, 0, 2, &first);
 	assert_int_equal(first, 9);
 	screen_resize(&s, 0, 0);
-	help_draw(&s, groups, 2, &view, 0, 0, &first);
+	help_draw(&s, groups, 2, &view, NULL, 0, 0, &first);
 }
 
 int
