@@ -19,7 +19,8 @@ history_state_load(struct view_data *v, struct err *e)
 	const struct history_view *h = v->history;
 
 	if (!h)
-		return err_set(e, ERR_USAGE, 0, "the console has no history of what is shown here: it has one of clusters, unless --no-store is given");
+		return err_set(e, ERR_USAGE, 0,
+			       "nothing is kept of what is shown here: moat demo has no history, nor has --no-store");
 	if (h->error && !has_something(h))
 		return err_set(e, ERR_INPUT, 0, "%s", h->error);
 	return true;

@@ -37,11 +37,20 @@ run(const struct view_data *v)
 	return str_i64(v->arg, &id) && id > 0 ? id : 0;
 }
 
-static bool
-is_kept(const struct history_view *h, int64_t id)
+static const struct history_run *
+find_run(const struct history_view *h, int64_t id)
 {
 	for (size_t i = 0; i < h->n_runs; i++)
 		if (h->runs[i].id == id)
+			return &h->runs[i];
+	return NULL;
+}
+
+static bool
+has_one_before(const struct history_view *h, const struct history_run *r)
+{
+	for (size_t i = 0; i < h->n_runs; i++)
+		if (h->runs[i].source == r->source && h->runs[i].id < r->id)
 			return true;
 	return false;
 }
@@ -49,12 +58,20 @@ is_kept(const struct history_view *h, int64_t id)
 static bool
 load(struct view_data *v, struct err *e)
 {
+	const struct history_view *h = v->history;
+	const struct history_run *r;
+
 	if (!history_state_load(v, e))
 		return false;
 	if (!run(v))
 		return err_set(e, ERR_USAGE, 0, "the changes of which run? :changes NUMBER, as in :runs");
-	if (!v->history->loading && !v->history->runs_left_out && !is_kept(v->history, run(v)))
+	r = find_run(h, run(v));
+	if (h->loading || h->runs_left_out) /* it may be among those that are not at hand */
+		return true;
+	if (!r)
 		return err_set(e, ERR_USAGE, 0, "no run %s is kept: :runs lists them", v->arg);
+	if (!has_one_before(h, r))
+		return err_set(e, ERR_USAGE, 0, "run %s is the first of %s: there is none before it", v->arg, r->name);
 	return true;
 }
 

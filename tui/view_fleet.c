@@ -81,17 +81,16 @@ load(struct view_data *v, struct err *e UNUSED)
 	return true;
 }
 
-/* "since the last audit, 2d ago: 2 new, 1 fixed" */
+/* Short: both notes have to fit beside the title on 80 columns. */
 static struct cell
-cell_since(const struct audit *audit, const struct history_run *last, struct arena *a)
+cell_since(const struct audit *audit, struct arena *a)
 {
-	const char *age = cell_age(last->started_at, a).text;
-
 	if (!audit->n_new && !audit->n_fixed)
-		return (struct cell){.text = arena_printf(a, "as in the last audit, %s ago", age), .style = STYLE_DIM};
-	return (struct cell){.text = arena_printf(a, "since the last audit, %s ago: %zu new, %zu fixed", age, audit->n_new,
-						  audit->n_fixed),
-			     .style = audit->n_new ? STYLE_WARN : STYLE_OK};
+		return (struct cell){.text = "as in the last audit", .style = STYLE_DIM};
+	return (struct cell){
+		.text = arena_printf(a, "since the last audit: %zu new, %zu fixed", audit->n_new, audit->n_fixed),
+		.style = audit->n_new ? STYLE_WARN : STYLE_OK,
+	};
 }
 
 static size_t
@@ -102,10 +101,11 @@ notes(const struct view_data *v, struct cell *cells, size_t max, struct arena *a
 	size_t n = 0;
 
 	if (c->old_configs && n < max)
-		cells[n++] = (struct cell){.text = arena_printf(a, "%zu with an old config (:configs)", c->old_configs),
+		cells[n++] = (struct cell){.text = arena_printf(a, "%zu old config%s (:configs)", c->old_configs,
+							c->old_configs == 1 ? "" : "s"),
 					   .style = STYLE_BAD};
 	if (v->history && v->history->last && audit->baseline && n < max)
-		cells[n++] = cell_since(audit, v->history->last, a);
+		cells[n++] = cell_since(audit, a);
 	else if (v->history && v->history->error && n < max)
 		cells[n++] = (struct cell){.text = "no history (:runs says why)", .style = STYLE_WARN};
 	return n;

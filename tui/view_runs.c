@@ -31,7 +31,7 @@ static const struct column columns[] = {
 	[COLUMN_SCOPE] = {.name = "SCOPE", .min = 5, .shrink = 3, .drop = 4},
 	[COLUMN_AGENTS] = {.name = "AGENTS", .right = true, .sort = SORT_ORDER, .descending = true, .drop = 3},
 	[COLUMN_VERIFIED] = {.name = "VERIFIED", .right = true, .sort = SORT_ORDER, .descending = true, .drop = 1, .sort_key = 'V'},
-	[COLUMN_FINDINGS] = {.name = "FINDINGS", .min = 8, .shrink = 1, .sort = SORT_ORDER, .descending = true, .sort_key = 'F'},
+	[COLUMN_FINDINGS] = {.name = "FINDINGS", .sort = SORT_ORDER, .descending = true, .sort_key = 'F'},
 	[COLUMN_NEW] = {.name = "NEW", .right = true, .sort = SORT_ORDER, .descending = true},
 	[COLUMN_FIXED] = {.name = "FIXED", .right = true, .sort = SORT_ORDER, .descending = true},
 	[COLUMN_TOOK] = {.name = "TOOK", .right = true, .wide = true},
