@@ -95,8 +95,8 @@ not_read(struct tiers *t, const struct sight_task *task, size_t wanted)
 		.at = clock_now() + kube_clock_skew(t->kube),
 	};
 
-	s.log_error = arena_printf(&t->arena, "not read: there are %zu to be looked at, and moat reads %d at most",
-				   wanted, TIERS_MOST_LOGS);
+	s.log_error = arena_printf(&t->arena, "there are %zu that matter, and moat reads %d at most", wanted,
+				   TIERS_MOST_LOGS);
 	vec_push(&t->configs, s);
 }
 

@@ -12,7 +12,7 @@
 #include "kube/api.h"
 
 /* Of so many containers the logs are read, the likeliest to be stale first; of the others it is not known what they loaded. */
-#define TIERS_MOST_LOGS 1000
+#define TIERS_MOST_LOGS 500
 
 /*
  * The fleet with its evidence, in place of the one that is given, whose reference is taken. `k` reads logs and the rest of a

@@ -139,7 +139,7 @@ static void
 log_known(struct look *l)
 {
 	if (!*l->log.hash) {
-		log_unknown(l, "its log gives no config_hash, as that of old versions does not");
+		log_unknown(l, "it gives no config_hash, as that of old versions does not");
 		return;
 	}
 	l->config.loaded_hash = arena_strdup(&l->arena, l->log.hash);
@@ -164,20 +164,19 @@ conclude_head(struct look *l)
 	if (!l->since)
 		keep_reload(l, &l->log);
 	if (l->cut) {
-		log_unknown(l, "its log up to the ConfigMap's change is longer than " LOG_LIMIT_WORDS);
+		log_unknown(l, "it is longer than " LOG_LIMIT_WORDS " up to the ConfigMap's change");
 	} else if (l->log.loaded) {
 		log_known(l);
 	} else if (l->since && l->log.seen && (l->log.first_at == CLOCK_UNKNOWN || l->log.first_at > l->since)) {
 		if (l->log.first_at == CLOCK_UNKNOWN) {
-			log_unknown(l, "its log says neither when it begins nor what was loaded");
+			log_unknown(l, "it says neither when it begins nor what was loaded");
 			return;
 		}
 		clock_format(l->log.first_at, text);
 		log_unknown(l, arena_printf(&l->arena,
-					    "its log was rotated and begins at %s, after the ConfigMap's change",
-					    text));
+					    "it was rotated and begins at %s, after the ConfigMap's change", text));
 	} else {
-		log_unknown(l, "its log has no startup event: it was rotated, or is not kept as JSON on stdout");
+		log_unknown(l, "it has no startup event: it was rotated, or is not kept as JSON on stdout");
 	}
 }
 
@@ -204,8 +203,7 @@ conclude_tail(struct look *l)
 		log_unknown(l, l->since ? "more than " LOG_LIMIT_WORDS
 					  " were logged since the ConfigMap's change, and no load stands "
 					  "at the end"
-					: "its log is longer than " LOG_LIMIT_WORDS
-					  ", and no load stands at its end");
+					: "it is longer than " LOG_LIMIT_WORDS ", and no load stands at its end");
 }
 
 static void

@@ -2,7 +2,7 @@
 # Controllers, a scheduler, nodes and running pods beside a server of up.sh: live.sh BIN STATE [NODES]
 # kwok plays the kubelet: pods that are bound become Running and Ready without a container runtime, pods/exec runs the
 # command as a local process in STATE/pod, pods/log serves STATE/pod.log (lines as a container runtime writes them), and on
-# every port pod_http.sh answers to a port-forward.
+# every port pod_http.sh answers to a port-forward. Pods of namespace "own" have their own of the last two.
 # An exit status comes back as a plain error, not as an ExitCode cause as from a real kubelet.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -55,6 +55,22 @@ kind: ClusterPortForward
 metadata: {name: any}
 spec: {forwards: [{command: ["$here/pod_http.sh"]}]}
 END
+# Pods with logs and ports of their own: pod-N-0 of namespace "own" has STATE/own/pod-N.log, and pod-N.health for pod_http.sh.
+mkdir -p own
+for n in 1 2 3 4 5 6 7 8 9; do
+  cat <<END
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Logs
+metadata: {name: pod-$n-0, namespace: own}
+spec: {logs: [{logsFile: "$state/own/pod-$n.log"}]}
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: PortForward
+metadata: {name: pod-$n-0, namespace: own}
+spec: {forwards: [{command: ["$here/pod_http.sh", "$state/own/pod-$n.health"]}]}
+END
+done >>kwok.yaml
 kubelet=$(free_port)
 start kwok --config kwok.yaml --kubeconfig admin.kubeconfig --node-ip 127.0.0.1 --node-port "$kubelet" \
   --server-address "127.0.0.1:$kubelet" --tls-cert-file pki/kwok.crt --tls-private-key-file pki/kwok.key \

@@ -424,7 +424,7 @@ long_logs(void **state)
 	is_unknown("more than 4 MiB were logged since", "since|tail|");
 	t.changed_at = CLOCK_UNKNOWN;
 	look(&t);
-	is_unknown("its log is longer than 4 MiB", "head|tail|");
+	is_unknown("it is longer than 4 MiB", "head|tail|");
 	t.changed_at = NOON;
 	buf_adds(&busy, AT("13:00:00") RELOADED(B) AT("13:00:01") FAILED);
 	log_text = buf_str(&busy);
@@ -438,7 +438,7 @@ long_logs(void **state)
 	buf_adds(&early, AT("11:40:00") RELOADED(B));
 	log_text = buf_str(&early);
 	look(&t);
-	is_unknown("up to the ConfigMap's change is longer than 4 MiB", "since|head|");
+	is_unknown("longer than 4 MiB up to the ConfigMap's change", "since|head|");
 }
 
 #define VIOLATIONS(list) "{\n  \"ok\": false,\n  \"violations\": [" list "]\n}\n"
