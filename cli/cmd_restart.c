@@ -13,6 +13,7 @@
 #include "base/vec.h"
 #include "cli/cli.h"
 #include "cli/cluster.h"
+#include "cli/keep.h"
 #include "fleet/setup.h"
 #include "kube/resource.h"
 #include "kube/restart.h"
@@ -31,6 +32,9 @@ struct run {
 	bool done; /* the plan is there, or all of it has ended */
 	int signo; /* that ended the waiting; 0 */
 	char *shown; /* the last line of progress */
+	struct source source; /* of the client: which cluster it is */
+	char *who;
+	struct keep_action *kept; /* of each step */
 };
 
 static const char *
@@ -221,6 +225,22 @@ print_value(const struct run *r, struct err *e)
 	return output_stdout(&out, e);
 }
 
+/* A step is in the history from when it begins. Of a rollout that nobody waits for any more the end is not known. */
+static void
+keep_step(struct run *r, const struct restart_step *s, struct keep_action *kept)
+{
+	const struct restart_target *t = &s->target;
+	struct action_cluster cluster = {.address = r->source.address, .server = r->source.server};
+
+	if (r->fleet)
+		cluster = keep_cluster(r->fleet);
+	if (s->started_ms >= 0 && !kept->started_ms)
+		*kept = keep_action_begin(r->cli, &cluster, r->who, s->recreate ? "recreate" : "restart",
+					  (struct workload_key){t->namespace, t->name, t->kind});
+	if (s->state == RESTART_DONE || s->state == RESTART_FAILED)
+		keep_action_end(r->cli, kept, state_word(s->state), s->reason);
+}
+
 static void
 changed(void *ctx, struct restart *restart)
 {
@@ -230,9 +250,13 @@ changed(void *ctx, struct restart *restart)
 	size_t n;
 
 	steps = restart_steps(restart, &n);
-	for (size_t i = 0; i < n; i++)
+	if (!r->kept)
+		r->kept = mem_array(n, sizeof(*r->kept));
+	for (size_t i = 0; i < n; i++) {
+		keep_step(r, &steps[i], &r->kept[i]);
 		if (steps[i].started_ms >= 0)
 			newest = &steps[i];
+	}
 	if (!newest)
 		return;
 	line = mem_printf("%zu %d %s", (size_t)(newest - steps), (int)newest->state, newest->reason);
@@ -427,8 +451,11 @@ cmd_restart(struct cli *cli)
 	if (!check(&r, &e))
 		return cli_fail(&e);
 	r.kube = cli_connect(cli, &r.loop, &e);
-	if (r.kube)
+	if (r.kube) {
 		cli_warn_insecure(r.kube);
+		r.source = cli_source(cli, r.kube);
+		r.who = cli_who(cli, r.kube);
+	}
 	status = r.kube ? run(&r, &e) : cli_fail(&e);
 	restart_free(r.restart);
 	fleet_unref(r.fleet);
@@ -436,5 +463,7 @@ cmd_restart(struct cli *cli)
 	loop_free(r.loop);
 	vec_free(&r.targets);
 	free(r.shown);
+	free(r.who);
+	free(r.kept);
 	return status;
 }

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
+#include "store/probes.h"
 #include "store/runs.h"
 
 static void
@@ -87,4 +90,79 @@ keep_last(struct cli *cli, const struct fleet *f, struct err *e)
 		cli->baseline.name = "no earlier run";
 	}
 	return true;
+}
+
+static void
+not_kept(struct err *e, const char *what)
+{
+	err_wrap(e, "%s", what);
+	log_warn("%s", e->msg);
+	warn(NULL, e->msg);
+}
+
+struct action_cluster
+keep_cluster(const struct fleet *f)
+{
+	struct action_cluster c = {.address = f->source.address, .server = f->source.server};
+
+	for (size_t i = 0; i < f->n_namespaces; i++)
+		if (str_eq(f->namespaces[i]->name, "kube-system"))
+			c.uid = f->namespaces[i]->uid;
+	return c;
+}
+
+/* The file is open for as long as is written to it: others may want it while a rollout takes its time. */
+struct keep_action
+keep_action_begin(const struct cli *cli, const struct action_cluster *c, const char *who, const char *what,
+		  struct workload_key target)
+{
+	const struct action action = {
+		.at = clock_now(),
+		.duration_ms = -1,
+		.who = who,
+		.what = what,
+		.target = target,
+		.outcome = "begun",
+		.detail = "",
+	};
+	struct keep_action kept = {.started_ms = clock_ms()};
+	struct err e = {0};
+	struct db *d;
+
+	if (cli->no_store)
+		return kept;
+	d = keep_open(cli, DB_WRITE, &e);
+	if (!d || !actions_begin(d, c, &action, &kept.id, &e))
+		not_kept(&e, "what is done now is not in the history");
+	db_close(d);
+	return kept;
+}
+
+void
+keep_action_end(const struct cli *cli, struct keep_action *a, const char *outcome, const char *detail)
+{
+	struct err e = {0};
+	struct db *d;
+
+	if (!a->id)
+		return;
+	d = keep_open(cli, DB_WRITE, &e);
+	if (!d || !actions_end(d, a->id, outcome, detail, clock_ms() - a->started_ms, &e))
+		not_kept(&e, "how it ended is not in the history");
+	db_close(d);
+	a->id = 0;
+}
+
+void
+keep_probes(const struct cli *cli, const struct fleet *f, const struct probe_result *at, size_t n)
+{
+	struct err e = {0};
+	struct db *d;
+
+	if (cli->no_store || !n)
+		return;
+	d = keep_open(cli, DB_WRITE, &e);
+	if (!d || !probes_write(d, f, at, n, &e))
+		not_kept(&e, "these probes are not in the history");
+	db_close(d);
 }

@@ -97,6 +97,17 @@ class Restart(ConsoleTest):
         self.assertEqual(status, 0, err)
         self.assertLess(out.index("done     Deployment restart/pipelock"), out.index("running  Deployment restart/scout"))
 
+    def test_it_is_in_the_history(self):
+        db = os.path.join(cluster.WORK, "restarts.db")
+        self.assertEqual(moat("restart", "-y", f"{NS}/scout", f"Deployment/{NS}/web", "--db", db)[0], 2)
+        self.assertFalse(os.path.exists(db))  # nothing was begun
+        self.assertEqual(moat("restart", "-y", f"{NS}/scout", f"{NS}/web", "--db", db)[0], 0)
+        self.assertEqual(moat("restart", "-y", f"{NS}/Deployment/web", "--db", db)[0], 0)
+        self.assertEqual(moat("restart", "-y", f"{NS}/web", "--no-store", "--db", db)[0], 0)
+        rows = json.loads(moat("history", "actions", "--db", db, "-o", "json")[1])
+        self.assertEqual([(r["what"], r["name"], r["outcome"]) for r in rows],
+                         [("restart", "web", "done"), ("restart", "web", "done"), ("restart", "scout", "done")])
+
     def test_field_manager(self):
         self.assertEqual(moat("restart", "-y", f"{NS}/web", "--field-manager", "flux-client-side-apply")[0], 0)
         managers = json.loads(kubectl("get", "deployment/web", "-o", "json", "--show-managed-fields"))["metadata"]["managedFields"]
