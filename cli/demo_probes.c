@@ -116,8 +116,9 @@ demo_probes(struct fleet *f, const char *text, struct err *e)
 	result_list results = {0};
 
 	if (parse_all(f, arena_strdup(&a, text), &a, &results, e)) {
-		evidence = evidence_add(NULL, &(struct evidence_parts){
-						      .has_probes = true, .probes = results.at, .n_probes = results.n});
+		evidence = evidence_add(
+			NULL,
+			&(struct evidence_parts){.has_probes = true, .probes = results.at, .n_probes = results.n});
 		next = fleet_prove(f, evidence, &touched);
 		fleet_touched_free(&touched);
 		evidence_unref(evidence);

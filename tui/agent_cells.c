@@ -86,7 +86,8 @@ cell_config(const struct fleet *f, const struct workload *agent, struct arena *a
 	in = in_force_of(f, runs);
 	in_force = cell_in_force(&in);
 	if (in_force.style == STYLE_BAD)
-		return (struct cell){arena_printf(a, "%s %s", mount_type_name(p->mount), in_force.text), STYLE_BAD, 0};
+		return (struct cell){arena_printf(a, "%s %s", mount_type_name(p->mount), in_force.text), STYLE_BAD,
+				     0};
 	follows = p->mount == MOUNT_DIRECTORY || p->mount == MOUNT_IMAGE;
 	return (struct cell){mount_type_name(p->mount), follows ? STYLE_CELL : STYLE_WARN, 0};
 }
@@ -163,7 +164,8 @@ cell_counts(const int64_t counts[SEVERITIES], struct arena *a)
 			continue;
 		if (!shown++)
 			cell.style = cell_severity((enum severity)s).style;
-		buf_addf(&text, "%s%" PRId64 " %s", text.len ? " " : "", counts[s], severity_name((enum severity)s));
+		buf_addf(&text, "%s%" PRId64 " %s", text.len ? " " : "", counts[s],
+			 severity_name((enum severity)s));
 	}
 	if (shown)
 		cell.text = arena_strdup(a, buf_str(&text));

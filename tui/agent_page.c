@@ -111,9 +111,11 @@ fact_companion(const struct fleet *f, const struct workload *agent, struct pane 
 	pane_addf(out, cell.style, PAGE_LABEL, "%s", cell.text);
 	if (c)
 		pane_addf(out, STYLE_DIM, PAGE_LABEL, " (%s, Service %s, found by %s)", c->kind,
-			  agent->service ? agent->service->object.name : "unknown", pair_reason_text(agent->pair_reason));
+			  agent->service ? agent->service->object.name : "unknown",
+			  pair_reason_text(agent->pair_reason));
 	else if (agent->wanted_companion)
-		pane_addf(out, STYLE_BAD, PAGE_LABEL, " (%s is named, but it does not exist)", agent->wanted_companion);
+		pane_addf(out, STYLE_BAD, PAGE_LABEL, " (%s is named, but it does not exist)",
+			  agent->wanted_companion);
 	if (c)
 		proof_page_pods(f, c, "", out);
 }
@@ -136,7 +138,8 @@ fact_config(const struct fleet *f, const struct workload *agent, struct pane *ou
 	if (!p->config_known)
 		pane_add(out, STYLE_UNKNOWN, PAGE_LABEL, ", what it says is not known");
 	else if (!p->config.valid)
-		pane_addf(out, STYLE_BAD, PAGE_LABEL, ", not valid: %s", p->config.problem ? p->config.problem : "");
+		pane_addf(out, STYLE_BAD, PAGE_LABEL, ", not valid: %s",
+			  p->config.problem ? p->config.problem : "");
 	else
 		pane_addf(out, STYLE_CELL, PAGE_LABEL, ", mode %s%s, forward proxy %s", p->config.mode,
 			  p->config.enforce ? "" : " (enforce: false)", p->config.forward_proxy ? "on" : "off");
@@ -151,7 +154,10 @@ fact_secrets(const struct workload *agent, struct pane *out)
 		const struct secret_mount *s = &p->secrets[i];
 
 		page_label(out, i ? "" : "CA key");
-		pane_addf(out, s->verdict == SECRET_OK ? STYLE_CELL : s->verdict == SECRET_EXPOSED ? STYLE_BAD : STYLE_WARN,
+		pane_addf(out,
+			  s->verdict == SECRET_OK	 ? STYLE_CELL
+			  : s->verdict == SECRET_EXPOSED ? STYLE_BAD
+							 : STYLE_WARN,
 			  PAGE_LABEL, "%s: written %04o, in the container %04o", secret_verdict_name(s->verdict),
 			  (unsigned)s->declared.value, (unsigned)s->effective);
 		pane_addf(out, STYLE_DIM, PAGE_LABEL, ", Secret %s at %s", s->secret, s->path ? s->path : "?");

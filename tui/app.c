@@ -161,7 +161,8 @@ app_probe(struct app *app, const struct operation_target *agents, size_t n)
 	if (!app->operation || !app_source(app)->operations->probe)
 		app_flash(app, STYLE_WARN, "nothing can be probed here");
 	else
-		operation_dialog_open(app->operation, OPERATION_PROBE, &(struct operation_choice){"agents", agents, n}, 1);
+		operation_dialog_open(app->operation, OPERATION_PROBE,
+				      &(struct operation_choice){"agents", agents, n}, 1);
 }
 
 void
@@ -701,7 +702,8 @@ command_key(struct app *app, int key)
 	app_key_groups(app, groups);
 	if (app->page) {
 		struct key_group page = app_page_keys();
-		bool row = app->page == PAGE_DETAILS; /* what may be done to a row may be done to the one it tells of */
+		/* What may be done to a row may be done to the one that the page tells of. */
+		bool row = app->page == PAGE_DETAILS;
 
 		b = keys_find(&page, 1, key);
 		if (!b && key != '/') /* of the rest, what moves, and what leaves */
@@ -806,7 +808,8 @@ app_next_notice(struct app *app)
 {
 	struct app_notice n;
 
-	if (clock_ms() < app->flash_until || !app_source(app)->notice || !app_source(app)->notice(app_source(app)->ctx, &n))
+	if (clock_ms() < app->flash_until || !app_source(app)->notice ||
+	    !app_source(app)->notice(app_source(app)->ctx, &n))
 		return;
 	set_flash(app, n.style, n.text, strlen(n.text));
 }

@@ -99,7 +99,8 @@ draw_state(struct table *t, const struct app_status *status, struct screen *s, i
 		frame_message(s, row, rows, STYLE_BAD, buf_str(&text), "moat doctor says which permissions are missing");
 	} else if (status->state == APP_EMPTY && !table_total(t)) {
 		buf_addf(&text, "%s was read, and holds no agent and no companion", name);
-		frame_message(s, row, rows, STYLE_WARN, buf_str(&text), "moat explain no-companion says what makes an agent");
+		frame_message(s, row, rows, STYLE_WARN, buf_str(&text),
+			      "moat explain no-companion says what makes an agent");
 	} else {
 		draw_no_row(t, s, row, rows);
 	}
@@ -144,8 +145,8 @@ draw_help(struct app *app, struct screen *s, int row, int rows)
 	struct key_group groups[APP_KEY_GROUPS];
 
 	app_key_groups(app, groups);
-	help_draw(s, groups, APP_KEY_GROUPS, app_top(app) ? table_view(app_top(app)) : NULL, app->options.views, row, rows,
-		  &app->page_first);
+	help_draw(s, groups, APP_KEY_GROUPS, app_top(app) ? table_view(app_top(app)) : NULL, app->options.views,
+		  row, rows, &app->page_first);
 }
 
 /* All of what is known of the row under the cursor, with room to scroll. */
@@ -239,8 +240,8 @@ look_at(const struct app *app)
 	const struct view_data *data = app_top(app) ? table_data(app_top(app)) : NULL;
 	struct workload_key key;
 	size_t row;
-	bool agent = view && data && app->page == PAGE_DETAILS && view->subject && table_selected(app_top(app), &row) &&
-		     view->subject(data, row, &key);
+	bool agent = view && data && app->page == PAGE_DETAILS && view->subject &&
+		     table_selected(app_top(app), &row) && view->subject(data, row, &key);
 
 	if (source->look_at)
 		source->look_at(source->ctx, agent ? &key : NULL);

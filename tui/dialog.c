@@ -131,7 +131,8 @@ draw_button(const struct dialog *d, size_t i, struct screen *s, int row, int col
 
 /* The buttons of one line, in its middle. */
 static void
-draw_button_line(const struct dialog *d, const int *lines_of, int line, struct screen *s, int row, int column, int columns)
+draw_button_line(const struct dialog *d, const int *lines_of, int line, struct screen *s, int row, int column,
+		 int columns)
 {
 	int width = -BUTTON_GAP, end = column + columns;
 
@@ -150,7 +151,8 @@ draw_button_line(const struct dialog *d, const int *lines_of, int line, struct s
 
 /* On a low screen not all lines are in sight, but the one with the focus is. */
 static void
-draw_buttons(const struct dialog *d, const int *lines_of, struct screen *s, int row, int rows, int column, int columns)
+draw_buttons(const struct dialog *d, const int *lines_of, struct screen *s, int row, int rows, int column,
+	     int columns)
 {
 	int first = lines_of[d->focus] - rows + 1;
 
@@ -172,7 +174,8 @@ void
 dialog_draw(struct dialog *d, const struct pane *text, struct screen *s, int row, int rows)
 {
 	const struct border *b = s->ascii ? &ascii : &lines;
-	int columns = dialog_columns(s) + FRAME_COLUMNS, column = (s->columns - columns) / 2, lines_of[DIALOG_BUTTONS];
+	int columns = dialog_columns(s) + FRAME_COLUMNS, column = (s->columns - columns) / 2,
+	    lines_of[DIALOG_BUTTONS];
 	int buttons = button_rows(place_buttons(d, columns - 2, lines_of), rows), shown;
 	int height = text->lines + FRAME_ROWS + buttons;
 

@@ -19,8 +19,9 @@ history_state_load(struct view_data *v, struct err *e)
 	const struct history_view *h = v->history;
 
 	if (!h)
-		return err_set(e, ERR_USAGE, 0,
-			       "nothing is kept of what is shown here: moat demo has no history, nor has --no-store");
+		return err_set(
+			e, ERR_USAGE, 0,
+			"nothing is kept of what is shown here: moat demo has no history, nor has --no-store");
 	if (h->error && !has_something(h))
 		return err_set(e, ERR_INPUT, 0, "%s", h->error);
 	return true;
@@ -29,8 +30,9 @@ history_state_load(struct view_data *v, struct err *e)
 const char *
 history_state_pending(const struct view_data *v, struct arena *a)
 {
-	return v->history->loading ? arena_printf(a, "reading %s", v->history->path ? v->history->path : "the history")
-				   : NULL;
+	return v->history->loading
+		       ? arena_printf(a, "reading %s", v->history->path ? v->history->path : "the history")
+		       : NULL;
 }
 
 size_t
@@ -39,9 +41,11 @@ history_state_notes(const struct history_view *h, size_t left_out, struct cell *
 	size_t n = 0;
 
 	if (left_out && n < max)
-		cells[n++] = (struct cell){.text = arena_printf(a, "%zu more are kept: moat history", left_out), .style = STYLE_DIM};
+		cells[n++] = (struct cell){.text = arena_printf(a, "%zu more are kept: moat history", left_out),
+					   .style = STYLE_DIM};
 	if (h->error && n < max)
-		cells[n++] = (struct cell){.text = arena_printf(a, "not the newest: %s", h->error), .style = STYLE_WARN};
+		cells[n++] =
+			(struct cell){.text = arena_printf(a, "not the newest: %s", h->error), .style = STYLE_WARN};
 	return n;
 }
 
@@ -63,7 +67,8 @@ cell_took(int64_t ms, struct arena *a)
 	if (ms < 0)
 		return (struct cell){.text = "-", .style = STYLE_DIM};
 	if (ms < 10000)
-		return (struct cell){.text = arena_printf(a, "%" PRId64 ".%" PRId64 "s", ms / 1000, ms % 1000 / 100)};
+		return (struct cell){
+			.text = arena_printf(a, "%" PRId64 ".%" PRId64 "s", ms / 1000, ms % 1000 / 100)};
 	str_age(ms / 1000, age);
 	return (struct cell){.text = arena_strdup(a, age)};
 }

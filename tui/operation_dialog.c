@@ -37,24 +37,26 @@ static const struct words {
 	const char *shows; /* what the line of a hidden one says of the key */
 	int states; /* columns of the widest state and a blank */
 } words[] = {
-	[OPERATION_RESTART] = {
-		.title = " restart ",
-		.go = "Restart",
-		.choose = "What is to be restarted? The plan is shown before anything is done.",
-		.planning = "Looking at what is to be restarted, and at what you are allowed to ...",
-		.impossible = "This cannot be done, and nothing was changed:",
-		.shows = " (r shows it)",
-		.states = 9,
-	},
-	[OPERATION_PROBE] = {
-		.title = " probe ",
-		.go = "Probe",
-		.choose = "Who is to be probed? The plan is shown before anything is done.",
-		.planning = "Looking at what is to be probed, and at what you are allowed to ...",
-		.impossible = "None of this can be probed, and nothing was tried:",
-		.shows = " (p shows it)",
-		.states = 13,
-	},
+	[OPERATION_RESTART] =
+		{
+			.title = " restart ",
+			.go = "Restart",
+			.choose = "What is to be restarted? The plan is shown before anything is done.",
+			.planning = "Looking at what is to be restarted, and at what you are allowed to ...",
+			.impossible = "This cannot be done, and nothing was changed:",
+			.shows = " (r shows it)",
+			.states = 9,
+		},
+	[OPERATION_PROBE] =
+		{
+			.title = " probe ",
+			.go = "Probe",
+			.choose = "Who is to be probed? The plan is shown before anything is done.",
+			.planning = "Looking at what is to be probed, and at what you are allowed to ...",
+			.impossible = "None of this can be probed, and nothing was tried:",
+			.shows = " (p shows it)",
+			.states = 13,
+		},
 };
 
 static const struct words *
@@ -82,9 +84,12 @@ static struct state_word
 state_word(const struct operation_dialog *d, const struct operation_step *s)
 {
 	static const struct state_word states[] = {
-		[OPERATION_STEP_PLANNED] = {"planned", STYLE_CELL},   [OPERATION_STEP_REFUSED] = {"refused", STYLE_WARN},
-		[OPERATION_STEP_RUNNING] = {"running", STYLE_ACCENT}, [OPERATION_STEP_DONE] = {"done", STYLE_OK},
-		[OPERATION_STEP_FAILED] = {"failed", STYLE_BAD},      [OPERATION_STEP_SKIPPED] = {"skipped", STYLE_DIM},
+		[OPERATION_STEP_PLANNED] = {"planned", STYLE_CELL},
+		[OPERATION_STEP_REFUSED] = {"refused", STYLE_WARN},
+		[OPERATION_STEP_RUNNING] = {"running", STYLE_ACCENT},
+		[OPERATION_STEP_DONE] = {"done", STYLE_OK},
+		[OPERATION_STEP_FAILED] = {"failed", STYLE_BAD},
+		[OPERATION_STEP_SKIPPED] = {"skipped", STYLE_DIM},
 	};
 
 	if (d->kind == OPERATION_PROBE && s->state == OPERATION_STEP_DONE)
@@ -319,7 +324,8 @@ add_step(const struct operation_dialog *d, struct pane *p, const struct operatio
 static const char *
 tally(const struct operation_dialog *d, const struct operation *o, struct arena *a)
 {
-	static const char *const order[] = {"open", "inconclusive", "blocked", "refused", "skipped", "running", "planned"};
+	static const char *const order[] = {"open",    "inconclusive", "blocked", "refused",
+					    "skipped", "running",      "planned"};
 	AUTO(buf) struct buf text = {0};
 
 	for (size_t w = 0; w < COUNT_OF(order); w++) {
@@ -338,11 +344,13 @@ restart_headline(const struct operation *o, struct arena *a)
 {
 	switch (o->phase) {
 	case OPERATION_PLANNED:
-		return o->n == 1 ? "Restart this? Its pods are replaced by new ones, and waited for."
-				 : arena_printf(a,
-						"Restart these %zu, one after another? Each is waited for; the first that "
-						"fails ends it.",
-						o->n);
+		return o->n == 1
+			       ? "Restart this? Its pods are replaced by new ones, and waited for."
+			       : arena_printf(
+					 a,
+					 "Restart these %zu, one after another? Each is waited for; the first that "
+					 "fails ends it.",
+					 o->n);
 	case OPERATION_RUNNING:
 		return "esc hides this; it goes on.";
 	case OPERATION_ENDED:
@@ -359,10 +367,11 @@ probe_headline(const struct operation_dialog *d, const struct operation *o, stru
 
 	switch (o->phase) {
 	case OPERATION_PLANNED:
-		return arena_printf(a,
-				    "Probe %s? In a pod on each node a way out past the companion is tried; nothing is "
-				    "written there.",
-				    n == 1 ? "this agent" : arena_printf(a, "these %zu agents", n));
+		return arena_printf(
+			a,
+			"Probe %s? In a pod on each node a way out past the companion is tried; nothing is "
+			"written there.",
+			n == 1 ? "this agent" : arena_printf(a, "these %zu agents", n));
 	case OPERATION_RUNNING:
 		return arena_printf(a, "%zu of %zu done. esc hides this; it goes on.", o->done, o->n);
 	case OPERATION_ENDED:

@@ -24,8 +24,8 @@ void operation_dialog_free(struct operation_dialog *d); /* NULL is fine; what wa
  * Of several choices one is picked first. Everything is copied. While an operation goes on, or has failed and was not looked at
  * yet, that one is shown instead.
  */
-void operation_dialog_open(struct operation_dialog *d, enum operation_kind kind, const struct operation_choice *choices,
-			   size_t n);
+void operation_dialog_open(struct operation_dialog *d, enum operation_kind kind,
+			   const struct operation_choice *choices, size_t n);
 /* The operation may be further than it was. */
 void operation_dialog_changed(struct operation_dialog *d);
 bool operation_dialog_shown(const struct operation_dialog *d);

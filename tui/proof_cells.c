@@ -70,8 +70,8 @@ struct cell
 cell_probes(const struct fleet *f, const struct workload *agent, struct arena *a)
 {
 	static const enum style styles[] = {
-		[STANDING_BLOCKED] = STYLE_OK,	   [STANDING_STALE] = STYLE_DIM,
-		[STANDING_PARTLY] = STYLE_WARN,	   [STANDING_INCONCLUSIVE] = STYLE_UNKNOWN,
+		[STANDING_BLOCKED] = STYLE_OK,	  [STANDING_STALE] = STYLE_DIM,
+		[STANDING_PARTLY] = STYLE_WARN,	  [STANDING_INCONCLUSIVE] = STYLE_UNKNOWN,
 		[STANDING_WAS_OPEN] = STYLE_WARN, [STANDING_OPEN] = STYLE_BAD,
 	};
 	struct probe_standing at[PROBES];
@@ -164,6 +164,8 @@ cell_hash(const char *hash, const char *wanted, struct arena *a)
 		return (struct cell){.text = "?", .style = STYLE_UNKNOWN};
 	return (struct cell){
 		.text = arena_printf(a, "%.*s", HASH_SHOWN, hash),
-		.style = !wanted ? STYLE_CELL : str_eq(hash, wanted) ? STYLE_OK : STYLE_BAD,
+		.style = !wanted		? STYLE_CELL
+			 : str_eq(hash, wanted) ? STYLE_OK
+						: STYLE_BAD,
 	};
 }

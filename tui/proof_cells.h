@@ -22,7 +22,8 @@ struct cell cell_probes(const struct fleet *f, const struct workload *agent, str
 /* The config that a workload's running Pipelocks have loaded, the worst of its pods. */
 struct in_force {
 	enum loaded loaded; /* is it the ConfigMap's? */
-	enum reload reload; /* the last of one that does not go on: RELOAD_FAILED, RELOAD_REFUSED; else RELOAD_NONE */
+	enum reload
+		reload; /* the last of one that does not go on: RELOAD_FAILED, RELOAD_REFUSED; else RELOAD_NONE */
 	/* The sighting that this is known by, or the one that says most; NULL: nothing was looked at. */
 	const struct config_sighting *seen;
 };

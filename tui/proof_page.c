@@ -79,8 +79,8 @@ add_result(struct pane *out, const struct fleet *f, const struct workload *agent
 
 	page_label(out, "");
 	pane_addf(out, mark.style, indent, "  %s ", mark.text);
-	pane_addf(out, STYLE_CELL, indent, "%s: %s%s%s", *r->node ? r->node : r->pod, r->target, *r->method ? " by " : "",
-		  r->method);
+	pane_addf(out, STYLE_CELL, indent, "%s: %s%s%s", *r->node ? r->node : r->pod, r->target,
+		  *r->method ? " by " : "", r->method);
 	pane_addf(out, r->control == PROBE_CONTROL_OK ? STYLE_CELL : STYLE_WARN, indent, ", control %s",
 		  probe_control_name(r->control));
 	add_ago(out, ", ", r->at);
@@ -94,8 +94,8 @@ add_result(struct pane *out, const struct fleet *f, const struct workload *agent
 
 /* The bad ones first, for of many not all are told. */
 static void
-add_results(struct pane *out, const struct fleet *f, const struct workload *agent, const struct probe_result *at, size_t n,
-	    enum probe p)
+add_results(struct pane *out, const struct fleet *f, const struct workload *agent, const struct probe_result *at,
+	    size_t n, enum probe p)
 {
 	static const enum probe_mark order[] = {MARK_OPEN, MARK_INCONCLUSIVE, MARK_BLOCKED};
 	size_t told = 0;
@@ -143,7 +143,8 @@ add_hash(struct pane *out, const char *what, const char *hash, const char *wante
 	pane_addf(out, STYLE_DIM, PAGE_LABEL, "%s ", what);
 	pane_add(out, cell.style, PAGE_LABEL, cell.text);
 	if (hash && wanted)
-		pane_add(out, cell.style, PAGE_LABEL, str_eq(hash, wanted) ? " (the ConfigMap's)" : " (not the ConfigMap's)");
+		pane_add(out, cell.style, PAGE_LABEL,
+			 str_eq(hash, wanted) ? " (the ConfigMap's)" : " (not the ConfigMap's)");
 }
 
 static void
@@ -226,8 +227,8 @@ add_health(struct pane *out, const struct health_sighting *h)
 		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, "not known: %s", h->error);
 	} else {
 		pane_add(out, well ? STYLE_OK : STYLE_BAD, PAGE_LABEL, h->status ? h->status : "no status");
-		pane_addf(out, STYLE_CELL, PAGE_LABEL, ", version %s, mode %s, up %s", h->version ? h->version : "?",
-			  h->mode ? h->mode : "?",
+		pane_addf(out, STYLE_CELL, PAGE_LABEL, ", version %s, mode %s, up %s",
+			  h->version ? h->version : "?", h->mode ? h->mode : "?",
 			  h->uptime_s < 0 ? "?" : cell_age(clock_now() - h->uptime_s, &out->arena).text);
 		if (h->kill_switch < 0)
 			pane_add(out, STYLE_UNKNOWN, PAGE_LABEL, ", kill switch ?");
@@ -270,8 +271,9 @@ proof_page_pods(const struct fleet *f, const struct workload *w, const char *nam
 		const struct pod *p = l->pods[i];
 
 		page_label(out, i ? "" : name);
-		pane_addf(out, p->ready || p->finished ? STYLE_CELL : STYLE_WARN, PAGE_LABEL, "%s %s%s", p->object.name,
-			  p->phase ? p->phase : "unknown", p->ready || p->finished ? "" : ", not ready");
+		pane_addf(out, p->ready || p->finished ? STYLE_CELL : STYLE_WARN, PAGE_LABEL, "%s %s%s",
+			  p->object.name, p->phase ? p->phase : "unknown",
+			  p->ready || p->finished ? "" : ", not ready");
 		if (p->node)
 			pane_addf(out, STYLE_DIM, PAGE_LABEL, " on %s", p->node);
 	}

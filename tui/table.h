@@ -25,7 +25,8 @@ void table_free(struct table *t); /* NULL is fine */
  * are no rows, and table_error says why. Cursor, filter and order stay.
  */
 void table_load(struct table *t, const void *data, const struct history_view *history);
-bool table_is_of(const struct table *t, const void *data, const struct history_view *history); /* loaded with these? */
+bool table_is_of(const struct table *t, const void *data,
+		 const struct history_view *history); /* loaded with these? */
 
 const struct view *table_view(const struct table *t);
 const struct view_data *table_data(const struct table *t); /* NULL when nothing is loaded */

@@ -55,7 +55,8 @@ cell_outcome(const char *outcome)
 	static const struct {
 		const char *word;
 		enum style style;
-	} outcomes[] = {{"done", STYLE_OK}, {"failed", STYLE_BAD}, {"refused", STYLE_WARN}, {"begun", STYLE_UNKNOWN}};
+	} outcomes[] = {
+		{"done", STYLE_OK}, {"failed", STYLE_BAD}, {"refused", STYLE_WARN}, {"begun", STYLE_UNKNOWN}};
 
 	for (size_t i = 0; i < COUNT_OF(outcomes); i++)
 		if (str_eq(outcomes[i].word, outcome))
@@ -84,7 +85,8 @@ detail(const struct view_data *v, size_t row, struct pane *out)
 	const struct action *x = action(v, row);
 	struct cell outcome = cell_outcome(x->outcome);
 
-	pane_addf(out, STYLE_ACCENT, 0, "%s %s %s/%s ", x->what, x->target.kind, x->target.namespace, x->target.name);
+	pane_addf(out, STYLE_ACCENT, 0, "%s %s %s/%s ", x->what, x->target.kind, x->target.namespace,
+		  x->target.name);
 	pane_add(out, outcome.style, 0, outcome.text);
 	page_label(out, "who");
 	pane_add(out, STYLE_CELL, PAGE_LABEL, x->who);

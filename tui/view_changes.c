@@ -21,7 +21,8 @@ enum column_id {
 
 static const struct column columns[] = {
 	[COLUMN_CHANGE] = {.name = "CHANGE", .sort = SORT_ORDER, .sticky = true, .sort_key = 'C'},
-	[COLUMN_SEVERITY] = {.name = "SEVERITY", .sort = SORT_ORDER, .descending = true, .sort_key = 'S', .sticky = true},
+	[COLUMN_SEVERITY] =
+		{.name = "SEVERITY", .sort = SORT_ORDER, .descending = true, .sort_key = 'S', .sticky = true},
 	[COLUMN_RULE] = {.name = "RULE", .min = 12, .shrink = 1, .sort_key = 'R'},
 	[COLUMN_OBJECT] = {.name = "OBJECT", .min = 16, .shrink = 2, .sort_key = 'O'},
 	[COLUMN_CONTAINER] = {.name = "CONTAINER", .wide = true},
@@ -71,7 +72,8 @@ load(struct view_data *v, struct err *e)
 	if (!r)
 		return err_set(e, ERR_USAGE, 0, "no run %s is kept: :runs lists them", v->arg);
 	if (!has_one_before(h, r))
-		return err_set(e, ERR_USAGE, 0, "run %s is the first of %s: there is none before it", v->arg, r->name);
+		return err_set(e, ERR_USAGE, 0, "run %s is the first of %s: there is none before it", v->arg,
+			       r->name);
 	return true;
 }
 

@@ -91,7 +91,9 @@ cell_pods(const struct live *l, struct arena *a)
 	if (l->ready < 0 || l->desired < 0)
 		return (struct cell){.text = "?", .style = STYLE_UNKNOWN};
 	return (struct cell){.text = arena_printf(a, "%lld/%lld", (long long)l->ready, (long long)l->desired),
-			     .style = !l->ready ? STYLE_BAD : l->ready < l->desired ? STYLE_WARN : STYLE_CELL};
+			     .style = !l->ready		      ? STYLE_BAD
+				      : l->ready < l->desired ? STYLE_WARN
+							      : STYLE_CELL};
 }
 
 static void
@@ -121,7 +123,8 @@ detail(const struct view_data *v, size_t row, struct pane *out)
 
 	proof_page_config(fleet(v), w, out);
 	if (!out->lines)
-		pane_add(out, STYLE_UNKNOWN, 0, "none of its pods is known to run: what it has loaded is not known");
+		pane_add(out, STYLE_UNKNOWN, 0,
+			 "none of its pods is known to run: what it has loaded is not known");
 	for (size_t i = 0; i < w->n_agents && i < 10; i++) {
 		page_label(out, i ? "" : "serves");
 		pane_addf(out, STYLE_CELL, PAGE_LABEL, "%s/%s", w->agents[i]->namespace, w->agents[i]->name);

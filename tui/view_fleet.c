@@ -32,8 +32,13 @@ static const struct column columns[] = {
 	[COLUMN_COMPANION] = {.name = "COMPANION", .min = 12, .shrink = 4, .drop = 1, .sort_key = 'O'},
 	[COLUMN_EGRESS] = {.name = "EGRESS", .min = 9, .shrink = 1, .sort = SORT_ORDER, .sort_key = 'E'},
 	[COLUMN_CONFIG] = {.name = "CONFIG", .min = 13, .shrink = 1, .drop = 2, .sort_key = 'C'},
-	[COLUMN_SECRETS] = {.name = "SECRETS", .min = 7, .shrink = 1, .drop = 3, .sort = SORT_ORDER,
-			    .descending = true, .sort_key = 'M'},
+	[COLUMN_SECRETS] = {.name = "SECRETS",
+			    .min = 7,
+			    .shrink = 1,
+			    .drop = 3,
+			    .sort = SORT_ORDER,
+			    .descending = true,
+			    .sort_key = 'M'},
 	[COLUMN_IDENTITY] = {.name = "IDENTITY", .min = 8, .shrink = 5, .drop = 4, .sort_key = 'I'},
 	[COLUMN_PROBES] = {.name = "PROBES", .sort = SORT_ORDER, .descending = true, .sort_key = 'P'},
 	[COLUMN_FINDINGS] = {.name = "FINDINGS", .sort = SORT_ORDER, .descending = true, .sort_key = 'F'},
@@ -102,7 +107,7 @@ notes(const struct view_data *v, struct cell *cells, size_t max, struct arena *a
 
 	if (c->old_configs && n < max)
 		cells[n++] = (struct cell){.text = arena_printf(a, "%zu old config%s (:configs)", c->old_configs,
-							c->old_configs == 1 ? "" : "s"),
+								c->old_configs == 1 ? "" : "s"),
 					   .style = STYLE_BAD};
 	if (v->history && v->history->last && audit->baseline && n < max)
 		cells[n++] = cell_since(audit, a);

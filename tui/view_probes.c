@@ -138,7 +138,8 @@ notes(const struct view_data *v, struct cell *cells, size_t max, struct arena *a
 	if (!max || !h || (!h->loading && !h->error))
 		return 0;
 	cells[0] = h->loading ? (struct cell){.text = "reading the history ...", .style = STYLE_ACCENT}
-			      : (struct cell){.text = "the history cannot be read: :runs says why", .style = STYLE_WARN};
+			      : (struct cell){.text = "the history cannot be read: :runs says why",
+					      .style = STYLE_WARN};
 	return 1;
 }
 

@@ -24,13 +24,23 @@ enum column_id {
 };
 
 static const struct column columns[] = {
-	[COLUMN_RUN] = {.name = "RUN", .right = true, .sort = SORT_ORDER, .descending = true, .sticky = true, .sort_key = 'R'},
+	[COLUMN_RUN] = {.name = "RUN",
+			.right = true,
+			.sort = SORT_ORDER,
+			.descending = true,
+			.sticky = true,
+			.sort_key = 'R'},
 	[COLUMN_AT] = {.name = "AT (UTC)", .drop = 2},
 	[COLUMN_AGE] = {.name = "AGE", .sort = SORT_AGE, .sort_key = 'A'},
 	[COLUMN_SOURCE] = {.name = "SOURCE", .min = 10, .shrink = 2, .sort_key = 'S'},
 	[COLUMN_SCOPE] = {.name = "SCOPE", .min = 5, .shrink = 3, .drop = 4},
 	[COLUMN_AGENTS] = {.name = "AGENTS", .right = true, .sort = SORT_ORDER, .descending = true, .drop = 3},
-	[COLUMN_VERIFIED] = {.name = "VERIFIED", .right = true, .sort = SORT_ORDER, .descending = true, .drop = 1, .sort_key = 'V'},
+	[COLUMN_VERIFIED] = {.name = "VERIFIED",
+			     .right = true,
+			     .sort = SORT_ORDER,
+			     .descending = true,
+			     .drop = 1,
+			     .sort_key = 'V'},
 	[COLUMN_FINDINGS] = {.name = "FINDINGS", .sort = SORT_ORDER, .descending = true, .sort_key = 'F'},
 	[COLUMN_NEW] = {.name = "NEW", .right = true, .sort = SORT_ORDER, .descending = true},
 	[COLUMN_FIXED] = {.name = "FIXED", .right = true, .sort = SORT_ORDER, .descending = true},
@@ -81,8 +91,8 @@ cell_scope(const struct history_run *r, struct arena *a)
 	if (!*r->namespace && !*r->selector)
 		return (struct cell){.text = "all", .style = STYLE_DIM};
 	return (struct cell){.text = arena_printf(a, "%s%s%s%s%s", *r->namespace ? "-n " : "", r->namespace,
-						  *r->namespace && *r->selector ? " " : "", *r->selector ? "-l " : "",
-						  r->selector)};
+						  *r->namespace && *r->selector ? " " : "",
+						  *r->selector ? "-l " : "", r->selector)};
 }
 
 static void
@@ -94,7 +104,8 @@ fill(const struct view_data *v, size_t row, struct cell *cells, struct arena *a)
 	cells[COLUMN_AT] = cell_time(r->started_at, a);
 	cells[COLUMN_AGE] = cell_age(r->started_at, a);
 	/* Runs of what is on the screen stand out among those of other clusters and files. */
-	cells[COLUMN_SOURCE] = (struct cell){.text = r->name, .style = r->source == v->history->source ? STYLE_CELL : STYLE_DIM};
+	cells[COLUMN_SOURCE] =
+		(struct cell){.text = r->name, .style = r->source == v->history->source ? STYLE_CELL : STYLE_DIM};
 	cells[COLUMN_SCOPE] = cell_scope(r, a);
 	cells[COLUMN_AGENTS] = cell_number(r->agents, STYLE_CELL, a);
 	cells[COLUMN_VERIFIED] = cell_number(r->states[STATE_VERIFIED], STYLE_OK, a);

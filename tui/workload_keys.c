@@ -8,7 +8,8 @@ static void
 add_target(struct operation_target *to, size_t *n, const struct workload *w)
 {
 	for (size_t i = 0; i < *n; i++)
-		if (str_eq(to[i].kind, w->kind) && str_eq(to[i].namespace, w->namespace) && str_eq(to[i].name, w->name))
+		if (str_eq(to[i].kind, w->kind) && str_eq(to[i].namespace, w->namespace) &&
+		    str_eq(to[i].name, w->name))
 			return;
 	to[(*n)++] = (struct operation_target){w->kind, w->namespace, w->name};
 }
@@ -71,10 +72,10 @@ workload_keys_restart(struct app *app, workload_of_row *at)
 		app_restart(app, &(struct operation_choice){one ? "agent" : "agents", targets, n}, 1);
 		return;
 	}
-	app_restart(app,
-		    (struct operation_choice[]){
-			    {one ? "companion, then agent" : "companions, then agents", targets, n},
-			    {one ? "companion" : "companions", targets, companions},
-			    {one ? "agent" : "agents", targets + companions, n - companions}},
-		    3);
+	app_restart(
+		app,
+		(struct operation_choice[]){{one ? "companion, then agent" : "companions, then agents", targets, n},
+					    {one ? "companion" : "companions", targets, companions},
+					    {one ? "agent" : "agents", targets + companions, n - companions}},
+		3);
 }

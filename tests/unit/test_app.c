@@ -301,18 +301,19 @@ setup(void **state)
 		.status = {.state = APP_LIVE, .source = "prod", .scope = "all", .since = clock_now() - 2},
 	};
 	fake.app = app_new(&(struct app_options){
-		.source = {
-			.ctx = &fake,
-			.data = get_data,
-			.status = get_status,
-			.summary = get_summary,
-			.refresh = refresh,
-			.operations = &operations,
-			.look_at = look_at,
-			.look_at_run = look_at_run,
-			.history = get_history,
-			.notice = next_notice,
-		},
+		.source =
+			{
+				.ctx = &fake,
+				.data = get_data,
+				.status = get_status,
+				.summary = get_summary,
+				.refresh = refresh,
+				.operations = &operations,
+				.look_at = look_at,
+				.look_at_run = look_at_run,
+				.history = get_history,
+				.notice = next_notice,
+			},
 		.views = views,
 		.start = "fleet",
 	});
@@ -588,7 +589,8 @@ details(void **state)
 	      " details\n and more                    ▴\n and still more\n the end\n <esc> back  <r> restart\n");
 	type(*state, "k"); /* a line up, from where the end is */
 	check(*state, 5, 30,
-	      " details\n all about research/librarian\n and more\n and still more              ▾\n <esc> back  <r> restart\n");
+	      " details\n all about research/librarian\n and more\n and still more              ▾\n <esc> back  "
+	      "<r> restart\n");
 	type(*state, "q");
 	assert_true(shows(*state, "<enter> open"));
 	type(*state, ":findings a/b\rd"); /* a view without */
@@ -701,7 +703,8 @@ notes_beside_the_title(void **state)
 	type(*state, ":runs\r");
 	assert_true(shows(*state, " runs  [2]  2 new\\x1b[2J  a note that is much too long"));
 	check(*state, 4, 40,
-	      " runs  [2]  2 new\\x1b[2J       1-1 of 2\nRULE\nsidecar-in-pod of\n </> filter  <:> go to  <?> help\n");
+	      " runs  [2]  2 new\\x1b[2J       1-1 of 2\nRULE\nsidecar-in-pod of\n </> filter  <:> go to  <?> "
+	      "help\n");
 }
 
 static void

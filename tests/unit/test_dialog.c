@@ -159,14 +159,13 @@ static int
 setup(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
-	fake.app =
-		app_new(&(struct app_options){.source = {.ctx = &fake,
-						  .data = get_data,
-						  .status = get_status,
-						  .refresh = refresh,
-						  .operations = &operations},
-					      .views = all,
-					      .start = "fleet"});
+	fake.app = app_new(&(struct app_options){.source = {.ctx = &fake,
+							    .data = get_data,
+							    .status = get_status,
+							    .refresh = refresh,
+							    .operations = &operations},
+						 .views = all,
+						 .start = "fleet"});
 	*state = fake.app;
 	return 0;
 }
@@ -482,8 +481,10 @@ probes_from_the_plan_to_the_verdicts(void **state)
 	assert_string_equal(fake.asked, "scout builder ");
 	assert_true(shows("Looking at what is to be probed"));
 	fake.steps[0].reason = "1.1.1.1:443 from 2 nodes, control through pipelock.ns:8888";
-	fake.steps[1] = (struct operation_step){
-		.target = {"Deployment", "ns", "builder"}, .state = OPERATION_STEP_SKIPPED, .reason = "no ready pod", .pods = -1};
+	fake.steps[1] = (struct operation_step){.target = {"Deployment", "ns", "builder"},
+						.state = OPERATION_STEP_SKIPPED,
+						.reason = "no ready pod",
+						.pods = -1};
 	arrives(OPERATION_PLANNED, 2, true, false);
 	fake.operation.kind = OPERATION_PROBE;
 	assert_true(shows("Probe this agent?")); /* one of the two */

@@ -155,35 +155,101 @@ findings_of_nobody(void **state UNUSED)
 #define DAY INT64_C(86400)
 
 static const struct history_run runs[] = {
-	{.id = 9, .source = 1, .name = "prod-eu", .namespace = "", .selector = "", .server = "https://a", .started_at = NOW - 2 * DAY,
-	 .duration_ms = 12345, .version = "0.1.0", .complete = true, .agents = 5, .companions = 4,
-	 .states = {[STATE_LEGACY] = 1, [STATE_VERIFIED] = 4}, .severities = {[SEV_CRITICAL] = 2, [SEV_HIGH] = 3, [SEV_LOW] = 7},
-	 .n_new = 2, .n_fixed = 1, .unjudged = ""},
-	{.id = 7, .source = 1, .name = "prod-eu", .namespace = "", .selector = "", .server = "https://a", .started_at = NOW - 3 * DAY,
-	 .duration_ms = 9999, .version = "0.1.0", .complete = true, .agents = 5, .n_new = 3, .unjudged = ""},
-	{.id = 4, .source = 2, .name = "other", .namespace = "a", .selector = "app=x", .started_at = NOW - 3 * DAY,
-	 .duration_ms = 450, .version = "0.1.0", .complete = false, .agents = 1, .unjudged = ""},
+	{.id = 9,
+	 .source = 1,
+	 .name = "prod-eu",
+	 .namespace = "",
+	 .selector = "",
+	 .server = "https://a",
+	 .started_at = NOW - 2 * DAY,
+	 .duration_ms = 12345,
+	 .version = "0.1.0",
+	 .complete = true,
+	 .agents = 5,
+	 .companions = 4,
+	 .states = {[STATE_LEGACY] = 1, [STATE_VERIFIED] = 4},
+	 .severities = {[SEV_CRITICAL] = 2, [SEV_HIGH] = 3, [SEV_LOW] = 7},
+	 .n_new = 2,
+	 .n_fixed = 1,
+	 .unjudged = ""},
+	{.id = 7,
+	 .source = 1,
+	 .name = "prod-eu",
+	 .namespace = "",
+	 .selector = "",
+	 .server = "https://a",
+	 .started_at = NOW - 3 * DAY,
+	 .duration_ms = 9999,
+	 .version = "0.1.0",
+	 .complete = true,
+	 .agents = 5,
+	 .n_new = 3,
+	 .unjudged = ""},
+	{.id = 4,
+	 .source = 2,
+	 .name = "other",
+	 .namespace = "a",
+	 .selector = "app=x",
+	 .started_at = NOW - 3 * DAY,
+	 .duration_ms = 450,
+	 .version = "0.1.0",
+	 .complete = false,
+	 .agents = 1,
+	 .unjudged = ""},
 };
 
 static const struct action actions[] = {
-	{.at = NOW - 60, .duration_ms = 61000, .who = "admin@prod-eu", .what = "restart",
-	 .target = {"research", "pipelock-companion", "Deployment"}, .outcome = "done", .detail = ""},
-	{.at = NOW - 7200, .duration_ms = -1, .who = "admin@prod-eu", .what = "probe",
-	 .target = {"coding", "builder", "Deployment"}, .outcome = "begun", .detail = "interrupted"},
+	{.at = NOW - 60,
+	 .duration_ms = 61000,
+	 .who = "admin@prod-eu",
+	 .what = "restart",
+	 .target = {"research", "pipelock-companion", "Deployment"},
+	 .outcome = "done",
+	 .detail = ""},
+	{.at = NOW - 7200,
+	 .duration_ms = -1,
+	 .who = "admin@prod-eu",
+	 .what = "probe",
+	 .target = {"coding", "builder", "Deployment"},
+	 .outcome = "begun",
+	 .detail = "interrupted"},
 };
 
-static const struct history_finding before = {
-	.fingerprint = "aaaa", .rule = "config-subpath", .severity = SEV_MEDIUM, .namespace = "research", .kind = "Deployment",
-	.object = "pipelock-librarian", .agent = "research/Deployment/librarian", .message = "mounted with subPath",
-	.evidence = "subPath: a", .first_run = 3, .first_at = NOW - 9 * DAY, .judged = true};
-static const struct history_finding after = {
-	.fingerprint = "aaaa", .rule = "config-subpath", .severity = SEV_HIGH, .namespace = "research", .kind = "Deployment",
-	.object = "pipelock-librarian", .agent = "research/Deployment/librarian", .message = "mounted with subPath",
-	.evidence = "subPath: b", .first_run = 3, .first_at = NOW - 9 * DAY, .judged = true};
-static const struct history_finding gone = {
-	.fingerprint = "bbbb", .rule = "probe-open", .severity = SEV_CRITICAL, .namespace = "coding", .kind = "Deployment",
-	.object = "builder", .agent = "coding/Deployment/builder", .message = "a way out", .first_run = 8, .first_at = NOW - 3 * DAY,
-	.judged = true};
+static const struct history_finding before = {.fingerprint = "aaaa",
+					      .rule = "config-subpath",
+					      .severity = SEV_MEDIUM,
+					      .namespace = "research",
+					      .kind = "Deployment",
+					      .object = "pipelock-librarian",
+					      .agent = "research/Deployment/librarian",
+					      .message = "mounted with subPath",
+					      .evidence = "subPath: a",
+					      .first_run = 3,
+					      .first_at = NOW - 9 * DAY,
+					      .judged = true};
+static const struct history_finding after = {.fingerprint = "aaaa",
+					     .rule = "config-subpath",
+					     .severity = SEV_HIGH,
+					     .namespace = "research",
+					     .kind = "Deployment",
+					     .object = "pipelock-librarian",
+					     .agent = "research/Deployment/librarian",
+					     .message = "mounted with subPath",
+					     .evidence = "subPath: b",
+					     .first_run = 3,
+					     .first_at = NOW - 9 * DAY,
+					     .judged = true};
+static const struct history_finding gone = {.fingerprint = "bbbb",
+					    .rule = "probe-open",
+					    .severity = SEV_CRITICAL,
+					    .namespace = "coding",
+					    .kind = "Deployment",
+					    .object = "builder",
+					    .agent = "coding/Deployment/builder",
+					    .message = "a way out",
+					    .first_run = 8,
+					    .first_at = NOW - 3 * DAY,
+					    .judged = true};
 
 static const struct history_change changes[] = {
 	{HISTORY_NEW, NULL, &gone}, {HISTORY_FIXED, &gone, NULL}, {HISTORY_CHANGED, &before, &after}};
@@ -196,9 +262,18 @@ static const struct probe_strip strips[] = {
 };
 
 static const struct history_view history = {
-	.path = "/home/x/moat.db", .runs = runs, .n_runs = COUNT_OF(runs), .source = 1, .last = &runs[0],
-	.actions = actions, .n_actions = COUNT_OF(actions), .strips = strips, .n_strips = COUNT_OF(strips),
-	.changes_of = 9, .changes = changes, .n_changes = COUNT_OF(changes),
+	.path = "/home/x/moat.db",
+	.runs = runs,
+	.n_runs = COUNT_OF(runs),
+	.source = 1,
+	.last = &runs[0],
+	.actions = actions,
+	.n_actions = COUNT_OF(actions),
+	.strips = strips,
+	.n_strips = COUNT_OF(strips),
+	.changes_of = 9,
+	.changes = changes,
+	.n_changes = COUNT_OF(changes),
 };
 
 static void
@@ -207,7 +282,11 @@ screens_of_proof_and_history(void **state UNUSED)
 	static const struct {
 		const struct view *view;
 		const char *arg;
-	} at[] = {{&view_configs, ""}, {&view_probes, ""}, {&view_runs, ""}, {&view_changes, "9"}, {&view_actions, ""}};
+	} at[] = {{&view_configs, ""},
+		  {&view_probes, ""},
+		  {&view_runs, ""},
+		  {&view_changes, "9"},
+		  {&view_actions, ""}};
 	struct audit *a = demo();
 
 	for (size_t i = 0; i < COUNT_OF(at); i++) {
@@ -242,7 +321,8 @@ static void
 a_history_that_is_not_there(void **state UNUSED)
 {
 	const struct history_view loading = {.path = "/home/x/moat.db", .loading = true};
-	const struct history_view failed = {.path = "/home/x/moat.db", .error = "open /home/x/moat.db: no such file"};
+	const struct history_view failed = {.path = "/home/x/moat.db",
+					    .error = "open /home/x/moat.db: no such file"};
 	struct history_view old = history, other = history;
 	AUTO(arena) struct arena a = {0};
 	static const struct view *const of_history[] = {&view_runs, &view_changes, &view_actions};
@@ -265,7 +345,8 @@ a_history_that_is_not_there(void **state UNUSED)
 }
 
 static const char *
-notes_of(const struct view *view, const struct audit *audit, const struct history_view *h, const char *arg, struct arena *a)
+notes_of(const struct view *view, const struct audit *audit, const struct history_view *h, const char *arg,
+	 struct arena *a)
 {
 	struct view_data v = {.data = audit, .history = h, .arg = arg};
 	struct cell cells[4] = {0};
@@ -318,7 +399,8 @@ add_pane(struct buf *out, const struct pane *p)
 static void
 details_of_rows(void **state UNUSED)
 {
-	static const struct view *const with_details[] = {&view_configs, &view_probes, &view_changes, &view_actions};
+	static const struct view *const with_details[] = {&view_configs, &view_probes, &view_changes,
+							  &view_actions};
 	AUTO(buf) struct buf got = {0};
 	struct audit *a = demo();
 
@@ -471,10 +553,15 @@ what_is_in_force(void **state UNUSED)
 	c.started_at--;
 	see_config(&s, c);
 	add_seen(&got, &s, "of an earlier start: it is void");
-	see_health(&s, (struct health_sighting){.http_status = 200, .status = "healthy", .version = "2.3.0", .mode = "balanced",
-						.uptime_s = 7300, .kill_switch = 0});
+	see_health(&s, (struct health_sighting){.http_status = 200,
+						.status = "healthy",
+						.version = "2.3.0",
+						.mode = "balanced",
+						.uptime_s = 7300,
+						.kill_switch = 0});
 	add_seen(&got, &s, "healthy");
-	see_health(&s, (struct health_sighting){.http_status = 503, .status = "unhealthy", .uptime_s = -1, .kill_switch = 1});
+	see_health(&s, (struct health_sighting){
+			       .http_status = 503, .status = "unhealthy", .uptime_s = -1, .kill_switch = 1});
 	add_seen(&got, &s, "not healthy, and closed");
 	see_health(&s, (struct health_sighting){.status = "healthy", .uptime_s = -1, .kill_switch = -1});
 	add_seen(&got, &s, "what it does not say");
