@@ -403,29 +403,60 @@ evidence_healths(const struct evidence *e, const struct workload_key *k, size_t 
 	return e ? slice(e->healths, sizeof(e->healths[0]), e->n_healths, k, n) : NULL;
 }
 
-static bool
-same_slices(const struct sort *s, const void *a, size_t n_a, const void *b, size_t n_b,
-	    const struct workload_key *k)
-{
-	size_t n, m;
-	const char *x = slice(a, s->size, n_a, k, &n), *y = slice(b, s->size, n_b, k, &m);
+/*
+ * What is different
+ */
 
-	if (n != m)
-		return false;
+/* How many items from i on are about the same workload as that one. */
+static size_t
+run_of(const struct sort *s, const void *items, size_t n, size_t i)
+{
+	const struct workload_key *key = key_at(items, s->size, i);
+	size_t end = i + 1;
+
+	while (end < n && workload_key_cmp(key_at(items, s->size, end), key) == 0)
+		end++;
+	return end - i;
+}
+
+static bool
+same_runs(const struct sort *s, const void *a, const void *b, size_t n)
+{
 	for (size_t i = 0; i < n; i++)
-		if (!s->same(x + i * s->size, y + i * s->size))
+		if (!s->same((const char *)a + i * s->size, (const char *)b + i * s->size))
 			return false;
 	return true;
 }
 
-bool
-evidence_same(const struct evidence *a, const struct evidence *b, const struct workload_key *k)
+/* Both are in order: they are walked side by side. */
+static void
+each_difference(const struct sort *s, const void *a, size_t n_a, const void *b, size_t n_b,
+		void (*fn)(void *ctx, const struct workload_key *k), void *ctx)
+{
+	size_t i = 0, j = 0;
+
+	while (i < n_a || j < n_b) {
+		const struct workload_key *p = i < n_a ? key_at(a, s->size, i) : NULL;
+		const struct workload_key *q = j < n_b ? key_at(b, s->size, j) : NULL;
+		int order = !p ? 1 : !q ? -1 : workload_key_cmp(p, q);
+		size_t of_a = order <= 0 ? run_of(s, a, n_a, i) : 0, of_b = order >= 0 ? run_of(s, b, n_b, j) : 0;
+
+		if (of_a != of_b || !same_runs(s, p, q, of_a))
+			fn(ctx, order <= 0 ? p : q);
+		i += of_a;
+		j += of_b;
+	}
+}
+
+void
+evidence_differences(const struct evidence *a, const struct evidence *b,
+		     void (*fn)(void *ctx, const struct workload_key *k), void *ctx)
 {
 	if (!a)
 		a = &nothing;
 	if (!b)
 		b = &nothing;
-	return same_slices(&probe_sort, a->probes, a->n_probes, b->probes, b->n_probes, k) &&
-	       same_slices(&config_sort, a->configs, a->n_configs, b->configs, b->n_configs, k) &&
-	       same_slices(&health_sort, a->healths, a->n_healths, b->healths, b->n_healths, k);
+	each_difference(&probe_sort, a->probes, a->n_probes, b->probes, b->n_probes, fn, ctx);
+	each_difference(&config_sort, a->configs, a->n_configs, b->configs, b->n_configs, fn, ctx);
+	each_difference(&health_sort, a->healths, a->n_healths, b->healths, b->n_healths, fn, ctx);
 }

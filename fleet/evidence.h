@@ -113,8 +113,12 @@ const struct probe_result *evidence_probes(const struct evidence *e, const struc
 const struct config_sighting *evidence_configs(const struct evidence *e, const struct workload_key *k, size_t *n);
 const struct health_sighting *evidence_healths(const struct evidence *e, const struct workload_key *k, size_t *n);
 
-/* Do the two say the same of that workload? Either may be NULL. */
-bool evidence_same(const struct evidence *a, const struct evidence *b, const struct workload_key *k);
+/*
+ * Calls fn with each workload of which the two say something else; up to once for each sort of things. Either may be NULL. Cost
+ * is a walk through both.
+ */
+void evidence_differences(const struct evidence *a, const struct evidence *b,
+			  void (*fn)(void *ctx, const struct workload_key *k), void *ctx);
 
 const char *probe_name(enum probe p); /* "raw-tcp" */
 const char *probe_verdict_name(enum probe_verdict v); /* "blocked" */

@@ -330,50 +330,33 @@ set_gaps(struct fleet *f)
 	f->n_gaps = built->n_gaps + failed;
 }
 
-/* The workloads that the parts of an evidence are about, of which one or the other says something else. */
 struct changed {
-	struct fleet *before, *next;
+	const struct fleet *fleet;
 	struct u32_list *out;
-	const struct workload_key *last;
 };
 
 static void
-note(struct changed *c, const struct workload_key *k)
+note(void *ctx, const struct workload_key *k)
 {
-	const struct workload *w;
+	struct changed *c = ctx;
+	const struct workload *w = fleet_workload(c->fleet, k->namespace, k->kind, k->name);
 
-	if (c->last && workload_key_cmp(c->last, k) == 0)
-		return;
-	c->last = k;
-	w = fleet_workload(c->next, k->namespace, k->kind, k->name);
-	if (w && !evidence_same(c->before->evidence, c->next->evidence, k))
-		vec_push(c->out, (uint32_t)(w - c->next->workloads));
-}
-
-static void
-note_all(struct changed *c, const struct evidence *e)
-{
-	for (size_t i = 0; e && i < e->n_probes; i++)
-		note(c, &e->probes[i].agent);
-	for (size_t i = 0; e && i < e->n_configs; i++)
-		note(c, &e->configs[i].workload);
-	for (size_t i = 0; e && i < e->n_healths; i++)
-		note(c, &e->healths[i].workload);
+	if (w)
+		vec_push(c->out, (uint32_t)(w - c->fleet->workloads));
 }
 
 struct fleet *
 fleet_prove(struct fleet *f, struct evidence *e, struct fleet_touched *out)
 {
 	struct fleet *next = fleet_share(f);
-	struct changed c = {.before = f, .next = next, .out = &out->places};
+	struct changed c = {next, &out->places};
 
 	*out = (struct fleet_touched){0};
 	evidence_unref(next->evidence);
 	next->evidence = evidence_ref(e);
 	set_facts(next);
 	set_gaps(next);
-	note_all(&c, f->evidence);
-	note_all(&c, e);
+	evidence_differences(f->evidence, e, note, &c);
 	u32_list_sort_unique(&out->places);
 	for (size_t i = 0; i < out->places.n; i++)
 		if (next->workloads[out->places.at[i]].role == ROLE_AGENT)

@@ -292,6 +292,24 @@ tiers_are_facts(void **state)
 }
 
 static void
+add_kind(void *ctx, const struct workload_key *k)
+{
+	strcat(ctx, k->kind);
+	strcat(ctx, " ");
+}
+
+/* The kinds of the workloads of which the two say something else. */
+static const char *
+differences(const struct evidence *a, const struct evidence *b)
+{
+	static char text[200];
+
+	*text = '\0';
+	evidence_differences(a, b, add_kind, text);
+	return text;
+}
+
+static void
 the_newest_of_each(void **state)
 {
 	struct world w = {0};
@@ -319,10 +337,12 @@ the_newest_of_each(void **state)
 	assert_int_equal(found->verdict, PROBE_OPEN);
 	evidence_probes(second, &other, &n);
 	assert_int_equal(n, 1);
-	assert_false(evidence_same(first, second, &scout));
-	assert_true(evidence_same(second, second, &scout));
-	assert_false(evidence_same(NULL, second, &other));
-	assert_true(evidence_same(NULL, first, &other));
+	assert_string_equal(differences(first, second), "Deployment StatefulSet ");
+	assert_string_equal(differences(second, first), "Deployment StatefulSet ");
+	assert_string_equal(differences(second, second), "");
+	assert_string_equal(differences(NULL, first), "Deployment ");
+	assert_string_equal(differences(second, NULL), "Deployment StatefulSet ");
+	assert_string_equal(differences(NULL, NULL), "");
 	evidence_unref(first);
 	evidence_unref(second);
 	end(&w);
