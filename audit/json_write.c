@@ -6,10 +6,19 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-static bool
-is_plain(unsigned char c)
+#define WINDOW 256 /* what is looked at again behind each character that needs an escape */
+
+/* So many bytes, of a text that has at least one, need no escape. */
+static size_t
+plain(const char *s, size_t len)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	size_t n = text_plain(s, len < WINDOW ? len : WINDOW);
+	const char *quote = memchr(s, '"', n), *backslash;
+
+	if (quote)
+		n = (size_t)(quote - s);
+	backslash = memchr(s, '\\', n);
+	return backslash ? (size_t)(backslash - s) : n;
 }
 
 static void
@@ -33,19 +42,18 @@ write_escaped(struct buf *out, uint32_t c)
 	buf_addf(out, "\\u%04X\\u%04X", 0xd800 + (c >> 10), 0xdc00 + (c & 0x3ff));
 }
 
-static void
-write_string(struct buf *out, const char *s, size_t len)
+void
+json_write_text(struct buf *out, const char *s, size_t len)
 {
 	const char *end = s + len;
 
 	buf_addc(out, '"');
 	while (s < end) {
-		const char *start = s;
+		size_t n = plain(s, (size_t)(end - s));
 
-		while (s < end && is_plain((unsigned char)*s))
-			s++;
-		buf_add(out, start, (size_t)(s - start));
-		if (s < end)
+		buf_add(out, s, n);
+		s += n;
+		if (s < end && n < WINDOW)
 			write_escaped(out, (unsigned char)*s < 0x80 ? (unsigned char)*s++ : text_next(&s, end));
 	}
 	buf_addc(out, '"');
@@ -61,7 +69,7 @@ write_object(struct buf *out, json_t *object)
 		const char *key = json_object_iter_key(at);
 
 		buf_adds(out, between);
-		write_string(out, key, strlen(key));
+		json_write_text(out, key, strlen(key));
 		buf_adds(out, ": ");
 		json_write(out, json_object_iter_value(at));
 		between = ", ";
@@ -102,7 +110,7 @@ json_write(struct buf *out, const json_t *value)
 		write_array(out, value);
 		break;
 	case JSON_STRING:
-		write_string(out, json_string_value(value), json_string_length(value));
+		json_write_text(out, json_string_value(value), json_string_length(value));
 		break;
 	case JSON_INTEGER:
 		buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));

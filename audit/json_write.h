@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 
+/* A string of that value; s is UTF-8. */
+void json_write_text(struct buf *out, const char *s, size_t len);
 void json_write(struct buf *out, const json_t *value);
 
 #endif

@@ -68,6 +68,24 @@ add_visible(struct buf *out, uint32_t c)
 		buf_addf(out, c < 0x80 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
 }
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Eight at a time: a byte that is none of them has its highest bit set, or gets it. */
+size_t
+text_plain(const char *s, size_t len)
+{
+	size_t i = 0;
+
+	for (uint64_t x; i + sizeof(x) <= len; i += sizeof(x)) {
+		memcpy(&x, s + i, sizeof(x));
+		if ((x | (x - EACH_BYTE(0x20)) | (x + EACH_BYTE(1))) & EACH_BYTE(0x80))
+			break;
+	}
+	while (i < len && s[i] >= 0x20 && s[i] < 0x7f)
+		i++;
+	return i;
+}
+
 void
 text_safe(struct buf *out, const char *s, size_t len)
 {
@@ -77,10 +95,9 @@ text_safe(struct buf *out, const char *s, size_t len)
 		uint32_t c = 0;
 		size_t n;
 
-		if (*at >= 0x20 && *at < 0x7f) {
-			at++;
-			continue;
-		}
+		at += text_plain((const char *)at, (size_t)(end - at));
+		if (at == end)
+			break;
 		n = decode(at, end, &c);
 		if (!n || WITHIN(unsafe, c)) {
 			buf_add(out, clean, (size_t)(at - clean));
@@ -130,9 +147,10 @@ text_char_width(uint32_t c)
 size_t
 text_width(const char *s)
 {
-	const char *end = s + strlen(s);
-	size_t width = 0;
+	size_t len = strlen(s), width = text_plain(s, len);
+	const char *end = s + len;
 
+	s += width;
 	for (uint32_t c; (c = text_next(&s, end));)
 		width += (size_t)text_char_width(c);
 	return width;

@@ -9,6 +9,9 @@
 
 #include "base/buf.h"
 
+/* So many bytes at its beginning are printable ASCII: they need no look, and each is a column wide. */
+size_t text_plain(const char *s, size_t len);
+
 /*
  * Appends text with everything that could act on a terminal or mislead a reader made visible: C0 and C1 controls,
  * DEL, bidi and zero-width characters, line and paragraph separators, private use, and bytes that are not UTF-8.

@@ -85,21 +85,38 @@ records_time(struct records *r, int64_t seconds)
 
 /* ---- table */
 
+static bool
+is_plain(const char *text, size_t len)
+{
+	return text_plain(text, len) == len;
+}
+
+static void
+add_table_text(struct buf *out, const char *text, bool ascii)
+{
+	size_t len = strlen(text);
+	AUTO(buf) struct buf safe = {0};
+
+	if (is_plain(text, len)) {
+		buf_add(out, text, len);
+		return;
+	}
+	text_safe(&safe, text, len);
+	if (ascii)
+		text_ascii(out, buf_str(&safe));
+	else
+		buf_add(out, safe.data, safe.len);
+}
+
 static void
 add_cell(struct buf *out, const struct record_cell *c, bool ascii)
 {
-	AUTO(buf) struct buf safe = {0};
-
 	if (c->type == RECORD_NUMBER) {
 		buf_addf(out, "%" PRId64, c->number);
 	} else if (c->type == RECORD_BOOL) {
 		buf_adds(out, c->number ? "yes" : "no");
 	} else if (c->type == RECORD_TEXT && *c->text) {
-		text_safe(&safe, c->text, strlen(c->text));
-		if (ascii)
-			text_ascii(out, buf_str(&safe));
-		else
-			buf_add(out, safe.data, safe.len);
+		add_table_text(out, c->text, ascii);
 	} else {
 		buf_addc(out, '-');
 	}
@@ -183,10 +200,16 @@ static void
 add_json_text(struct buf *out, const char *text)
 {
 	AUTO(buf) struct buf safe = {0};
-	json_t *value = json_string(text);
+	size_t len = strlen(text);
+	json_t *value;
 
+	if (is_plain(text, len)) {
+		json_write_text(out, text, len);
+		return;
+	}
+	value = json_string(text);
 	if (!value) { /* no UTF-8: somebody has written into the file */
-		text_safe(&safe, text, strlen(text));
+		text_safe(&safe, text, len);
 		value = json_string(buf_str(&safe));
 	}
 	json_write(out, value);
@@ -216,7 +239,9 @@ json_row(struct records *r)
 {
 	buf_adds(&r->out, r->rows ? ",\n {" : "\n {");
 	for (size_t c = 0; c < r->n_columns; c++) {
-		buf_addf(&r->out, "%s\"%s\": ", c ? ", " : "", r->columns[c].name);
+		buf_adds(&r->out, c ? ", \"" : "\"");
+		buf_adds(&r->out, r->columns[c].name);
+		buf_adds(&r->out, "\": ");
 		add_json_cell(&r->out, &r->cells.at[c]);
 	}
 	buf_addc(&r->out, '}');
@@ -237,8 +262,13 @@ add_quoted(struct buf *out, const char *text)
 {
 	AUTO(buf) struct buf safe = {0};
 	const char *formula = strchr("=+-@", *text);
+	bool is_formula = formula && *formula;
 
-	if (formula && *formula)
+	if (!is_formula && is_plain(text, strlen(text))) {
+		output_csv(out, text);
+		return;
+	}
+	if (is_formula)
 		buf_addc(&safe, '\'');
 	text_safe(&safe, text, strlen(text));
 	output_csv(out, buf_str(&safe));

@@ -78,16 +78,14 @@ read_entry(sqlite3_stmt *s, struct arena *a)
 	int state = sqlite3_column_int(s, 4);
 
 	return (struct checklist_entry){
-		.agent = {.namespace = arena_strdup(a, sql_str(s, 0)),
-			  .name = arena_strdup(a, sql_str(s, 1)),
-			  .kind = arena_strdup(a, sql_str(s, 2))},
-		.step = arena_strdup(a, sql_str(s, 3)),
+		.agent = {.namespace = sql_text(s, 0, a), .name = sql_text(s, 1, a), .kind = sql_text(s, 2, a)},
+		.step = sql_text(s, 3, a),
 		/* A number that is not known says nothing. */
 		.state = state == CHECKLIST_TICKED || state == CHECKLIST_SKIPPED ? (enum checklist_state)state
 										 : CHECKLIST_NOTED,
-		.who = arena_strdup(a, sql_str(s, 5)),
+		.who = sql_text(s, 5, a),
 		.at = sqlite3_column_int64(s, 6),
-		.note = arena_strdup(a, sql_str(s, 7)),
+		.note = sql_text(s, 7, a),
 	};
 }
 

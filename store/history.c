@@ -25,13 +25,13 @@ read_run(sqlite3_stmt *s, struct arena *a, struct history_run *r)
 	int at = 0;
 
 	*r = (struct history_run){.id = sqlite3_column_int64(s, at++), .source = sqlite3_column_int64(s, at++)};
-	r->name = arena_strdup(a, sql_str(s, at++));
-	r->namespace = arena_strdup(a, sql_str(s, at++));
-	r->selector = arena_strdup(a, sql_str(s, at++));
+	r->name = sql_text(s, at++, a);
+	r->namespace = sql_text(s, at++, a);
+	r->selector = sql_text(s, at++, a);
 	r->server = sql_column(s, at++, a);
 	r->started_at = sqlite3_column_int64(s, at++);
 	r->duration_ms = sqlite3_column_int64(s, at++);
-	r->version = arena_strdup(a, sql_str(s, at++));
+	r->version = sql_text(s, at++, a);
 	r->complete = sqlite3_column_int(s, at++);
 	r->agents = sqlite3_column_int64(s, at++);
 	r->companions = sqlite3_column_int64(s, at++);
@@ -42,7 +42,7 @@ read_run(sqlite3_stmt *s, struct arena *a, struct history_run *r)
 	r->suppressed = sqlite3_column_int64(s, at++);
 	r->n_new = sqlite3_column_int64(s, at++);
 	r->n_fixed = sqlite3_column_int64(s, at++);
-	r->unjudged = arena_strdup(a, sql_str(s, at));
+	r->unjudged = sql_text(s, at, a);
 }
 
 bool
@@ -111,77 +111,149 @@ history_run_before(struct db *d, const struct history_run *r, struct arena *a, s
 #define FINDINGS_OF_RUN \
 	FINDING_COLUMNS " AND s.last_run IS NULL UNION ALL " FINDING_COLUMNS " AND s.last_run >= ?2 "
 
+typedef VEC(struct history_finding) finding_list;
+
+/* A run read: its texts go into the arena. */
+struct reading {
+	const struct history_run *run;
+	struct arena *arena;
+	bool *judged; /* each of rules[], by the run */
+};
+
+static bool
+is_judged(const struct reading *r, const char *rule)
+{
+	for (size_t i = 0; i < n_rules; i++)
+		if (strcmp(rules[i]->id, rule) == 0)
+			return r->judged[i];
+	return false;
+}
+
 static struct history_finding
-read_finding(sqlite3_stmt *s, const struct history_run *r)
+read_finding(const struct reading *r, sqlite3_stmt *s)
 {
 	int severity = sqlite3_column_int(s, 2);
-
-	return (struct history_finding){
-		.fingerprint = sql_str(s, 0),
-		.rule = sql_str(s, 1),
+	struct arena *a = r->arena;
+	struct history_finding f = {
+		.fingerprint = sql_text(s, 0, a),
+		.rule = sql_text(s, 1, a),
 		.severity = severity >= 0 && severity < SEVERITIES ? (enum severity)severity : SEV_INFO,
-		.namespace = sql_str(s, 3),
-		.kind = sql_str(s, 4),
-		.object = sql_str(s, 5),
-		.agent = (const char *)sqlite3_column_text(s, 6),
-		.container = (const char *)sqlite3_column_text(s, 7),
-		.message = sql_str(s, 8),
-		.evidence = (const char *)sqlite3_column_text(s, 9),
-		.suppressed = (const char *)sqlite3_column_text(s, 10),
+		.namespace = sql_text(s, 3, a),
+		.kind = sql_text(s, 4, a),
+		.object = sql_text(s, 5, a),
+		.agent = sql_column(s, 6, a),
+		.container = sql_column(s, 7, a),
+		.message = sql_text(s, 8, a),
+		.evidence = sql_column(s, 9, a),
+		.suppressed = sql_column(s, 10, a),
 		.first_run = sqlite3_column_int64(s, 11),
 		.first_at = sqlite3_column_int64(s, 12),
 		.since_run = sqlite3_column_int64(s, 13),
 		.last_run = sqlite3_column_int64(s, 14),
-		.judged = runs_judged(sql_str(s, 1), r->unjudged),
 	};
+
+	f.judged = is_judged(r, f.rule);
+	return f;
 }
 
-typedef VEC(struct history_finding) finding_list;
+/* ---- in order */
+
+/* What decides most comparisons without a look at the texts, which lie all over memory. */
+struct place {
+	uint64_t key;
+	const struct history_finding *finding;
+};
+
+/* The first letters: what is before another in strcmp's order is not behind it in this one. */
+static uint64_t
+letters(const char *text, int n)
+{
+	uint64_t key = 0;
+
+	for (int i = 0; i < n; i++)
+		key = key << 8 | (*text ? (unsigned char)*text++ : 0);
+	return key;
+}
+
+static uint64_t
+fingerprint_key(const struct history_finding *f)
+{
+	return letters(f->fingerprint, 8);
+}
+
+static uint64_t
+worst_first_key(const struct history_finding *f)
+{
+	return (uint64_t)(SEVERITIES - 1 - (int)f->severity) << 56 | letters(f->namespace, 7);
+}
 
 static int
 fingerprint_cmp(const void *a, const void *b)
 {
-	const struct history_finding *x = a, *y = b;
+	const struct place *x = a, *y = b;
 
-	return strcmp(x->fingerprint, y->fingerprint);
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return strcmp(x->finding->fingerprint, y->finding->fingerprint);
 }
 
 static int
-worst_first(const void *a, const void *b)
+worst_first_cmp(const void *a, const void *b)
 {
-	const struct history_finding *x = a, *y = b;
-	int order = (int)y->severity - (int)x->severity;
+	const struct place *p = a, *q = b;
+	const struct history_finding *x = p->finding, *y = q->finding;
+	int order;
 
-	if (!order)
-		order = strcmp(x->namespace, y->namespace);
+	if (p->key != q->key)
+		return p->key < q->key ? -1 : 1;
+	order = strcmp(x->namespace, y->namespace);
 	if (!order)
 		order = strcmp(x->object, y->object);
 	if (!order)
 		order = strcmp(x->rule, y->rule);
-	return order ? order : fingerprint_cmp(x, y);
+	return order ? order : strcmp(x->fingerprint, y->fingerprint);
 }
 
-/* Sorted here: SQLite would copy all the texts to and fro. They are in the arena. */
+static const struct order {
+	uint64_t (*key)(const struct history_finding *f);
+	int (*cmp)(const void *a, const void *b); /* of places */
+} by_fingerprint = {fingerprint_key, fingerprint_cmp}, worst_first = {worst_first_key, worst_first_cmp};
+
+static void
+sort(finding_list *list, const struct order *order)
+{
+	struct place *places = mem_array(list->n, sizeof(*places));
+	struct history_finding *sorted = mem_array(list->n, sizeof(*sorted));
+
+	for (size_t i = 0; i < list->n; i++)
+		places[i] = (struct place){order->key(&list->at[i]), &list->at[i]};
+	if (list->n)
+		qsort(places, list->n, sizeof(*places), order->cmp);
+	for (size_t i = 0; i < list->n; i++)
+		sorted[i] = *places[i].finding;
+	free(places);
+	free(list->at);
+	list->at = sorted;
+	list->cap = list->n;
+}
+
+/* Sorted here: SQLite would copy all the texts to and fro. */
 static bool
-read_list(struct db *d, const struct history_run *r, int64_t other, int (*order)(const void *, const void *),
-	  struct arena *a, finding_list *out, struct err *e)
+read_list(struct db *d, const struct history_run *r, int64_t other, const struct order *order, struct arena *a,
+	  finding_list *out, struct err *e)
 {
 	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, FINDINGS_OF_RUN, e);
+	struct reading reading = {r, a, mem_array(n_rules, sizeof(bool))};
 	bool ok = s != NULL;
 
+	for (size_t i = 0; i < n_rules; i++)
+		reading.judged[i] = runs_judged(rules[i]->id, r->unjudged);
 	if (s)
 		sql_bind(s, "iii", r->source, r->id, other);
-	while (s && sql_row(d, s, &ok, e)) {
-		struct history_finding f = read_finding(s, r);
-		const char **texts[] = {&f.fingerprint, &f.rule,      &f.namespace, &f.kind,	 &f.object,
-					&f.agent,	&f.container, &f.message,   &f.evidence, &f.suppressed};
-
-		for (size_t i = 0; i < COUNT_OF(texts); i++)
-			*texts[i] = arena_strdup(a, *texts[i]);
-		vec_push(out, f);
-	}
-	if (out->n)
-		qsort(out->at, out->n, sizeof(out->at[0]), order);
+	while (s && sql_row(d, s, &ok, e))
+		vec_push(out, read_finding(&reading, s));
+	free(reading.judged);
+	sort(out, order);
 	return ok;
 }
 
@@ -190,7 +262,7 @@ history_findings(struct db *d, const struct history_run *r, struct arena *a,
 		 void (*fn)(void *ctx, const struct history_finding *f), void *ctx, struct err *e)
 {
 	finding_list list = {0};
-	bool ok = read_list(d, r, 0, worst_first, a, &list, e);
+	bool ok = read_list(d, r, 0, &worst_first, a, &list, e);
 
 	for (size_t i = 0; ok && i < list.n; i++)
 		fn(ctx, &list.at[i]);
@@ -242,8 +314,8 @@ history_diff(struct db *d, const struct history_run *before, const struct histor
 {
 	bool same = before->source == after->source;
 	finding_list x = {0}, y = {0};
-	bool ok = read_list(d, before, same ? after->id : 0, fingerprint_cmp, a, &x, e) &&
-		  read_list(d, after, same ? before->id : 0, fingerprint_cmp, a, &y, e);
+	bool ok = read_list(d, before, same ? after->id : 0, &by_fingerprint, a, &x, e) &&
+		  read_list(d, after, same ? before->id : 0, &by_fingerprint, a, &y, e);
 
 	if (ok)
 		tell_changes(&x, &y, after, fn, ctx);

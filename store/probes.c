@@ -31,7 +31,8 @@ enum { NEWEST, AGAIN, EARLIER, END, MAKE_ROOM, BEGIN, STATEMENTS };
 static const char *const texts[STATEMENTS] = {
 	[NEWEST] = "SELECT nr, last_at, container, target, verdict, control, method FROM probes WHERE " KEY_IS,
 	[AGAIN] = "UPDATE probes SET count = count + 1, last_at = ?7, pod = ?8, detail = ?9, duration_ms = ?10, "
-		  "against = ?11 WHERE " KEY_IS,
+		  "against = ?11 WHERE " KEY_IS " AND last_at <= ?7 AND container = ?12 AND target = ?13 AND "
+		  "verdict = ?14 AND control = ?15 AND method = ?16",
 	[EARLIER] = "UPDATE probes SET count = count + 1, first_at = min(first_at, ?7) WHERE " KEY_IS,
 	/* What it was made against matters of the newest alone. */
 	[END] = "UPDATE probes SET ended = 1, against = '' WHERE " KEY_IS,
@@ -88,12 +89,17 @@ move_newest(struct writer *w, int which, const struct probe_result *r, struct er
 	return sql_run(w->d, w->s[which], e);
 }
 
+/* Nearly always it says what the newest one says: *done, in one go. */
 static bool
-write_again(struct writer *w, const struct probe_result *r, struct err *e)
+write_again(struct writer *w, const struct probe_result *r, bool *done, struct err *e)
 {
-	sql_bind(w->s[AGAIN], "ittttiittit", w->cluster, r->agent.namespace, r->agent.name, r->agent.kind, r->node,
-		 (int64_t)r->probe, r->at, r->pod, r->detail, r->duration_ms, r->against);
-	return sql_run(w->d, w->s[AGAIN], e);
+	sql_bind(w->s[AGAIN], "ittttiittitttiit", w->cluster, r->agent.namespace, r->agent.name, r->agent.kind,
+		 r->node, (int64_t)r->probe, r->at, r->pod, r->detail, r->duration_ms, r->against, r->container,
+		 r->target, (int64_t)r->verdict, (int64_t)r->control, r->method);
+	if (!sql_run(w->d, w->s[AGAIN], e))
+		return false;
+	*done = sqlite3_changes(w->d->handle) > 0;
+	return true;
 }
 
 static bool
@@ -110,17 +116,20 @@ static bool
 write_result(struct writer *w, const struct probe_result *r, struct err *e)
 {
 	struct newest now;
+	bool done;
 
+	if (!write_again(w, r, &done, e))
+		return false;
+	if (done)
+		return true;
 	if (!read_newest(w, r, &now, e))
 		return false;
 	if (!now.nr)
 		return write_span(w, r, false, 1, e);
-	if (r->at < now.last_at && now.same)
+	if (now.same)
 		return move_newest(w, EARLIER, r, e);
 	if (r->at < now.last_at)
 		return move_newest(w, MAKE_ROOM, r, e) && write_span(w, r, true, now.nr, e);
-	if (now.same)
-		return write_again(w, r, e);
 	return move_newest(w, END, r, e) && write_span(w, r, false, now.nr + 1, e);
 }
 
@@ -154,9 +163,12 @@ probes_write(struct db *d, const struct fleet *f, const struct probe_result *at,
 static const char *
 text_of(sqlite3_stmt *s, int column, const char *before, struct arena *a)
 {
-	const char *text = sql_str(s, column);
+	const char *text = sqlite3_column_blob(s, column); /* as in sql_column */
+	size_t len = text ? (size_t)sqlite3_column_bytes(s, column) : 0;
 
-	return before && strcmp(before, text) == 0 ? before : arena_strdup(a, text);
+	if (before && strncmp(before, text ? text : "", len) == 0 && !before[len])
+		return before;
+	return text ? arena_strndup(a, text, len) : "";
 }
 
 #define PROBE_COLUMNS                                                                                              \

@@ -108,12 +108,10 @@ static struct config_sighting
 read_one(sqlite3_stmt *s, struct arena *a)
 {
 	return (struct config_sighting){
-		.workload = {.namespace = arena_strdup(a, sql_str(s, 0)),
-			     .name = arena_strdup(a, sql_str(s, 1)),
-			     .kind = arena_strdup(a, sql_str(s, 2))},
-		.pod = arena_strdup(a, sql_str(s, 3)),
-		.container = arena_strdup(a, sql_str(s, 4)),
-		.pod_uid = arena_strdup(a, sql_str(s, 5)),
+		.workload = {.namespace = sql_text(s, 0, a), .name = sql_text(s, 1, a), .kind = sql_text(s, 2, a)},
+		.pod = sql_text(s, 3, a),
+		.container = sql_text(s, 4, a),
+		.pod_uid = sql_text(s, 5, a),
 		.started_at = sqlite3_column_int64(s, 6),
 		.loaded_hash = sql_column(s, 7, a),
 		.loaded_at = sqlite3_column_int64(s, 8),

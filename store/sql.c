@@ -103,10 +103,23 @@ sql_bind(sqlite3_stmt *s, const char *types, ...)
 	va_end(ap);
 }
 
+/* As a blob: SQLite would make a copy of its own to end it with NUL. The file is in UTF-8, as we have made it. */
 const char *
 sql_column(sqlite3_stmt *s, int at, struct arena *a)
 {
-	return arena_strdup(a, (const char *)sqlite3_column_text(s, at));
+	const char *text = sqlite3_column_blob(s, at);
+
+	if (text)
+		return arena_strndup(a, text, (size_t)sqlite3_column_bytes(s, at));
+	return sqlite3_column_type(s, at) == SQLITE_NULL ? NULL : "";
+}
+
+const char *
+sql_text(sqlite3_stmt *s, int at, struct arena *a)
+{
+	const char *text = sql_column(s, at, a);
+
+	return text ? text : "";
 }
 
 const char *

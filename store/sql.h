@@ -44,6 +44,8 @@ void sql_bind(sqlite3_stmt *s, const char *types, ...);
 void sql_vbind(sqlite3_stmt *s, const char *types, va_list ap);
 /* A column's text in the arena; NULL stays NULL. */
 const char *sql_column(sqlite3_stmt *s, int at, struct arena *a);
+/* The same with "" for NULL. */
+const char *sql_text(sqlite3_stmt *s, int at, struct arena *a);
 /* Borrowed until the next row. "" for NULL, for a file may hold that where no program puts it. */
 const char *sql_str(sqlite3_stmt *s, int at);
 /* One of so many numbers, from 0; another, that a stranger has put there, is the last, which has to be no good news. */

@@ -128,17 +128,19 @@ def reach(n, folder):
 
 
 def history(n):
-    """A year of nightly runs, in a file of its own; then every answer that moat history gives on it."""
+    """A year of nightly runs, probes and restarts, in a file of its own; then every answer that moat history gives on it."""
     path = os.path.join(FLEETS, "history-%d.db" % n)
     for part in ("", "-wal", "-shm"):
         if os.path.exists(path + part):
             os.remove(path + part)
     made = Cost([tool("bench_store"), path, str(n), "365"])
     size = sum(os.path.getsize(path + part) for part in ("", "-wal", "-shm") if os.path.exists(path + part)) / 1e6
-    print("\na year of nightly runs of %d agents: %.1f MB, a run takes %.0f ms" % (n, size, made.wall * 1e3 / 365))
+    print("\na year of nights of %d agents: %.1f MB, a night takes %.0f ms" % (n, size, made.wall * 1e3 / 365))
     verdicts = [("history: MB after a year", size, 200)]
     for args in (["runs"], ["runs", "-o", "csv"], ["findings"], ["findings", "100"], ["findings", "-o", "json"],
-                 ["findings", "-o", "csv"], ["diff"], ["diff", "364", "1"], ["diff", "1", "365", "-o", "json"]):
+                 ["findings", "-o", "csv"], ["diff"], ["diff", "364", "1"], ["diff", "1", "365", "-o", "json"],
+                 ["probes"], ["probes", "-o", "json"], ["probes", "-n", "agents-00007"], ["probes", "agents-00007/castor-0000007"],
+                 ["actions"], ["actions", "-o", "json"]):
         best = min((Cost([MOAT, "history"] + args + ["--db", path]) for _ in range(RUNS)), key=lambda c: c.wall)
         what = "moat history " + " ".join(args)
         print("  %-40s %6.1f ms %9d bytes" % (what, best.wall * 1e3, best.written), flush=True)

@@ -181,6 +181,26 @@ wrap_loses_nothing(void **state)
 	check_wrap("word", 4, 99, 0, "\nword");
 }
 
+/* At every place of a word and behind it, each byte that there is. */
+static void
+what_needs_no_look(void **state)
+{
+	char text[20];
+
+	(void)state;
+	assert_int_equal(text_plain("", 0), 0);
+	for (size_t at = 0; at < sizeof(text); at++) {
+		for (int c = 0; c < 256; c++) {
+			bool plain = c >= 0x20 && c < 0x7f;
+
+			memset(text, c % 2 ? ' ' : '~', sizeof(text));
+			text[at] = (char)c;
+			assert_int_equal(text_plain(text, sizeof(text)), plain ? sizeof(text) : at);
+			assert_int_equal(text_plain(text, at), at);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -195,6 +215,7 @@ main(void)
 		cmocka_unit_test(fit_keeps_characters_whole),
 		cmocka_unit_test(wrap_breaks_at_spaces),
 		cmocka_unit_test(wrap_loses_nothing),
+		cmocka_unit_test(what_needs_no_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
