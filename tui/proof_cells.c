@@ -81,8 +81,10 @@ cell_probes(const struct fleet *f, const struct workload *agent, struct arena *a
 	AUTO(buf) struct buf text = {0};
 	bool stale = false;
 
-	if (f->evidence && f->evidence->probes_error && !f->evidence->n_probes)
-		return (struct cell){.text = "?", .style = STYLE_UNKNOWN, .order = STANDING_PARTLY};
+	if (!f->evidence || !f->evidence->n_probes)
+		return f->evidence && f->evidence->probes_error
+			       ? (struct cell){.text = "?", .style = STYLE_UNKNOWN, .order = STANDING_PARTLY}
+			       : (struct cell){.text = "-", .style = STYLE_DIM, .order = STANDING_PARTLY};
 	proof_standings(f, agent, at);
 	for (int p = 0; p < PROBES_BYPASS; p++) {
 		struct probe_standing s = at[p];
@@ -106,10 +108,12 @@ cell_probes(const struct fleet *f, const struct workload *agent, struct arena *a
 
 /* ---- the config in force */
 
+/* A later reload, or a ConfigMap that was put back, may have made it good. */
 static bool
-reload_broke(const struct config_sighting *s)
+reload_broke(const struct loaded_replica *r)
 {
-	return s->reload == RELOAD_FAILED || s->reload == RELOAD_REFUSED;
+	return !r->outdated && !(r->logged && r->loaded == LOADED_CURRENT) &&
+	       (r->seen->reload == RELOAD_FAILED || r->seen->reload == RELOAD_REFUSED);
 }
 
 /* Who says most: a reload that did not go on, then one that has something else loaded, then any. */
@@ -118,7 +122,7 @@ weight(const struct loaded_replica *r)
 {
 	if (!r->seen)
 		return 0;
-	if (reload_broke(r->seen) && !r->outdated)
+	if (reload_broke(r))
 		return 3;
 	return r->loaded == LOADED_STALE ? 2 : 1;
 }
@@ -131,7 +135,7 @@ in_force_of(const struct fleet *f, const struct workload *w)
 	struct loaded_replica r;
 	int best = 0;
 
-	for (size_t i = 0; i < l->n_pods; i++) {
+	for (size_t i = 0; f->evidence && f->evidence->n_configs && i < l->n_pods; i++) {
 		if (!loaded_replica(f, w, i, &r) || weight(&r) <= best)
 			continue;
 		best = weight(&r);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fleet: one row an agent. `moat fleet` prints the same cells. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "base/vec.h"
 #include "tui/agent_cells.h"
 #include "tui/agent_page.h"
 #include "tui/app.h"
@@ -56,32 +58,38 @@ rows(const struct view_data *v)
 	return ((const struct audit *)v->data)->n_agents;
 }
 
-/* Those that run Pipelock and are known not to have their present config in force. */
 struct counted {
-	size_t old_configs;
+	size_t old_configs; /* workloads whose running Pipelock is found not to have the present config */
 };
 
-static bool
-has_old_config(const struct fleet *f, const struct workload *w)
+static int
+compare_pointers(const void *a, const void *b)
 {
-	struct in_force in;
+	uintptr_t x = (uintptr_t) * (const void *const *)a, y = (uintptr_t) * (const void *const *)b;
 
-	if (!w->pipelock)
-		return false;
-	in = in_force_of(f, w);
-	return in.loaded == LOADED_STALE || in.reload != RELOAD_NONE;
+	return (x > y) - (x < y);
 }
 
+/* From the findings: to look at every companion again would cost milliseconds with every change. */
 static bool
 load(struct view_data *v, struct err *e UNUSED)
 {
+	const struct rule *stale = rule_find("config-stale"), *broken = rule_find("config-reload-failed");
 	const struct audit *audit = v->data;
 	struct counted *c = ARENA_NEW(&v->arena, struct counted);
+	VEC(const void *) found = {0};
 
-	for (size_t i = 0; i < audit->n_companions; i++)
-		c->old_configs += has_old_config(audit->fleet, audit->companions[i]);
-	for (size_t i = 0; i < audit->n_agents; i++)
-		c->old_configs += has_old_config(audit->fleet, audit->agents[i]);
+	for (size_t i = 0; i < audit->n_findings; i++) {
+		const struct finding *f = &audit->findings[i];
+
+		if ((f->rule == stale || f->rule == broken) && !f->suppressed)
+			vec_push(&found, f->workload);
+	}
+	if (found.n)
+		qsort(found.at, found.n, sizeof(found.at[0]), compare_pointers);
+	for (size_t i = 0; i < found.n; i++)
+		c->old_configs += !i || found.at[i] != found.at[i - 1];
+	vec_free(&found);
 	v->state = c;
 	return true;
 }

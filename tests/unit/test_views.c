@@ -539,6 +539,10 @@ what_is_in_force(void **state UNUSED)
 	c.reload_detail = "mode downgraded\x1b[2J";
 	see_config(&s, c);
 	add_seen(&got, &s, "a refused reload");
+	c.loaded_hash = wanted;
+	see_config(&s, c);
+	add_seen(&got, &s, "a refused reload of a ConfigMap that was put back");
+	c.loaded_hash = c.file_hash;
 	c.reload = RELOAD_FAILED;
 	c.reload_detail = NULL;
 	c.file_hash = NULL;
