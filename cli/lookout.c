@@ -22,7 +22,7 @@
 #define ROUND_MS 60000 /* between two rounds through the fleet */
 #define ROUND_MOST 200 /* containers in one round: ten thousand companions are no ten thousand requests at once */
 #define AWAIT_MS 15000 /* between two looks at one whose new config is awaited */
-#define AWAIT_FIRST_MS 3000
+#define AWAIT_FIRST_MS 2000
 #define AWAIT_LONGEST_MS 180000 /* the kubelet brings a change within 66 s; then the Pipelock has to load it */
 #define AWAIT_MOST 64 /* at once; more are left to the rounds */
 
@@ -408,6 +408,7 @@ lookout_look_at(struct lookout *l, const struct workload_key *agent)
 		l->agent = own_key_new(agent);
 	l->page_ms = 0;
 	l->page_looked = false;
+	loop_timer_set(l->tick, 0);
 }
 
 void
