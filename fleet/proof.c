@@ -63,7 +63,10 @@ revision(const struct pod *p)
 	return p->object.uid ? p->object.uid : p->object.name;
 }
 
-/* A workload as it runs: false when it does not. */
+/*
+ * A workload as it runs: false when it does not. Pods that are on their way out of a rollout are not probed, and what
+ * was found beside them stands when they have gone.
+ */
 static bool
 add_running(const struct fleet *f, const struct workload *w, struct buf *out)
 {
@@ -74,7 +77,7 @@ add_running(const struct fleet *f, const struct workload *w, struct buf *out)
 	buf_addf(out, "%s %s/%s %s\n", w->kind, w->namespace, w->name,
 		 w->itself && w->object->uid ? w->object->uid : "");
 	for (size_t i = 0; i < l->n_pods; i++)
-		if (!l->pods[i]->finished)
+		if (!l->pods[i]->finished && !l->pods[i]->deleting)
 			vec_push(&revisions, revision(l->pods[i]));
 	runs = revisions.n > 0;
 	add_lines(out, &revisions);

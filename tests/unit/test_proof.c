@@ -366,6 +366,26 @@ names_go_both_ways(void **state)
 	assert_false(probe_verdict_from_name("Open", &v));
 }
 
+/* Probed right after a rollout, while a pod of before is still on its way out. */
+static void
+pods_that_go_do_not_count(void **state)
+{
+	static const char yaml[] =
+		FLEET("1", "2b") "---\n{apiVersion: v1, kind: Pod, metadata: {name: scout-0, uid: scout-0-uid, "
+				 "deletionTimestamp: '2026-05-21T12:00:00Z', labels: {app: scout, pod-template-hash: 0a}, "
+				 "ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: scout-1a, uid: r, controller: "
+				 "true}]}, spec: {nodeName: n1, containers: [" AGENT "]}, status: {phase: Running}}\n";
+	struct world with = {0}, without = {0};
+
+	(void)state;
+	begin(&with, yaml);
+	begin(&without, FLEET("1", "2b"));
+	assert_int_equal(fleet_live(with.plain, with.agent)->n_pods, 4);
+	assert_string_equal(with.against, without.against);
+	end(&with);
+	end(&without);
+}
+
 int
 main(void)
 {
@@ -378,6 +398,7 @@ main(void)
 		cmocka_unit_test(tiers_are_facts),
 		cmocka_unit_test(the_newest_of_each),
 		cmocka_unit_test(names_go_both_ways),
+		cmocka_unit_test(pods_that_go_do_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
