@@ -16,13 +16,14 @@
 #include "cli/pending.h"
 #include "cli/thread.h"
 #include "store/probes.h"
+#include "store/sightings.h"
 #include "store/source.h"
 
 #define KEEP_OPEN_S 2 /* what comes soon after is written without opening it again */
 #define RETRY_S 20
 #define MOST_JOBS 4096 /* that wait to be written: more are given up, the oldest first */
 
-enum job_kind { JOB_PROBES, JOB_BEGIN, JOB_END };
+enum job_kind { JOB_PROBES, JOB_SIGHTINGS, JOB_BEGIN, JOB_END };
 
 /* Something to be written, in memory of its own. */
 struct job {
@@ -31,6 +32,8 @@ struct job {
 	struct arena arena;
 	const struct probe_result *probes;
 	size_t n_probes;
+	const struct config_sighting *sightings;
+	size_t n_sightings;
 	struct action action; /* of an end: outcome, detail and duration_ms alone */
 	unsigned number; /* of the action */
 };
@@ -155,6 +158,19 @@ archive_probes(struct archive *a, const struct probe_result *at, size_t n)
 	hand_over(a, j);
 }
 
+void
+archive_sightings(struct archive *a, const struct config_sighting *at, size_t n)
+{
+	struct job *j = job_new(JOB_SIGHTINGS);
+	struct config_sighting *copy = ARENA_ARRAY(&j->arena, struct config_sighting, n);
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = pending_copy_config(&j->arena, &at[i]);
+	j->sightings = copy;
+	j->n_sightings = n;
+	hand_over(a, j);
+}
+
 unsigned
 archive_begin(struct archive *a, const struct action *action)
 {
@@ -242,6 +258,8 @@ write_job(struct archive *a, const struct fleet *f, const struct job *j, struct 
 	switch (j->kind) {
 	case JOB_PROBES:
 		return probes_write(a->db, f, j->probes, j->n_probes, e);
+	case JOB_SIGHTINGS:
+		return sightings_write(a->db, f, j->sightings, j->n_sightings, e);
 	case JOB_BEGIN:
 		return begin(a, f, j, e);
 	case JOB_END:

@@ -42,6 +42,8 @@ struct history_copy *archive_take(struct archive *a);
 
 /* Results of probes, written as one. */
 void archive_probes(struct archive *a, const struct probe_result *at, size_t n);
+/* What running Pipelocks were seen to have, likewise. */
+void archive_sightings(struct archive *a, const struct config_sighting *at, size_t n);
 /* An action has begun; the number is for archive_end. */
 unsigned archive_begin(struct archive *a, const struct action *action);
 void archive_end(struct archive *a, unsigned action, const char *outcome, const char *detail, int64_t duration_ms);

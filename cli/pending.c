@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/pending.h"
 
+#include "base/str.h"
+
 static struct workload_key
 copy_key(struct arena *a, const struct workload_key *k)
 {
@@ -31,11 +33,10 @@ pending_probe(struct pending *p, const struct probe_result *r)
 	p->any = true;
 }
 
-void
-pending_config(struct pending *p, const struct config_sighting *s)
+struct config_sighting
+pending_copy_config(struct arena *a, const struct config_sighting *s)
 {
 	struct config_sighting copy = *s;
-	struct arena *a = &p->arena;
 
 	copy.workload = copy_key(a, &s->workload);
 	copy.pod = arena_strdup(a, s->pod);
@@ -46,7 +47,13 @@ pending_config(struct pending *p, const struct config_sighting *s)
 	copy.reload_detail = arena_strdup(a, s->reload_detail);
 	copy.file_hash = arena_strdup(a, s->file_hash);
 	copy.file_error = arena_strdup(a, s->file_error);
-	vec_push(&p->configs, copy);
+	return copy;
+}
+
+void
+pending_config(struct pending *p, const struct config_sighting *s)
+{
+	vec_push(&p->configs, pending_copy_config(&p->arena, s));
 	p->any = true;
 }
 
@@ -117,6 +124,52 @@ pending_fold(struct pending *p, const struct evidence *old)
 						  });
 
 	pending_clear(p);
+	return next;
+}
+
+static bool
+is_there(const struct fleet *f, const struct workload_key *k, const char *uid)
+{
+	const struct workload *w = fleet_workload(f, k->namespace, k->kind, k->name);
+	const struct live *live = w ? fleet_live(f, w) : NULL;
+
+	for (size_t i = 0; live && i < live->n_pods; i++)
+		if (str_eq(live->pods[i]->object.uid, uid))
+			return true;
+	return false;
+}
+
+/* What stays is copied; strings are the old one's until evidence_add. */
+struct evidence *
+pending_prune(struct evidence *e, const struct fleet *f)
+{
+	VEC(struct config_sighting) configs = {0};
+	VEC(struct health_sighting) healths = {0};
+	struct evidence *next = e;
+
+	for (size_t i = 0; e && i < e->n_configs; i++)
+		if (is_there(f, &e->configs[i].workload, e->configs[i].pod_uid))
+			vec_push(&configs, e->configs[i]);
+	for (size_t i = 0; e && i < e->n_healths; i++)
+		if (is_there(f, &e->healths[i].workload, e->healths[i].pod_uid))
+			vec_push(&healths, e->healths[i]);
+	if (e && configs.n + healths.n < e->n_configs + e->n_healths) {
+		next = evidence_add(NULL, &(struct evidence_parts){
+						  .has_probes = e->has_probes,
+						  .has_logs = e->has_logs,
+						  .has_health = e->has_health,
+						  .probes_error = e->probes_error,
+						  .probes = e->probes,
+						  .n_probes = e->n_probes,
+						  .configs = configs.at,
+						  .n_configs = configs.n,
+						  .healths = healths.at,
+						  .n_healths = healths.n,
+					  });
+		evidence_unref(e);
+	}
+	vec_free(&configs);
+	vec_free(&healths);
 	return next;
 }
 

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "fleet/evidence.h"
+#include "fleet/fleet.h"
 
 struct pending {
 	struct arena arena;
@@ -34,6 +35,13 @@ void pending_clear(struct pending *p);
 struct evidence *pending_fold(struct pending *p, const struct evidence *old);
 void pending_free(struct pending *p);
 
+/*
+ * The evidence without what was seen of pods that the fleet does not have any more, in place of `e`, whose
+ * reference is taken. NULL stays NULL.
+ */
+struct evidence *pending_prune(struct evidence *e, const struct fleet *f);
+
 struct probe_result pending_copy_probe(struct arena *a, const struct probe_result *r);
+struct config_sighting pending_copy_config(struct arena *a, const struct config_sighting *s);
 
 #endif

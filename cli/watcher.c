@@ -88,6 +88,7 @@ struct watcher {
 	bool other_baseline; /* than the last audit was compared with */
 	struct evidence *evidence; /* the newest, a reference; NULL: none */
 	struct pending pending; /* what is not in it yet */
+	struct pending unwritten; /* what of that the history has not been handed */
 	struct lookout *lookout;
 	int64_t run; /* whose changes are on the screen; 0 */
 	int64_t history_ms; /* clock_ms when it was looked at last */
@@ -205,6 +206,8 @@ on_saw(void *ctx, const struct config_sighting *config, const struct health_sigh
 
 	if (config)
 		pending_config(&w->pending, config);
+	if (config && w->archive)
+		pending_config(&w->unwritten, config);
 	if (health)
 		pending_health(&w->pending, health);
 	if (!config && !health)
@@ -255,10 +258,19 @@ take_history(struct watcher *w)
 /* ---- the next audit */
 
 static void
+write_findings(struct watcher *w)
+{
+	if (w->unwritten.configs.n)
+		archive_sightings(w->archive, w->unwritten.configs.at, w->unwritten.configs.n);
+	pending_clear(&w->unwritten);
+}
+
+static void
 fold_evidence(struct watcher *w)
 {
 	struct evidence *old = w->evidence;
 
+	write_findings(w);
 	if (!w->pending.any)
 		return;
 	w->evidence = pending_fold(&w->pending, old);
@@ -352,6 +364,7 @@ make(struct watcher *w)
 	if (!f)
 		return NULL;
 	fold_evidence(w);
+	w->evidence = pending_prune(w->evidence, f);
 	f = prove(w, f);
 	a = audit_new(f, &w->settings, clock_now());
 	fleet_unref(f);
@@ -566,6 +579,7 @@ work(void *arg)
 		hand_over(w, NULL);
 	}
 	operations_end(w->operations);
+	write_findings(w);
 	lookout_free(w->lookout);
 	cluster_free(w->cluster);
 	return NULL;
@@ -783,6 +797,7 @@ release(struct watcher *w)
 	free(w->who);
 	evidence_unref(w->evidence);
 	pending_free(&w->pending);
+	pending_free(&w->unwritten);
 	history_copy_unref(w->last_copy);
 	history_copy_unref(w->fresh_copy);
 	history_copy_unref(w->copy);

@@ -21,6 +21,7 @@
 #include "decode/files.h"
 #include "store/probes.h"
 #include "store/runs.h"
+#include "store/sightings.h"
 #include "tests/unit/folder.h"
 
 #define PATIENCE_MS 10000
@@ -282,6 +283,35 @@ actions_begin_and_end(void **state)
 }
 
 static void
+sightings_are_kept(void **state)
+{
+	struct config_sighting seen = {
+		.workload = {"a", "fw", "Deployment"},
+		.pod = "fw-1",
+		.pod_uid = "u",
+		.container = "pipelock",
+		.started_at = 900,
+		.loaded_hash = "abc",
+		.loaded_at = 901,
+		.at = 1000,
+	};
+	AUTO(arena) struct arena texts = {0};
+	struct config_sighting *at;
+	AUTO(db) struct db *d = NULL;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	read_copy(0);
+	archive_sightings(t.archive, &seen, 1);
+	read_copy(0);
+	d = db_open(&(struct db_options){.path = t.path, .use = DB_READ}, &e);
+	assert_true(d && sightings_last(d, t.fleet, &texts, &at, &n, &e));
+	assert_int_equal(n, 1);
+	assert_string_equal(at[0].loaded_hash, "abc");
+}
+
+static void
 keep_run(const char *yaml)
 {
 	struct fleet *f = fleet_of(yaml);
@@ -375,6 +405,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(probings_are_a_strip, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_writes_what_is_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(actions_begin_and_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(sightings_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(runs_of_others_are_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_history_that_cannot_be_written_is_told_once, setup, teardown),
 	};
