@@ -62,6 +62,8 @@ struct finding {
 	const struct workload *workload; /* it was found on; NULL for a policy or the fleet */
 	struct {
 		const char *kind, *namespace, *name, *container; /* container NULL */
+		const char *uid; /* NULL in manifests, and of a controller that was not read */
+		int64_t generation; /* 0 likewise */
 	} object;
 	const char *message, *evidence, *fix; /* evidence may be NULL */
 	char fingerprint[17];

@@ -99,6 +99,10 @@ audit_report(struct audit_run *run, const struct workload *w, const struct findi
 	f->object.namespace = own ? w->namespace : o->namespace;
 	f->object.name = own ? w->name : o->name;
 	f->object.container = arena_strdup(a, args->container);
+	if (!own || w->itself) {
+		f->object.uid = o->uid;
+		f->object.generation = o->generation;
+	}
 	f->namespace = f->object.namespace;
 	if (!run_in_scope(run, f->namespace, w))
 		return;

@@ -2,6 +2,7 @@
 #include "cli/cluster.h"
 
 #include <stdio.h>
+#include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -134,8 +135,12 @@ cli_who(const struct cli *cli, const struct kube *k)
 	const struct kube_context *c = kube_context(k);
 	const char *user = c->user && c->user->name ? c->user->name : "?";
 	const char *as = cli->as || !c->user ? cli->as : c->user->as;
+	const struct passwd *person = getpwuid(getuid());
+	AUTO(free) char *uid = mem_printf("uid %lu", (unsigned long)getuid());
 
-	return mem_printf("%s%s%s@%s", user, as ? " as " : "", as ? as : "", c->name);
+	/* Whom the kubeconfig names may be several people, each with an account of its own. */
+	return mem_printf("%s%s%s@%s (%s)", user, as ? " as " : "", as ? as : "", c->name,
+			  person ? person->pw_name : uid);
 }
 
 struct source

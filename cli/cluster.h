@@ -32,7 +32,10 @@ void cli_warn_insecure(const struct kube *k);
  */
 void cli_end_by_signals(struct loop *loop, struct kube *k);
 
-/* Who does what is done, as the kubeconfig has it: "admin@prod", "admin as root@prod". No secret; the caller's. */
+/*
+ * Who does what is done, as the kubeconfig has it, and whose account it is here: "admin@prod (ann)", "admin as root@prod (ann)".
+ * No secret; the caller's.
+ */
 char *cli_who(const struct cli *cli, const struct kube *k);
 /* What fleets of that client say of where they come from; borrowed from it. Reads the CA's file: once a client. */
 struct source cli_source(const struct cli *cli, const struct kube *k);

@@ -88,7 +88,8 @@ static const struct record_column finding_columns[] = {
 	{"severity", false},  {"rule", false},	   {"namespace", false},   {"kind", true},
 	{"object", false},    {"container", true}, {"agent", true},	   {"since", false},
 	{"first_run", false}, {"last_run", true},  {"suppressed", false},  {"judged", false},
-	{"message", true},    {"evidence", true},  {"fingerprint", false},
+	{"message", true},    {"evidence", true},  {"fingerprint", false}, {"uid", true},
+	{"generation", true},
 };
 
 /* -n: of the object, as in the row. */
@@ -131,6 +132,11 @@ add_finding(void *ctx, const struct history_finding *f)
 	records_borrow(out, f->message);
 	records_borrow(out, f->evidence);
 	records_borrow(out, f->fingerprint);
+	records_borrow(out, f->uid);
+	if (f->generation)
+		records_number(out, f->generation);
+	else
+		records_borrow(out, NULL);
 }
 
 static bool

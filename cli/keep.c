@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "store/probes.h"
 #include "store/runs.h"
+#include "store/sightings.h"
 
 static void
 warn(void *ctx, const char *text)
@@ -41,6 +42,13 @@ scope_of(const struct cli *cli, const struct fleet *f)
 	return (struct run_scope){.fleet = f, .namespace = cli->namespace, .selector = cli->selector};
 }
 
+/* What was seen of running Pipelocks meanwhile; files have none of it. */
+static bool
+keep_sightings(struct db *d, const struct fleet *f, struct err *e)
+{
+	return !f->evidence || sightings_write(d, f, f->evidence->configs, f->evidence->n_configs, e);
+}
+
 /* Where no agent and no companion was found nothing was audited, and nothing is said of what was there before. */
 void
 keep_run(const struct cli *cli, const struct audit *a)
@@ -53,7 +61,7 @@ keep_run(const struct cli *cli, const struct audit *a)
 	if (cli->no_store || (!a->n_agents && !a->n_companions))
 		return;
 	d = keep_open(cli, DB_WRITE, &e);
-	if (d && runs_write(d, &scope, a, &id, &e)) {
+	if (d && runs_write(d, &scope, a, &id, &e) && keep_sightings(d, a->fleet, &e)) {
 		log_info("kept as run %lld in %s", (long long)id, db_path(d));
 	} else {
 		err_wrap(&e, "this run is not in the history");

@@ -103,13 +103,13 @@ history_run_before(struct db *d, const struct history_run *r, struct arena *a, s
 
 /* Those of run ?2 of source ?1; not those that run ?3 of the same source has just so. */
 #define COVERING "s.source = ?1 AND s.first_run <= ?2 AND (s.first_run > ?3 OR s.last_run < ?3)"
-#define FINDING_COLUMNS                                                                                   \
+#define FINDING_COLUMNS(object)                                                                           \
 	"SELECT f.fingerprint, f.rule, s.severity, f.namespace, f.kind, f.object, f.agent, f.container, " \
-	"s.message, "                                                                                     \
-	"s.evidence, s.suppressed, f.first_run, f.first_at, s.first_run, f.last_run FROM spans s "        \
-	"JOIN findings f ON f.id = s.finding WHERE " COVERING
-#define FINDINGS_OF_RUN \
-	FINDING_COLUMNS " AND s.last_run IS NULL UNION ALL " FINDING_COLUMNS " AND s.last_run >= ?2 "
+	"s.message, s.evidence, s.suppressed, f.first_run, f.first_at, s.first_run, f.last_run, " object  \
+	" FROM spans s JOIN findings f ON f.id = s.finding WHERE " COVERING
+#define FINDINGS_OF_RUN(object) \
+	FINDING_COLUMNS(object) \
+	" AND s.last_run IS NULL UNION ALL " FINDING_COLUMNS(object) " AND s.last_run >= ?2 "
 
 typedef VEC(struct history_finding) finding_list;
 
@@ -150,6 +150,8 @@ read_finding(const struct reading *r, sqlite3_stmt *s)
 		.first_at = sqlite3_column_int64(s, 12),
 		.since_run = sqlite3_column_int64(s, 13),
 		.last_run = sqlite3_column_int64(s, 14),
+		.uid = sql_column(s, 15, a),
+		.generation = sqlite3_column_int64(s, 16),
 	};
 
 	f.judged = is_judged(r, f.rule);
@@ -242,7 +244,9 @@ static bool
 read_list(struct db *d, const struct history_run *r, int64_t other, const struct order *order, struct arena *a,
 	  finding_list *out, struct err *e)
 {
-	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, FINDINGS_OF_RUN, e);
+	const char *text =
+		d->version < SCHEMA_PROBES ? FINDINGS_OF_RUN("NULL, NULL") : FINDINGS_OF_RUN("f.uid, f.generation");
+	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, text, e);
 	struct reading reading = {r, a, mem_array(n_rules, sizeof(bool))};
 	bool ok = s != NULL;
 

@@ -33,6 +33,8 @@ struct history_finding {
 	enum severity severity;
 	const char *namespace, *kind, *object;
 	const char *agent, *container; /* NULL for none */
+	const char *uid; /* of the object as it was last seen with this finding; NULL: not known */
+	int64_t generation; /* likewise; 0: not known */
 	const char *message, *evidence; /* evidence may be NULL */
 	const char *suppressed; /* the reason; NULL: it counts */
 	int64_t first_run,

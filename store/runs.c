@@ -19,9 +19,16 @@ struct ending {
 	bool gone; /* else it goes on, looking otherwise */
 };
 
+/* One that looks as it did, though its object is another one, or was changed. */
+struct renewal {
+	const struct finding *found;
+	int64_t finding;
+};
+
 struct difference {
 	VEC(const struct finding *) openings;
 	VEC(struct ending) endings;
+	VEC(struct renewal) renewals;
 	int64_t n_new, n_fixed;
 };
 
@@ -91,11 +98,14 @@ enum {
 	OPEN_SEVERITY,
 	OPEN_SUPPRESSED,
 	OPEN_MESSAGE,
-	OPEN_EVIDENCE
+	OPEN_EVIDENCE,
+	OPEN_UID,
+	OPEN_GENERATION
 };
 static const char open_spans[] =
-	"SELECT f.fingerprint, f.id, s.id, f.rule, s.severity, s.suppressed, s.message, s.evidence FROM spans s "
-	"JOIN findings f ON f.id = s.finding WHERE s.source = ? AND s.last_run IS NULL ORDER BY f.fingerprint";
+	"SELECT f.fingerprint, f.id, s.id, f.rule, s.severity, s.suppressed, s.message, s.evidence, "
+	"f.uid, f.generation FROM spans s JOIN findings f ON f.id = s.finding WHERE s.source = ? AND s.last_run IS "
+	"NULL ORDER BY f.fingerprint";
 
 static bool
 same_text(sqlite3_stmt *s, int column, const char *text)
@@ -109,6 +119,13 @@ looks_the_same(sqlite3_stmt *s, const struct finding *f)
 	return sqlite3_column_int(s, OPEN_SEVERITY) == (int)f->severity &&
 	       same_text(s, OPEN_SUPPRESSED, reason_of(f)) && same_text(s, OPEN_MESSAGE, f->message) &&
 	       same_text(s, OPEN_EVIDENCE, f->evidence);
+}
+
+static bool
+is_the_same_object(sqlite3_stmt *s, const struct finding *f)
+{
+	return same_text(s, OPEN_UID, f->object.uid) &&
+	       sqlite3_column_int64(s, OPEN_GENERATION) == f->object.generation;
 }
 
 static void
@@ -149,6 +166,9 @@ compare(struct db *d, int64_t source, const struct audit *a, const char *unjudge
 			if (!looks_the_same(s, list[at])) {
 				end_one(diff, s, false);
 				open_one(diff, list[at], false);
+			} else if (!is_the_same_object(s, list[at])) {
+				vec_push(&diff->renewals,
+					 (struct renewal){list[at], sqlite3_column_int64(s, OPEN_FINDING)});
 			}
 			at++;
 		} else if (runs_judged(sql_str(s, OPEN_RULE), unjudged_rules)) {
@@ -206,6 +226,22 @@ write_endings(struct db *d, const struct difference *diff, int64_t last, struct 
 	return true;
 }
 
+static bool
+write_renewals(struct db *d, const struct difference *diff, struct err *e)
+{
+	AUTO(stmt)
+	sqlite3_stmt *s = sql_prepare(d, "UPDATE findings SET uid = ?, generation = nullif(?, 0) WHERE id = ?", e);
+	bool ok = s != NULL;
+
+	for (size_t i = 0; ok && i < diff->renewals.n; i++) {
+		const struct renewal *r = &diff->renewals.at[i];
+
+		sql_bind(s, "tii", r->found->object.uid, r->found->object.generation, r->finding);
+		ok = sql_run(d, s, e);
+	}
+	return ok;
+}
+
 struct opener {
 	struct db *d;
 	int64_t source, run, at;
@@ -219,8 +255,9 @@ write_opening(struct opener *o, const struct finding *f, struct err *e)
 
 	if (f->agent)
 		agent = mem_printf("%s/%s/%s", f->agent->namespace, f->agent->kind, f->agent->name);
-	sql_bind(o->finding, "itttttttii", o->source, f->fingerprint, f->rule->id, f->namespace, agent,
-		 f->object.kind, f->object.name, f->object.container, o->run, o->at);
+	sql_bind(o->finding, "itttttttiiti", o->source, f->fingerprint, f->rule->id, f->namespace, agent,
+		 f->object.kind, f->object.name, f->object.container, o->run, o->at, f->object.uid,
+		 f->object.generation);
 	if (!sql_run(o->d, o->finding, e))
 		return false;
 	sql_bind(o->span, "iitittti", o->source, o->run, reason_of(f), (int64_t)f->severity, f->message,
@@ -231,11 +268,13 @@ write_opening(struct opener *o, const struct finding *f, struct err *e)
 static bool
 write_openings(struct db *d, const struct difference *diff, int64_t source, int64_t run, int64_t at, struct err *e)
 {
-	AUTO(stmt) sqlite3_stmt *finding = sql_prepare(d,
+	AUTO(stmt)
+	sqlite3_stmt *finding = sql_prepare(d,
 					    "INSERT INTO findings (source, fingerprint, rule, namespace, agent, "
-					    "kind, object, container, first_run, first_at) "
-					    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, "
-					    "fingerprint) DO UPDATE SET last_run = NULL",
+					    "kind, object, container, first_run, first_at, uid, generation) "
+					    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0)) ON CONFLICT "
+					    "(source, fingerprint) DO UPDATE SET last_run = NULL, "
+					    "uid = excluded.uid, generation = excluded.generation",
 					    e);
 	AUTO(stmt) sqlite3_stmt *span =
 		finding ? sql_prepare(
@@ -269,7 +308,8 @@ write_parts(struct db *d, const struct writing *w, struct difference *diff, int6
 	return source_keep(d, w->scope, &source, e) &&
 	       sql_ask(d, &last, e, "SELECT max(id) FROM runs WHERE source = ?", "i", source) &&
 	       compare(d, source, a, rules_left, diff, e) && write_run(d, source, a, rules_left, diff, id, e) &&
-	       write_endings(d, diff, last, e) && write_openings(d, diff, source, *id, a->started_at, e);
+	       write_endings(d, diff, last, e) && write_renewals(d, diff, e) &&
+	       write_openings(d, diff, source, *id, a->started_at, e);
 }
 
 static bool
@@ -281,6 +321,7 @@ write_all(struct db *d, void *ctx, struct err *e)
 
 	vec_free(&diff.openings);
 	vec_free(&diff.endings);
+	vec_free(&diff.renewals);
 	return ok;
 }
 

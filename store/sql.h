@@ -71,7 +71,7 @@ auto_stmt(sqlite3_stmt **s)
 /* schema.c: makes the tables, or brings those of an older file up to date. */
 #define SCHEMA_APPLICATION 0x6d6f6174 /* "moat": PRAGMA application_id of our files */
 extern const int schema_version; /* PRAGMA user_version of a file that is up to date */
-/* The first version that has probes, actions, sightings and the checklist; a file of an older one is read without them. */
+/* The first version that has probes, actions, sightings, the checklist, and which object a finding was about; a file of an older one is read without them. */
 #define SCHEMA_PROBES 2
 bool schema_migrate(struct db *d, struct err *e);
 

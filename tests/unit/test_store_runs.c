@@ -308,6 +308,76 @@ the_last_run_is_a_baseline(void **state)
 	fleet_unref(f);
 }
 
+#define OBJECT(uid, generation)                                                                                  \
+	"---\napiVersion: apps/v1\nkind: Deployment\n"                                                           \
+	"metadata: {name: x, namespace: a, uid: " uid ", generation: " generation                                \
+	", labels: {app.kubernetes.io/component: agent}}\n"                                                      \
+	"spec: {selector: {matchLabels: {app: x}}, template: {metadata: {labels: {app: x}}, spec: {containers: " \
+	"[{name: c, "                                                                                            \
+	"image: \"i:1\"}]}}}\n"
+
+static void
+add_object(void *ctx, const struct history_finding *f)
+{
+	buf_addf(ctx, "%s %s %lld\n", f->object, f->uid ? f->uid : "-", (long long)f->generation);
+}
+
+static void
+assert_objects(int64_t run, const char *wanted)
+{
+	AUTO(arena) struct arena texts = {0};
+	AUTO(buf) struct buf got = {0};
+	struct history_run r = run_of(run);
+	struct err e;
+
+	if (!history_findings(db, &r, &texts, add_object, &got, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(buf_str(&got), wanted);
+}
+
+/* As the first version left it, as far as findings go. */
+static void
+forget_objects(void)
+{
+	sqlite3 *raw;
+
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(raw,
+			     "ALTER TABLE findings DROP COLUMN uid; ALTER TABLE findings DROP COLUMN generation; "
+			     "PRAGMA user_version = 1",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(raw);
+}
+
+/* Another object of that name is another uid, and no other finding. */
+static void
+which_object_it_was(void **state)
+{
+	struct world w = {.yaml = OBJECT("u-1", "3"), .server = "https://c"};
+	struct err e;
+
+	(void)state;
+	keep(w);
+	assert_objects(1, "x u-1 3\nx u-1 3\n");
+	w.yaml = OBJECT("u-2", "1");
+	keep(w);
+	assert_int_equal(run_of(2).n_new + run_of(2).n_fixed, 0);
+	assert_objects(2, "x u-2 1\nx u-2 1\n");
+	w.yaml = AGENT("y");
+	keep(w);
+	w.yaml = OBJECT("u-3", "7"); /* it comes back */
+	keep(w);
+	assert_objects(4, "x u-3 7\nx u-3 7\n");
+	assert_objects(3, "y - 0\ny - 0\n");
+
+	db_close(take(db));
+	forget_objects();
+	db = db_open(&(struct db_options){.path = path, .use = DB_READ}, &e);
+	assert_objects(4, "x - 0\nx - 0\n");
+}
+
 static void
 pruning_keeps_what_is_there(void **state)
 {
@@ -369,9 +439,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(what_goes_and_comes_back),		 TEST(what_looks_otherwise),
-		TEST(what_was_not_judged_is_taken_over), TEST(clusters_are_told_apart),
-		TEST(the_last_run_is_a_baseline),	 TEST(pruning_keeps_what_is_there),
+		TEST(what_goes_and_comes_back),
+		TEST(what_looks_otherwise),
+		TEST(what_was_not_judged_is_taken_over),
+		TEST(clusters_are_told_apart),
+		TEST(the_last_run_is_a_baseline),
+		TEST(pruning_keeps_what_is_there),
+		TEST(which_object_it_was),
 		TEST(damage_found_while_writing),
 	};
 
