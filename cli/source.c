@@ -183,6 +183,10 @@ cli_fleet_with_evidence(struct cli *cli, struct err *e)
 		return NULL;
 	if (cli_is_live(cli))
 		return cli_cluster_fleet(cli, true, e);
+	if (cli->health) {
+		err_set(e, ERR_USAGE, 0, "--health asks Pipelocks that run: files (-f) have none");
+		return NULL;
+	}
 	f = read_files(cli, e);
 	return f && !cli->demo ? tiers_add(cli, f, NULL, NULL) : f; /* the demo's is built in */
 }

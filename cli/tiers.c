@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/tiers.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ add_probes(struct tiers *t)
 	if (t->cli->demo || t->cli->no_store || !cluster_known(&key))
 		return;
 	t->parts.has_probes = true;
-	if (!path || !*path || access(path, F_OK) != 0)
+	if (!path || !*path || (access(path, F_OK) != 0 && errno == ENOENT))
 		return;
 	d = db_open(&(struct db_options){.path = path, .use = DB_READ}, &e);
 	if (d && probes_last(d, t->fleet, &t->arena, &at, &t->parts.n_probes, &e)) {
@@ -219,6 +220,8 @@ tiers_add(const struct cli *cli, struct fleet *f, struct loop *loop, struct kube
 	struct fleet *next;
 
 	add_probes(&t);
+	if (!k && !t.parts.has_probes)
+		return f; /* files that name no cluster: nothing is known besides them */
 	if (k)
 		look(&t);
 	evidence = evidence_add(NULL, &t.parts);

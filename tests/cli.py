@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line as users and scripts meet it: exit status, messages, formats, and input that means no good."""
 import contextlib
+import contextlib
 import csv
 import gzip
 import io
@@ -64,6 +65,67 @@ class Files(unittest.TestCase):
         self.assertIsNone(UNSAFE.search(err), err)
         for word in words:
             self.assertIn(word, err)
+
+
+class BesideTheObjects(Files):
+    """What the history knows of the cluster that files are of."""
+
+    def setUp(self):
+        super().setUp()
+        self.db = os.path.join(self.dir, "moat.db")
+        self.path = self.write("x.yaml", (AGENT % "x") + """---
+apiVersion: v1
+kind: Namespace
+metadata: {name: kube-system, uid: 11111111-1111-1111-1111-111111111111}
+---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: x-1, namespace: a, uid: r, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: x, uid: d,
+  controller: true}]}
+spec: {selector: {matchLabels: {x: y}}, template: {metadata: {labels: {x: y}}, spec: {containers: [{name: c, image: "i:1"}]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: x-1, namespace: a, labels: {x: y}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet,
+  name: x-1, uid: r, controller: true}]}
+spec: {nodeName: node-1, containers: [{name: c, image: "i:1"}]}
+status: {phase: Running, conditions: [{type: Ready, status: "True"}]}
+""")
+
+    def audit(self, *args):
+        status, out, err = run("audit", "-f", self.path, "--db", self.db, "--fail-on", "never", "-o", "json", *args)
+        self.assertIn(status, (0, 4), err)
+        return json.loads(out)
+
+    def keep_probe(self, uid):
+        with contextlib.closing(sqlite3.connect(self.db)) as db, db:
+            db.execute("INSERT INTO clusters (uid, address, server) VALUES (?, 'x', 'x')", (uid,))
+            cluster = db.execute("SELECT id FROM clusters WHERE uid = ?", (uid,)).fetchone()[0]
+            db.execute("INSERT INTO probes VALUES (?, 0, 'a', 'x', 'Deployment', 'node-1', 0, 1, 'c', '1.1.1.1:443', 1, 0, 'curl', "
+                       "1, 1767225600, 1767225600, 'x-1', 'it answered', 5, '')", (cluster,))
+
+    def raw_tcp(self, *args):
+        return self.audit(*args)["agents"][0]["probes"]["raw-tcp"]
+
+    def test_probes_count_where_the_files_are_of_that_cluster(self):
+        self.assertIsNone(self.raw_tcp())  # no history yet; it is made
+        self.keep_probe("22222222-2222-2222-2222-222222222222")
+        self.assertIsNone(self.raw_tcp())
+        self.keep_probe("11111111-1111-1111-1111-111111111111")
+        self.assertEqual(self.raw_tcp()["verdict"], "open")
+        self.assertIsNone(self.raw_tcp("--no-store"))
+
+    def test_a_history_that_cannot_be_read_may_hold_bad_news(self):
+        with open(self.db, "wb") as f:
+            f.write(b"no database" * 500)
+        report = self.audit()
+        self.assertFalse(report["complete"])
+        self.assertIn("probe", [i["kind"] for i in report["incomplete"]])
+        self.assertNotIn("probe", [i["kind"] for i in self.audit("--no-store")["incomplete"]])
+
+    def test_health_takes_a_cluster(self):
+        status, _, err = run("audit", "-f", self.path, "--health")
+        self.assertEqual((status, "--health" in err), (2, True), err)
 
 
 class BadInput(Files):

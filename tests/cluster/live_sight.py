@@ -236,6 +236,13 @@ class Sight(unittest.TestCase):
                           "line ", run.out)
         self.assertEqual(kubectl("get", "pod", "pod-8-0", "-o", "jsonpath={.metadata.uid}"), before)
 
+    def test_5_who_may_restart_it_and_read_nothing_else(self):
+        rules = [{"apiGroups": ["apps"], "verbs": ["get", "patch"], "resources": ["statefulsets"]}]
+        with Rights("viewer", rules, namespace="own"):
+            run = moat("restart", "own/StatefulSet/pod-3", "-y", kubeconfig=f"{STATE}/viewer.kubeconfig")
+        self.assertEqual(run.status, 0, run.out + run.err)
+        self.assertIn("warning: whether a Pipelock in it would come up again is not known: ", run.err)
+
     def test_6_a_restart_brings_the_new_one(self):
         run = moat("restart", "own/pod-2", "-y")
         self.assertEqual(run.status, 0, run.out + run.err)
