@@ -145,6 +145,18 @@ fact_config(const struct fleet *f, const struct workload *agent, struct pane *ou
 			  p->config.enforce ? "" : " (enforce: false)", p->config.forward_proxy ? "on" : "off");
 }
 
+/* Which version runs, as far as its image tells; /health knows for sure. */
+static void
+fact_image(const struct workload *agent, struct pane *out)
+{
+	const struct pipelock *p = audit_pipelock(agent);
+
+	if (!p)
+		return;
+	page_label(out, "image");
+	pane_add(out, STYLE_CELL, PAGE_LABEL, p->container->image);
+}
+
 static void
 fact_secrets(const struct workload *agent, struct pane *out)
 {
@@ -210,7 +222,9 @@ agent_page_facts(const struct fleet *f, const struct workload *agent, struct pan
 	page_label(out, "state");
 	pane_add(out, state.style, PAGE_LABEL, state.text);
 	fact_steps(f, agent, out);
+	proof_page_lack(f, agent, out);
 	fact_companion(f, agent, out);
+	fact_image(agent, out);
 	page_label(out, "egress");
 	pane_add(out, egress.style, PAGE_LABEL, egress.text);
 	fact_config(f, agent, out);

@@ -132,6 +132,51 @@ proof_page_probes(const struct fleet *f, const struct workload *agent, struct pa
 	}
 }
 
+/* What keeps a probe from counting; NULL: nothing. */
+static const char *
+lack_of(const struct probe_standing *s, struct arena *a)
+{
+	if (!s->worst)
+		return "never run";
+	if (proof_verdict(s->worst) != PROBE_BLOCKED)
+		return probe_verdict_name(proof_verdict(s->worst));
+	if (s->probed < s->nodes)
+		return arena_printf(a, "run on %zu of %zu nodes", s->probed, s->nodes);
+	return s->stale ? "stale" : NULL;
+}
+
+void
+proof_page_lack(const struct fleet *f, const struct workload *agent, struct pane *out)
+{
+	struct probe_standing standings[PROBES];
+	const char *lacks[PROBES_BYPASS];
+	bool same = true, first = true;
+
+	if (fleet_state(f, agent) != STATE_MIGRATED)
+		return;
+	proof_standings(f, agent, standings);
+	page_label(out, "to do");
+	if (!standings[0].nodes) {
+		pane_add(out, STYLE_WARN, PAGE_LABEL, "probes: no ready pod is known that could be probed");
+		return;
+	}
+	for (int p = 0; p < PROBES_BYPASS; p++) {
+		lacks[p] = lack_of(&standings[p], &out->arena);
+		same &= str_eq(lacks[p], lacks[0]);
+	}
+	if (same) {
+		pane_addf(out, STYLE_WARN, PAGE_LABEL, "probes: %s", lacks[0] ? lacks[0] : "not known to count");
+		return;
+	}
+	pane_add(out, STYLE_WARN, PAGE_LABEL, "probes: ");
+	for (int p = 0; p < PROBES_BYPASS; p++) {
+		if (!lacks[p])
+			continue;
+		pane_addf(out, STYLE_WARN, PAGE_LABEL, "%s%s %s", first ? "" : ", ", probe_name((enum probe)p), lacks[p]);
+		first = false;
+	}
+}
+
 /* ---- the config in force */
 
 /* "loaded e956430f633e 3h ago": green when it is the ConfigMap's. */

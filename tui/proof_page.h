@@ -12,6 +12,8 @@ void page_label(struct pane *out, const char *name);
 
 /* Each probe, and each node it was run on: verdict, control, target, method, age. */
 void proof_page_probes(const struct fleet *f, const struct workload *agent, struct pane *out);
+/* Of a migrated agent that is not verified: what its probes lack. */
+void proof_page_lack(const struct fleet *f, const struct workload *agent, struct pane *out);
 /* Pod by pod of what runs Pipelock: does its file have the ConfigMap's bytes, has the process loaded them, did a reload fail? */
 void proof_page_config(const struct fleet *f, const struct workload *w, struct pane *out);
 /* What its pods answer to GET /health. */

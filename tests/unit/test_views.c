@@ -576,6 +576,32 @@ what_is_in_force(void **state UNUSED)
 	audit_unref(s.demo);
 }
 
+/* A verified agent, of which one probe is tried again and proves nothing this time. */
+static void
+what_is_lacking_to_be_verified(void **state UNUSED)
+{
+	struct seen s = {.demo = demo()};
+	const struct workload *scout = fleet_workload(s.demo->fleet, "research", "Deployment", "scout");
+	const struct workload_key key = {"research", "scout", "Deployment"};
+	AUTO(pane) struct pane verified = {.columns = 80}, not = {.columns = 80};
+	AUTO(buf) struct buf text = {0};
+	struct probe_result again;
+	size_t n;
+
+	again = evidence_probes(s.demo->fleet->evidence, &key, &n)[PROBE_ENV_CLEAR];
+	assert_int_equal(again.probe, PROBE_ENV_CLEAR);
+	proof_page_lack(s.demo->fleet, scout, &verified);
+	assert_int_equal(verified.lines, 0);
+	again.verdict = PROBE_INCONCLUSIVE;
+	again.at++;
+	see(&s, &(struct evidence_parts){.has_probes = true, .probes = &again, .n_probes = 1});
+	proof_page_lack(s.fleet, scout, &not);
+	add_pane(&text, &not);
+	assert_string_equal(buf_str(&text), "to do      probes: env-clear inconclusive\n");
+	fleet_unref(s.fleet);
+	audit_unref(s.demo);
+}
+
 int
 main(void)
 {
@@ -589,6 +615,7 @@ main(void)
 		cmocka_unit_test(notes_beside_the_title),
 		cmocka_unit_test(details_of_rows),
 		cmocka_unit_test(what_is_in_force),
+		cmocka_unit_test(what_is_lacking_to_be_verified),
 	};
 
 	setenv("MOAT_NOW", "2026-05-21T14:00:00Z", 1); /* ages */
