@@ -304,6 +304,7 @@ add_job(struct planning *p, const struct workload *w, const struct pod *pod, con
 				   .pod_uid = arena_strdup(p->a, pod->object.uid),
 				   .node = arena_strdup(p->a, pod->node),
 				   .container = arena_strdup(p->a, c->name),
+				   .image = arena_strdup(p->a, c->image),
 				   .started_at = status_of(pod, c->name)->started_at,
 				   .target = {arena_strdup(p->a, target.host), target.port},
 				   .dns = {arena_strdup(p->a, dns.host), dns.port},

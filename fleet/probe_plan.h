@@ -34,6 +34,7 @@ const char *probe_target_text(const struct probe_target *t, struct arena *a);
 struct probe_job {
 	struct workload_key agent;
 	const char *pod, *pod_uid, *node, *container;
+	const char *image; /* that the container runs: what one of it has, all have. NULL: not known */
 	int64_t started_at; /* of that container, seconds; CLOCK_UNKNOWN */
 	struct probe_target target, dns; /* dns: the address of dns-tcp, port 53 */
 	/* The companion's Service as the agent is told to use it (HTTPS_PROXY), else its DNS name and port; NULL: has none. */

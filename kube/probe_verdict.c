@@ -86,7 +86,9 @@ static const struct {
 static void
 add_target(struct buf *out, const char *host, int port)
 {
-	buf_addf(out, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
+	AUTO(arena) struct arena a = {0};
+
+	buf_adds(out, probe_target_text(&(struct probe_target){host, port}, &a));
 }
 
 static void

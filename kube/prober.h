@@ -33,7 +33,10 @@ struct prober_args {
 	/* As each ends, in any order; borrowed for the call. */
 	void (*result)(void *ctx, const struct probe_result *r);
 	void (*job_done)(void *ctx, size_t done); /* so many jobs have ended. NULL */
-	/* All of them ended. e: why the server could not be asked at all (then some have no result); NULL. It is gone after it. */
+	/*
+	 * All of them ended, each probe with a result. e: why the server could not be asked, or why it let no command run
+	 * anywhere; what was not asked is inconclusive with these words. NULL. It is gone after it.
+	 */
 	void (*done)(void *ctx, const struct err *e);
 };
 

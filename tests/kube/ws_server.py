@@ -40,8 +40,13 @@ class Request:
         target = urllib.parse.urlsplit(line.split(" ")[1])
         self.query = urllib.parse.parse_qs(target.query, keep_blank_values=True)
         parts = target.path.strip("/").split("/")
-        self.namespace, self.pod, self.verb = parts[3], parts[5], parts[6]
+        self.namespace, self.pod, self.verb = parts[3], parts[5], parts[6] if len(parts) > 6 else "get"
         self.headers = {name.lower(): value.strip() for name, value in (h.split(":", 1) for h in headers)}
+
+    def body(self):
+        while len(self.rest) < int(self.headers.get("content-length", 0)):
+            self.rest += self.sock.recv(65536)
+        return json.loads(self.rest)
 
     def answer(self, status, body="", kind="text/plain", more=""):
         body = body.encode() if isinstance(body, str) else body
@@ -390,6 +395,160 @@ def exec_events(r):
     s = Stream(r)
     s.send(1, "\n".join(events).encode())
     s.exit(0)
+
+
+# --- exec of a probe ---
+
+def probe(r):
+    """What the program is asked: the method, and the kind of probe."""
+    command = r.query["command"]
+    method = command[0]
+    if method == "sh":
+        method = "nc" if "methods=nc" in command[2] else "curl"
+    events.append(f"{r.pod} {method} {command[-8]}")
+    return method, command[-8]
+
+
+def answer_probe(r, attempt="failed ECONNREFUSED", control="200", methods=("python3",), more="", status=True):
+    method, kind = probe(r)
+    s = Stream(r)
+    if method not in methods:
+        s.status(status="Failure", reason="InternalError",
+                 message=f'exec: "{method}": executable file not found in $PATH')
+        s.close()
+        return
+    out = f"Welcome!\nmoat-probe method={method}\n"
+    if kind != "look":
+        out += f"moat-probe attempt={attempt}\n" + (f"moat-probe control={control}\n" if control else "") + more
+    s.send(1, out.encode())
+    if status:
+        s.exit(0)
+    else:
+        s.close()
+
+
+def exec_probe_blocked(r):
+    answer_probe(r)
+
+
+def exec_probe_open(r):
+    answer_probe(r, "connected")
+
+
+def exec_probe_curl_only(r):
+    """An image with curl alone; its sh says nothing where nc is not."""
+    method, _ = probe(r)
+    if method == "nc":
+        s = Stream(r)
+        s.exit(0)
+        return
+    events.pop()
+    answer_probe(r, "connected", methods=("curl",))
+
+
+def exec_probe_nothing(r):
+    answer_probe(r, methods=())
+
+
+def exec_probe_babble(r):
+    answer_probe(r, control=None)
+
+
+def exec_probe_lies(r):
+    answer_probe(r, more="moat-probe attempt=connected\n")
+
+
+def exec_probe_flood(r):
+    answer_probe(r, more="x" * 20000)
+
+
+def exec_probe_dead_companion(r):
+    answer_probe(r, control="failed ECONNREFUSED")
+
+
+def exec_probe_no_status(r):
+    answer_probe(r, status=False)
+
+
+def exec_probe_lost_once(r):
+    """The connection is reset, the first time."""
+    if "lost" not in events:
+        events.append("lost")
+        r.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        r.sock.close()
+        return
+    answer_probe(r)
+
+
+settled = set()
+
+
+def exec_probe_settles(r):
+    """Lets everything out, the first time."""
+    kind = r.query["command"][-8]
+    first = kind != "look" and kind not in settled
+    if first:
+        settled.add(kind)
+    answer_probe(r, "connected" if first else "timeout")
+
+
+def exec_probe_ephemeral(r):
+    """No method in the container, nc in the one that is added."""
+    answer_probe(r, methods=("nc",) if r.query["container"][0].startswith("moat-probe-") else ())
+
+
+added = {}
+
+
+def pod_with(r, state):
+    name, image = added.get(r.pod, (None, None))
+    containers = [{"name": name, "image": image}] if name else []
+    statuses = [{"name": name, "state": state}] if name else []
+    r.answer(200, json.dumps({"metadata": {"name": r.pod}, "spec": {"ephemeralContainers": containers},
+                              "status": {"ephemeralContainerStatuses": statuses}}), "application/json",
+             "Connection: close\r\n")
+
+
+def add_container(r):
+    container = r.body()["spec"]["ephemeralContainers"][0]
+    security = container["securityContext"]
+    assert r.headers["content-type"] == "application/strategic-merge-patch+json"
+    assert security["capabilities"] == {"drop": ["ALL"]} and security["privileged"] is False
+    assert security["runAsNonRoot"] is True and security["allowPrivilegeEscalation"] is False
+    assert "targetContainerName" not in container and "restartPolicy" not in container
+    added[r.pod] = container["name"], container["image"]
+
+
+def ephemeralcontainers_probe_ephemeral(r):
+    add_container(r)
+    get_probe_ephemeral(r)
+
+
+def get_probe_ephemeral(r):
+    pod_with(r, {"running": {}})
+
+
+exec_probe_no_patch = exec_probe_bad_image = exec_probe_nothing
+
+
+def get_probe_no_patch(r):
+    pod_with(r, {})
+
+
+def ephemeralcontainers_probe_no_patch(r):
+    r.refuse(403, "Forbidden", 'cannot patch resource "pods/ephemeralcontainers"')
+
+
+get_probe_nothing, ephemeralcontainers_probe_nothing = get_probe_no_patch, ephemeralcontainers_probe_no_patch
+
+
+def ephemeralcontainers_probe_bad_image(r):
+    add_container(r)
+    get_probe_bad_image(r)
+
+
+def get_probe_bad_image(r):
+    pod_with(r, {"terminated": {"exitCode": 1}})
 
 
 # --- port-forward ---
