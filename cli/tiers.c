@@ -17,6 +17,9 @@
 #include "store/probes.h"
 #include "store/source.h"
 
+#define LOOK_MS 60000 /* for all that is looked at, and for each of them more */
+#define LOOK_EACH_MS 100
+
 struct tiers {
 	const struct cli *cli;
 	const struct fleet *fleet;
@@ -28,7 +31,7 @@ struct tiers {
 	VEC(struct sight_task) tasks;
 	VEC(struct config_sighting) configs;
 	VEC(struct health_sighting) healths;
-	bool done;
+	bool done, late; /* all was seen; the time for it has passed */
 };
 
 /* ---- the probes that were kept */
@@ -83,8 +86,14 @@ add_tasks(struct tiers *t, const struct sight_task *at, size_t n)
 		vec_push(&t->tasks, at[i]);
 }
 
+static int64_t
+server_now(const struct tiers *t)
+{
+	return clock_now() + kube_clock_skew(t->kube);
+}
+
 static void
-not_read(struct tiers *t, const struct sight_task *task, size_t wanted)
+not_read(struct tiers *t, const struct sight_task *task, const char *why)
 {
 	struct config_sighting s = {
 		.workload = task->workload,
@@ -93,12 +102,13 @@ not_read(struct tiers *t, const struct sight_task *task, size_t wanted)
 		.container = task->container,
 		.started_at = task->started_at,
 		.loaded_at = CLOCK_UNKNOWN,
-		.at = clock_now() + kube_clock_skew(t->kube),
+		.log_error = task->log ? why : NULL,
+		.file_error = task->file ? why : NULL,
+		.at = server_now(t),
 	};
 
-	s.log_error = arena_printf(&t->arena, "there are %zu that matter, and moat reads %d at most", wanted,
-				   TIERS_MOST_LOGS);
-	vec_push(&t->configs, s);
+	if (task->log || task->file)
+		vec_push(&t->configs, s);
 }
 
 /* The logs that matter. */
@@ -108,10 +118,12 @@ plan_logs(struct tiers *t, const workload_list *list)
 	struct sight_task *at;
 	size_t left_out, n = sight_plan_make(t->fleet, list->at, list->n, SIGHT_LOG_NEEDED, NULL, 0, &t->arena, &at,
 					     &left_out);
+	const char *why =
+		arena_printf(&t->arena, "there are %zu that matter, and moat reads %d at most", n, TIERS_MOST_LOGS);
 
 	add_tasks(t, at, n < TIERS_MOST_LOGS ? n : TIERS_MOST_LOGS);
 	for (size_t i = TIERS_MOST_LOGS; i < n; i++)
-		not_read(t, &at[i], n);
+		not_read(t, &at[i], why);
 }
 
 static void
@@ -179,15 +191,34 @@ on_done(void *ctx)
 }
 
 static void
-look(struct tiers *t)
+on_late(void *ctx)
 {
-	int64_t started_ms = clock_ms();
-	size_t before = kube_counts(t->kube).requests;
-	struct sight *s;
-	struct err e;
+	((struct tiers *)ctx)->late = true;
+}
 
-	plan(t);
-	s = sight_start(&(struct sight_args){
+static void
+not_seen(void *ctx, const struct sight_task *task)
+{
+	static const char why[] = "there was no time left for it: others took too long to answer";
+	struct tiers *t = ctx;
+
+	not_read(t, task, why);
+	if (task->health)
+		vec_push(&t->healths, (struct health_sighting){.workload = task->workload,
+							       .pod = task->pod,
+							       .pod_uid = task->pod_uid,
+							       .error = why,
+							       .uptime_s = -1,
+							       .kill_switch = -1,
+							       .at = server_now(t)});
+}
+
+/* Nodes that are gone make every look at their pods last: a command does not wait for all of them. */
+static void
+run(struct tiers *t)
+{
+	struct loop_timer *limit = loop_add_timer(t->loop, on_late, t);
+	struct sight *s = sight_start(&(struct sight_args){
 		.kube = t->kube,
 		.loop = t->loop,
 		.tasks = t->tasks.at,
@@ -196,10 +227,26 @@ look(struct tiers *t)
 		.seen = on_seen,
 		.done = on_done,
 	});
-	while (!t->done && loop_once(t->loop, -1, &e))
+	struct err e;
+
+	loop_timer_set(limit, LOOK_MS + LOOK_EACH_MS * (int64_t)t->tasks.n);
+	while (!t->done && !t->late && loop_once(t->loop, -1, &e))
 		;
-	if (!t->done)
+	if (!t->done) {
+		sight_left(s, not_seen, t);
 		sight_cancel(s);
+	}
+	loop_timer_remove(limit);
+}
+
+static void
+look(struct tiers *t)
+{
+	int64_t started_ms = clock_ms();
+	size_t before = kube_counts(t->kube).requests;
+
+	plan(t);
+	run(t);
 	log_info("looked at %zu Pipelocks by %zu requests in %lld ms", t->tasks.n,
 		 kube_counts(t->kube).requests - before, (long long)(clock_ms() - started_ms));
 	t->parts.has_logs = !t->cli->no_logs;

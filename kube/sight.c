@@ -26,6 +26,9 @@
 #define LOG_SPARE \
 	((size_t)256 * 1024) /* what the server is asked for beyond that: so that a cut is ours, and noticed */
 #define LOG_TAIL 2000 /* lines */
+#define LOG_IDLE_MS 10000 /* a kubelet that is not there is not waited for longer */
+#define THROTTLED_TRIES 3 /* more, of a log that the server had no time for */
+#define THROTTLED_MS 1000 /* before the first of them; then twice as long, and so on */
 #define CLOCKS_S 60 /* how far the clocks of node and API server may be apart */
 #define EXEC_MS 20000
 #define HASH_LEN 64
@@ -39,6 +42,8 @@ struct look {
 	size_t pending; /* of log, file, health: those that have no answer yet */
 
 	struct logs *logs;
+	struct loop_timer *again; /* NULL: it was never throttled */
+	unsigned tries;
 	enum reading reading;
 	int64_t since; /* seconds; 0: the log is read from its beginning alone */
 	size_t got; /* bytes of this reading */
@@ -72,6 +77,7 @@ static void
 look_free(struct look *l)
 {
 	logs_cancel(l->logs);
+	loop_timer_remove(l->again);
 	exec_cancel(l->exec);
 	portforward_cancel(l->forward);
 	pipelock_log_free(&l->log);
@@ -207,11 +213,34 @@ conclude_tail(struct look *l)
 }
 
 static void
+on_again(void *ctx)
+{
+	struct look *l = ctx;
+
+	read_log(l, l->reading);
+}
+
+/* Many logs in a row are what servers throttle. */
+static bool
+throttled(struct look *l, const struct err *e)
+{
+	if (!e || e->code != 429 || l->tries == THROTTLED_TRIES)
+		return false;
+	if (!l->again)
+		l->again = loop_add_timer(l->sight->args.loop, on_again, l);
+	pipelock_log_free(&l->log);
+	loop_timer_set(l->again, (int64_t)THROTTLED_MS * ++l->tries);
+	return true;
+}
+
+static void
 on_log(void *ctx, const struct err *e)
 {
 	struct look *l = ctx;
 
 	l->logs = NULL;
+	if (throttled(l, e))
+		return;
 	if (e) {
 		log_unknown(l, arena_strdup(&l->arena, e->msg));
 		return;
@@ -239,6 +268,7 @@ read_log(struct look *l, enum reading reading)
 		.container = t->container,
 		.head_bytes = LOG_LIMIT + LOG_SPARE,
 		.timestamps = true,
+		.idle_ms = LOG_IDLE_MS,
 		.ctx = l,
 		.line = on_line,
 		.done = on_log,
@@ -513,6 +543,16 @@ sight_cancel(struct sight *s)
 	for (size_t i = 0; i < s->n_looks; i++)
 		look_free(s->looks[i]);
 	sight_free(s);
+}
+
+void
+sight_left(const struct sight *s, void (*fn)(void *ctx, const struct sight_task *t), void *ctx)
+{
+	for (size_t i = 0; i < s->n_looks; i++)
+		fn(ctx, s->looks[i]->task);
+	for (size_t i = s->next; i < s->args.n_tasks; i++)
+		if (asks_something(&s->args.tasks[i]))
+			fn(ctx, &s->args.tasks[i]);
 }
 
 struct config_sighting

@@ -202,7 +202,7 @@ class Sight(unittest.TestCase):
             self.assertIn("forbidden", "".join(i["reason"] for i in run.report["incomplete"]))
 
     def test_2_a_server_that_fails(self):
-        for what in (dict(status=500), dict(drop=True), dict(cut=40)):
+        for what in (dict(status=500), dict(status=429), dict(drop=True), dict(cut=40), dict(stall=-1)):
             with Proxy() as proxy:
                 proxy.fault(LOG, **what)
                 run = audit(kubeconfig=proxy.kubeconfig(TOKEN))

@@ -25,6 +25,7 @@
 
 static struct loop *loop;
 static const char *log_text; /* lines with their times; NULL: it cannot be read */
+static size_t throttle; /* so many requests of logs are throttled */
 static const char *exec_out; /* NULL: it cannot be run */
 static const char *exec_errors = "";
 static const char *health_body; /* NULL: no answer */
@@ -87,6 +88,12 @@ answer_log(void *ctx)
 	size_t room = args.head_bytes;
 
 	logs_free(l);
+	if (throttle) {
+		throttle--;
+		err_set(&e, ERR_SOURCE, 429, "read the log of a/p: too many requests");
+		args.done(args.ctx, &e);
+		return;
+	}
 	if (!log_text) {
 		err_set(&e, ERR_DENIED, 403, "read the log of a/p: pods \"p\" is forbidden");
 		args.done(args.ctx, &e);
@@ -441,6 +448,50 @@ long_logs(void **state)
 	is_unknown("longer than 4 MiB up to the ConfigMap's change", "since|head|");
 }
 
+static void
+a_server_that_throttles(void **state)
+{
+	struct sight_task t = task(true, false, false);
+
+	(void)state;
+	log_text = AT("11:00:00") STARTUP(A) AT("12:30:00") RELOADED(B);
+	throttle = 1;
+	look(&t);
+	assert_string_equal(config.loaded_hash, B);
+	assert_string_equal(buf_str(&requests), "since|since|");
+	assert_int_equal(throttle, 0);
+}
+
+static void
+count_left(void *ctx, const struct sight_task *t)
+{
+	assert_true(t->log);
+	++*(size_t *)ctx;
+}
+
+/* Those that are being looked at are left, too. */
+static void
+what_is_left(void **state)
+{
+	struct sight_task tasks[10];
+	size_t left = 0;
+	struct sight *s;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(tasks); i++)
+		tasks[i] = task(i != 3, false, false);
+	s = start(tasks, COUNT_OF(tasks), 2);
+	sight_left(s, count_left, &left);
+	assert_int_equal(left, COUNT_OF(tasks) - 1);
+	while (n_seen < 3)
+		assert_true(loop_once(loop, 5000, &e));
+	left = 0;
+	sight_left(s, count_left, &left);
+	assert_int_equal(left + n_seen, COUNT_OF(tasks) - 1);
+	sight_cancel(s);
+}
+
 #define VIOLATIONS(list) "{\n  \"ok\": false,\n  \"violations\": [" list "]\n}\n"
 #define FILE_IS(path, hash) "{\"path\": \"" path "\", \"type\": \"added\", \"actual\": \"" hash "\"}"
 
@@ -574,9 +625,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(logs),	     cmocka_unit_test(the_whole_log),
-		cmocka_unit_test(long_logs), cmocka_unit_test(files),
-		cmocka_unit_test(healths),   cmocka_unit_test(several_at_once_within_a_limit),
+		cmocka_unit_test(logs),		cmocka_unit_test(the_whole_log),
+		cmocka_unit_test(long_logs),	cmocka_unit_test(a_server_that_throttles),
+		cmocka_unit_test(what_is_left), cmocka_unit_test(files),
+		cmocka_unit_test(healths),	cmocka_unit_test(several_at_once_within_a_limit),
 		cmocka_unit_test(cancelled),
 	};
 
