@@ -23,6 +23,8 @@ sys.path.insert(0, os.path.join(os.environ["srcdir"], "tests"))
 import tap  # noqa: E402
 
 MOAT = os.environ["MOAT"]
+WRITE_FACTS = os.path.join(os.environ["builddir"], "tests", "store", "write_facts")
+ROWS = 160  # of one round of it
 SECONDS = float(os.environ.get("SURVIVE_SECONDS") or 2)
 
 AGENT = """---
@@ -64,6 +66,26 @@ class Store(unittest.TestCase):
         self.assertEqual(p.returncode, 1, p.stderr)
         json.loads(p.stdout)
         return p.stderr.decode()
+
+    def check_facts(self, told, most):
+        """Rounds and actions that are in the file: all that were told, and no more than may have been under way. All or nothing."""
+        with contextlib.closing(sqlite3.connect(self.db)) as db:
+            self.assertEqual(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+            self.assertEqual(db.execute("PRAGMA foreign_key_check").fetchall(), [])
+            rounds = db.execute("SELECT sum(count) FROM probes GROUP BY cluster, namespace, agent, kind, node, probe").fetchall()
+            newest = db.execute("SELECT count(*), count(DISTINCT pod) FROM probes WHERE ended = 0").fetchone()
+            actions = dict(db.execute("SELECT id, outcome FROM actions"))
+        self.assertIn(len(set(rounds)), (0, 1))
+        self.assertIn(newest, ((0, 0), (ROWS, 1)))
+        self.assertEqual(len(rounds), newest[0])
+        kept = rounds[0][0] if rounds else 0
+        self.assertTrue(told.count("probes") <= kept <= told.count("probes") + most, (told[-3:], kept))
+        for line in told:
+            if line != "probes":
+                what, action = line.split()
+                self.assertIn(actions[int(action)], ("done",) if what == "ended" else ("begun", "done"))
+        self.assertLessEqual(len(actions), sum(line.startswith("begun") for line in told) + most)
+        return kept
 
     def check(self, path=None):
         """The number of runs."""
@@ -116,6 +138,28 @@ class Killed(Store):
         self.assertEqual(self.check(), runs + 1)
 
 
+    def test_probes_and_actions(self):
+        self.fleet(0)
+        self.audit()
+        told, kills = [], 0
+        rng = random.Random(2)
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until or not told:
+            with subprocess.Popen([WRITE_FACTS, self.db, "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}) as p:
+                time.sleep(rng.random() * 0.2)
+                p.kill()
+                told += p.stdout.read().decode().split("\n")[:-1]
+                self.assertEqual((p.wait(), p.stderr.read()), (-signal.SIGKILL, b""))
+            kills += 1
+            kept = self.check_facts(told, kills)
+        self.check()
+        self.assertIn("probes", told)
+        print("# %d killed, %d rounds of probes kept" % (kills, kept), flush=True)
+        answer = subprocess.run([MOAT, "history", "actions", "--db", self.db, "-o", "json"], capture_output=True, check=True)
+        self.assertEqual({r["outcome"] for r in json.loads(answer.stdout)} - {"begun"}, {"done"})
+
+
 class Together(Store):
     def test_two_writers_and_a_reader(self):
         self.fleet(0)
@@ -140,6 +184,24 @@ class Together(Store):
         self.assertEqual(self.check(), audits)
         self.assertGreater(reads, 0)
         print("# %d audits by two writers, %d reads" % (audits, reads), flush=True)
+
+
+    def test_probes_and_actions_beside_audits(self):
+        rounds = 5
+        self.fleet(0)
+        with contextlib.ExitStack() as stack:
+            writers = [stack.enter_context(subprocess.Popen([WRITE_FACTS, self.db, str(rounds)], stdout=subprocess.PIPE,
+                                                            stderr=subprocess.PIPE)) for _ in range(2)]
+            audits = 0
+            while audits < 2 or any(p.poll() is None for p in writers):
+                self.fleet(audits)
+                self.assertEqual(self.audit(), "")
+                audits += 1
+            told = "".join(p.stdout.read().decode() for p in writers).split("\n")
+            self.assertEqual([(p.returncode, p.stderr.read()) for p in writers], [(0, b"")] * 2)
+        told = [line for line in told if line]
+        self.assertEqual(self.check_facts(told, 0), 2 * rounds)
+        self.assertEqual(self.check(), audits)
 
 
 class Full(Store):
@@ -171,6 +233,17 @@ class Full(Store):
             p = subprocess.run([MOAT, "history", "--db", self.db, "-o", "json"], capture_output=True, check=False)
             self.assertEqual((p.returncode, p.stderr), (0, b""))
             self.assertEqual(len(json.loads(p.stdout)), len(self.seen))
+
+    def test_probes_and_actions_on_a_full_file_system(self):
+        with self.file_system("size=400k"):
+            self.until_it_is_full()
+            p = subprocess.run([WRITE_FACTS, self.db, "1000"], capture_output=True, check=False)
+            self.assertEqual(p.returncode, 3)
+            self.assertIn(b"the disk is full", p.stderr)
+            self.check_facts(p.stdout.decode().split("\n")[:-1], 0)
+            self.check()
+            p = subprocess.run([MOAT, "history", "probes", "--db", self.db, "-o", "json"], capture_output=True, check=False)
+            self.assertEqual((p.returncode, p.stderr), (0, b""))
 
     @contextlib.contextmanager
     def file_system(self, options):
