@@ -27,10 +27,12 @@ enum command_bit {
 	CMD_DOCTOR = 1 << 8,
 	CMD_HISTORY = 1 << 9,
 	CMD_CONSOLE = 1 << 10,
+	CMD_PROBE = 1 << 11,
 };
 #define CMD_TABLES (CMD_RULES | CMD_FLEET | CMD_SHOW)
-#define CMD_ALL (CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH | CMD_RESTART | CMD_DOCTOR | CMD_HISTORY | \
-		 CMD_CONSOLE)
+#define CMD_ALL                                                                                               \
+	(CMD_AUDIT | CMD_TABLES | CMD_DEMO | CMD_OTHER | CMD_REACH | CMD_RESTART | CMD_DOCTOR | CMD_HISTORY | \
+	 CMD_CONSOLE | CMD_PROBE)
 
 /* One -o: a format, and where it goes (NULL: standard output). */
 struct output {
@@ -57,6 +59,9 @@ struct cli {
 	bool yes, recreate; /* moat restart, and what follows */
 	const char *field_manager; /* NULL when not given */
 	int64_t timeout_ms; /* 0 when not given */
+	bool all, no_control; /* moat probe, and what follows */
+	const char *target, *ephemeral; /* NULL when not given */
+	int64_t parallel; /* 0 when not given */
 	const char *db_path; /* NULL when not given */
 	bool no_store;
 	bool health, no_logs; /* what is looked at beside the objects of a cluster: tiers.h */
@@ -107,7 +112,7 @@ int cli_report(struct cli *cli, const struct audit *a);
 struct report_options cli_report_options(const struct cli *cli);
 
 /* The agent that [NS/][KIND/]NAME means; NULL and an error that lists what fits when it is not exactly one. */
-const struct workload *cli_find_agent(const struct audit *a, const char *name, struct err *e);
+const struct workload *cli_find_agent(struct workload *const *agents, size_t n, const char *name, struct err *e);
 /* The only agent of the fleet that such a name fits; NULL. */
 const struct workload *cli_agent_named(const struct fleet *f, const char *name);
 /* The same among all workloads; -n completes a name without a namespace. */

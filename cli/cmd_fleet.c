@@ -78,7 +78,7 @@ cmd_show(struct cli *cli)
 	a = cli_audit(cli, &e);
 	if (!a)
 		return cli_fail(&e);
-	agent = cli_find_agent(a, cli->args[0], &e);
+	agent = cli_find_agent(a->agents, a->n_agents, cli->args[0], &e);
 	if (!agent) {
 		audit_unref(a);
 		return cli_fail(&e);

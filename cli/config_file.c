@@ -262,7 +262,7 @@ read_parallel(struct parse *p, const struct node *value, void *member)
 
 	if (text && str_i64(text, n) && *n >= 1 && *n <= PROBE_MOST_PARALLEL)
 		return true;
-	return wrong(p, value, "parallel: a number of agents from 1 to %d is expected", PROBE_MOST_PARALLEL);
+	return wrong(p, value, "parallel: a number of pods from 1 to %d is expected", PROBE_MOST_PARALLEL);
 }
 
 static bool

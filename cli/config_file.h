@@ -12,7 +12,7 @@
 /* `probes:`, as far as it is about running them; zeros: the command's own. */
 struct probe_settings {
 	struct probe_target target;
-	int64_t parallel; /* agents at once, 1 to PROBE_MOST_PARALLEL */
+	int64_t parallel; /* pods at once, 1 to PROBE_MOST_PARALLEL */
 	int64_t dial_ms; /* for one dial */
 };
 

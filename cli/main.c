@@ -138,6 +138,14 @@ set_keep(struct cli *cli, const char *text, struct err *e)
 }
 
 static bool
+set_parallel(struct cli *cli, const char *text, struct err *e)
+{
+	return (str_i64(text, &cli->parallel) && cli->parallel >= 1 && cli->parallel <= PROBE_MOST_PARALLEL) ||
+	       err_set(e, ERR_USAGE, 0, "--parallel %s: a number from 1 to %d is expected", text,
+		       PROBE_MOST_PARALLEL);
+}
+
+static bool
 add_output(struct cli *cli, const char *arg, struct err *e)
 {
 	const char *path = strchr(arg, '=');
@@ -241,6 +249,20 @@ set_option(struct cli *cli, enum option_id id, const char *arg, struct err *e)
 		return true;
 	case OPT_TIMEOUT:
 		return set_time(&cli->timeout_ms, "timeout", arg, e);
+	case OPT_ALL_AGENTS:
+		cli->all = true;
+		return true;
+	case OPT_TARGET:
+		cli->target = arg;
+		return true;
+	case OPT_NO_CONTROL:
+		cli->no_control = true;
+		return true;
+	case OPT_PARALLEL:
+		return set_parallel(cli, arg, e);
+	case OPT_EPHEMERAL:
+		cli->ephemeral = arg;
+		return true;
 	case OPT_LISTS:
 		cli->lists = true;
 		return true;

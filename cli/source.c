@@ -306,15 +306,15 @@ only_one(const found_list *found, const char *name, const char *plural, struct e
 }
 
 const struct workload *
-cli_find_agent(const struct audit *a, const char *name, struct err *e)
+cli_find_agent(struct workload *const *agents, size_t n_agents, const char *name, struct err *e)
 {
 	struct workload_name n = split_name(name);
 	const struct workload *w = NULL;
 	found_list found = {0};
 
-	for (size_t i = 0; i < a->n_agents; i++)
-		if (name_fits(&n, a->agents[i]))
-			vec_push(&found, a->agents[i]);
+	for (size_t i = 0; i < n_agents; i++)
+		if (name_fits(&n, agents[i]))
+			vec_push(&found, agents[i]);
 	if (found.n)
 		w = only_one(&found, name, "agents", e);
 	else

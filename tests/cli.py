@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 import tap
 
@@ -667,13 +668,68 @@ class Tables(unittest.TestCase):
         self.assertIn("a/Deployment/x, a/StatefulSet/x", err)
 
 
-class Restart(unittest.TestCase):
-    """What moat restart and moat doctor say before they ask anybody: there is no cluster here."""
+class Refusals(unittest.TestCase):
+    """What commands for a cluster say before they ask anybody: there is none here."""
 
     def refused(self, *args):
         status, out, err = run(*args)
         self.assertEqual((status, out), (2, ""), err)
+        self.assertEqual(err.count("\n"), 1, err)
         return err
+
+
+class Probe(Refusals):
+    def test_agents_are_needed(self):
+        self.assertIn("moat probe [NS/]AGENT..., or --all", self.refused("probe"))
+        self.assertIn("not both", self.refused("probe", "--all", "a/x"))
+        self.assertIn("--all", self.refused("probe", "-l", "app=x", "a/x"))
+
+    def test_read_only(self):
+        self.assertIn("--read-only", self.refused("probe", "--read-only", "--all"))
+
+    def test_files_have_nothing_to_run_in(self):
+        self.assertIn("files", self.refused("probe", "-f", DEMO, "--all"))
+
+    def test_options(self):
+        for args, word in ((["--target", "example.com"], "HOST:PORT"), (["--target", "example.com:22"], "--no-control"),
+                           (["--parallel", "0"], "1 to 100"), (["--timeout", "2m"], "60s"), (["-o", "csv"], "junit"),
+                           (["-o", "json", "-o", "table"], "standard output")):
+            self.assertIn(word, self.refused("probe", "--all", *args))
+        self.assertIn("no option of moat audit", self.refused("audit", "--ephemeral", "i", "-f", DEMO))
+
+    def test_no_cluster(self):
+        self.assertIn("--kubeconfig", self.refused("probe", "--all", "--no-control", "--target", "example.com:22"))
+
+    def test_the_junit_report_has_the_schemas_shape(self):
+        """Of the report that test_probe_report holds the program to. MOAT_SCHEMAS names a folder with JUnit.xsd, for all of it."""
+        path = os.path.join(os.environ["srcdir"], "tests/report/probes.xml")
+        root = ElementTree.parse(path).getroot()
+        self.assertEqual(root.tag, "testsuites")
+        kinds = set()
+        for i, suite in enumerate(root):
+            self.assertEqual([c.tag for c in suite if c.tag != "testcase"], ["properties", "system-out", "system-err"])
+            self.assertEqual(set(suite.keys()), {"name", "package", "id", "timestamp", "hostname", "tests", "failures", "errors",
+                                                 "time"})
+            self.assertEqual(suite.get("id"), str(i))
+            self.assertRegex(suite.get("timestamp"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$")
+            cases = suite.findall("testcase")
+            for name, tag in (("tests", None), ("failures", "failure"), ("errors", "error")):
+                self.assertEqual(int(suite.get(name)), len([c for c in cases if tag is None or c.find(tag) is not None]))
+            for case in cases:
+                self.assertEqual(set(case.keys()), {"name", "classname", "time"})
+                self.assertLessEqual(len(case), 1)
+                for child in case:
+                    self.assertEqual(set(child.keys()), {"message", "type"})
+                    kinds.add(child.tag)
+        self.assertEqual(kinds, {"failure", "error"})
+        if "MOAT_SCHEMAS" in os.environ:
+            schema = os.path.join(os.environ["MOAT_SCHEMAS"], "JUnit.xsd")
+            check = subprocess.run(["xmllint", "--noout", "--schema", schema, path], capture_output=True, text=True)
+            self.assertEqual(check.returncode, 0, check.stderr)
+
+
+class Restart(Refusals):
+    """What moat restart and moat doctor say before they ask anybody."""
 
     def test_a_name_is_needed(self):
         self.assertIn("moat restart [NS/]NAME", self.refused("restart"))
