@@ -32,6 +32,7 @@ struct need {
 #define CLUSTER_WIDE 1u /* not asked for when one namespace is all that is read */
 #define WRITES 2u /* not asked for with --read-only */
 #define RECREATES 4u /* asked for with --recreate alone: who may delete pods can do more than restart them */
+#define ADDS_CONTAINERS 8u /* asked for with --ephemeral alone */
 
 #define NO_WORKLOAD "agents and companions of this kind are not seen, except by their pods"
 #define NOT_LIVE "the console does not follow changes of it"
@@ -39,6 +40,7 @@ struct need {
 #define NO_LOG \
 	"where a ConfigMap changed after its companion started, it is not known which of the two configs runs"
 #define NO_HEALTH "/health of companions (--health, moat show, the console) cannot be asked"
+#define NO_EPHEMERAL "agents with nothing to dial with cannot be probed"
 #define NO_EXEC "bypass probes cannot be run, nor the config file in a companion's pod compared (moat show)"
 #define READ(group, resource, cost)                                  \
 	{"fleet", "list", group, resource, NULL, cost, 0},           \
@@ -71,6 +73,8 @@ static const struct need needs[] = {
 	{"health", "create", "", "pods", "portforward", NO_HEALTH " on newer servers", 0},
 	{"probe", "get", "", "pods", "exec", NO_EXEC, WRITES},
 	{"probe", "create", "", "pods", "exec", NO_EXEC " on newer servers", WRITES},
+	{"probe", "get", "", "pods", NULL, NO_EPHEMERAL, WRITES | ADDS_CONTAINERS},
+	{"probe", "patch", "", "pods", "ephemeralcontainers", NO_EPHEMERAL, WRITES | ADDS_CONTAINERS},
 	RESTART("deployments", "no Deployment can be restarted"),
 	RESTART("statefulsets", "no StatefulSet can be restarted"),
 	RESTART("daemonsets", "no DaemonSet can be restarted"),
@@ -264,6 +268,8 @@ ask_permissions(struct doctor *d, struct err *e)
 		left_out |= WRITES;
 	if (!d->cli->recreate)
 		left_out |= RECREATES;
+	if (!d->cli->ephemeral)
+		left_out |= ADDS_CONTAINERS;
 	for (size_t i = 0; i < COUNT_OF(needs); i++)
 		if (!(needs[i].flags & left_out))
 			vec_push(&d->needs, needs[i]);
