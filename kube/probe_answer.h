@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a program of kube/probe/ printed: lines "moat-probe KEY=VALUE" among whatever else the image says. The image is not
- * trusted: values are short words from fixed lists, or "failed" with a text that is only ever shown.
+ * What a program of kube/probe/ printed: lines "moat-probe KEY=VALUE" among whatever else the image says. The image is
+ * not trusted: values are short words from fixed lists, or "failed" with a text that is only ever shown. An image that
+ * lies well is believed all the same: who doubts it probes from an ephemeral container.
  */
 #ifndef KUBE_PROBE_ANSWER_H
 #define KUBE_PROBE_ANSWER_H
@@ -41,8 +42,8 @@ struct probe_answer {
 };
 
 /*
- * false (ERR_INPUT): there is no method in it, or something that none of the programs prints. looked: only the method is
- * wanted, else both sides are.
+ * false (ERR_INPUT): there is no method in it, or something that none of the programs prints. looked: only the
+ * method is wanted, else both sides are.
  */
 bool probe_answer_parse(const char *out, size_t len, bool looked, struct probe_answer *a, struct err *e);
 

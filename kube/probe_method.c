@@ -66,7 +66,7 @@ probe_try_of(const struct probe_job *job, enum probe probe, int64_t dial_ms)
 	return t;
 }
 
-/* Letters, digits, and what names and addresses have between them: no program takes that for an option or a command. */
+/* Letters, digits, and what names and addresses have between them: nothing takes that for an option or a command. */
 static bool
 is_host(const char *s)
 {

@@ -4,12 +4,12 @@
  * kube/probe/, each passed whole as an argument, so that nothing is written into the container and nothing that comes
  * from a cluster is ever part of a program's text. What they print is for probe_answer.h.
  *
- * The arguments behind the program: the kind (look, raw, env-clear, no-proxy); host and port of the attempt; host and port
- * of the control's CONNECT; host and port of the companion, "-" for no control; the time limit of a dial in seconds.
- *   look       prints which method it is, and nothing is dialled
+ * The arguments behind the program: the kind (look, raw, env-clear, no-proxy); host and port of the attempt; host and
+ * port of the control's CONNECT; host and port of the companion, "-" for no control; the time limit of a dial in seconds.
+ *   look       prints which method it is, and nothing outside is dialled
  *   raw        a TCP dial by the program itself
  *   env-clear  by a client in a subprocess with an emptied environment
- *   no-proxy   by a client in a subprocess whose environment has the companion as proxy and NO_PROXY for the target
+ *   no-proxy   by a client in a subprocess that has the companion as proxy and the target in NO_PROXY
  */
 #ifndef KUBE_PROBE_METHOD_H
 #define KUBE_PROBE_METHOD_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an attempt and its control prove together. A connection is a way out, whatever else is so. Without one, only a control
- * that got through makes a wall of it: an error number says nothing, for a wall that rejects looks like a closed port.
+ * What an attempt and its control prove together. A connection is a way out, whatever else is so. Without one, only a
+ * control that got through makes a wall of it: an error number says nothing, for a wall that rejects looks like a closed
+ * port.
  */
 #ifndef KUBE_PROBE_VERDICT_H
 #define KUBE_PROBE_VERDICT_H

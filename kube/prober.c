@@ -24,11 +24,11 @@
 /* What a command may take beside its dials: a runtime that starts it, an interpreter on little CPU. */
 #define START_MS 10000
 #define LOOK_MS 15000
-#define RETRY_MS 1000 /* before a lost connection is tried again, and twice that before the last try */
+#define RETRY_MS 1000 /* before a command is tried again, and twice that before the last try */
 #define TRIES 3
 #define ERRNO_MOST 199 /* an error's code is an errno up to here, and an HTTP status from 200 on */
 
-/* One command in a container, once more where the connection to the server was lost. */
+/* One command in a container; tried again where the connection was lost or the server had too much to do. */
 struct run {
 	struct job *job;
 	struct exec *exec;
@@ -257,7 +257,7 @@ on_gone(struct prober *p, const struct err *e)
 	}
 }
 
-/* Why the server did not let the command run, told of all that it is true of. false: it is about this command alone. */
+/* Why the server did not let it run, told of all that this is true of. false: it is about this command alone. */
 static bool
 refused(struct job *j, const struct err *e)
 {
@@ -297,6 +297,13 @@ retry(struct run *r)
 	loop_timer_set(r->timer, RETRY_MS * r->tries);
 }
 
+/* No connection, or too much at once for the server. */
+static bool
+may_be_better_soon(const struct err *e)
+{
+	return e->kind == ERR_SOURCE && e->code > 0 && (e->code <= ERRNO_MOST || e->code == 429 || e->code == 503);
+}
+
 static void
 on_exec(void *ctx, const struct exec_result *x)
 {
@@ -308,8 +315,7 @@ on_exec(void *ctx, const struct exec_result *x)
 	p->allowed |= x->ran || x->err.kind != ERR_DENIED;
 	if (p->cancelled)
 		;
-	else if (!x->ran && x->err.kind == ERR_SOURCE && x->err.code > 0 && x->err.code <= ERRNO_MOST &&
-		 r->tries < TRIES)
+	else if (!x->ran && may_be_better_soon(&x->err) && r->tries < TRIES)
 		retry(r);
 	else
 		r->ended(r, x);
@@ -460,7 +466,7 @@ image_find(struct prober *p, const char *name)
 	return image;
 }
 
-/* The image's name; where it is not known, the container of the workload, which has the same one in all its pods. */
+/* By its name; where that is not known, by the workload's container, which has the same one in all its pods. */
 static struct image *
 image_of(struct job *j)
 {

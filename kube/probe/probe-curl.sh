@@ -51,13 +51,16 @@ wget_usable() {
 	gnu=
 	case $("$wget" --version 2>&1) in *GNU*) gnu='-t 1' ;; esac
 }
+wget_failed() {
+	failed "$(printf %s\\n "$out" | sed -n '/refused/p;/timed out/p;/unreachable/p;/resolve/p;/bad address/p;/wget:/p')"
+}
 # A plain request, so that no wget keeps a list of hosts; that it got as far as one is what counts.
 wget_attempt() {
 	out=$(inside "$wget" $gnu -T "$limit" -O /dev/null "http://$(bracket "$host"):$port/" 2>&1 </dev/null)
 	case $out in
 	*roxy\ request*) echo proxied ;;
 	*...\ connected.* | *error\ getting\ response* | *server\ returned\ error* | *"HTTP/1."*) echo connected ;;
-	*) failed "$(printf %s\\n "$out" | sed -n '/refused/p;/timed out/p;/unreachable/p;/resolve/p;/bad address/p;/wget:/p' | sort -u)" ;;
+	*) wget_failed ;;
 	esac
 }
 wget_control() {
@@ -77,6 +80,6 @@ wget_control() {
 		esac ;;
 	*roxy\ request\ sent* | *SSL* | *GnuTLS*) echo 200 ;;
 	*...\ connected.*) echo silent ;;
-	*) failed "$(printf %s\\n "$out" | sed -n '/refused/p;/timed out/p;/unreachable/p;/resolve/p')" ;;
+	*) wget_failed ;;
 	esac
 }

@@ -26,7 +26,8 @@ nc_attempt() {
 	all=$(for a in $list; do nc_dial "$a" & done; wait)
 	case $all in *connected*) echo connected ;; *) echo "$all" | first ;; esac
 }
-# nc keeps the writing end of its own input open, so that the companion sees no end of it; it is ended once it has answered.
+# nc keeps the writing end of its own input open, so that the companion sees no end of it; it is ended once it has
+# answered, or did not in time.
 nc_control() {
 	to=$(bracket "$chost"):$cport
 	flags=
@@ -51,7 +52,8 @@ nc_control() {
 		wait
 		case $answer,$said in
 		[1-9]*) echo "$answer" ;;
-		*efused* | *imed\ out* | *nreachable* | *oute\ to* | *ermitted* | *resol* | *known* | *bad\ addr* | *lookup*) failed "$said" ;;
+		*efused* | *imed\ out* | *nreachable* | *oute\ to* | *ermitted*) failed "$said" ;;
+		*resol* | *known* | *bad\ addr* | *lookup*) failed "$said" ;;
 		, | *ucceeded* | *open*) echo silent ;;
 		*) echo garbled ;;
 		esac

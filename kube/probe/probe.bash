@@ -20,7 +20,10 @@ ask() {
 	done
 	[[ $over && $first ]] && word="failed $first"
 	echo "moat-probe $1=$word"
+	# Whoever is first in a container may not bury the children of others: each is waited for by its parent.
 	kill $pids 2>/dev/null
+	while read -r -t 1 -u 3 line; do :; done
+	wait $! 2>/dev/null
 }
 dial='exec 4<>"/dev/tcp/$0/$1" && echo is connected'
 try() {
@@ -36,14 +39,13 @@ try() {
 	esac
 }
 attempt() {
-	local all=$host line address rest
-	echo "pid $BASHPID"
+	local all=$host address rest
 	if [[ $host != *:* && $host == *[!0-9.]* ]]; then
 		echo at unresolved
 		all=
 		while read -r address rest; do
 			[[ $all == *"$address"* ]] || all+=" $address"
-		done < <(getent ahosts "$host" 2>/dev/null)
+		done < <(echo "pid $BASHPID" >&2; exec getent ahosts "$host" 2>/dev/null)
 		[[ $all ]] || { echo is unresolved; return; }
 	fi
 	echo at timeout

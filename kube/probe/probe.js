@@ -29,10 +29,15 @@ function attempt(at, done) {
 		env.NO_PROXY = env.no_proxy = host;
 	}
 	at("failed the client did not end");
-	var child = spawn(process.execPath, ["-e", "eval(process.argv[1])", "--", source, "client"].concat(args.slice(1)), {env: env});
+	var command = ["-e", "eval(process.argv[1])", "--", source, "client"].concat(args.slice(1));
+	var child = spawn(process.execPath, command, {env: env});
+	process.on("exit", function () { child.kill("SIGKILL"); });
 	child.stdout.on("data", function (d) { out += d; });
 	child.on("error", function (e) { done("failed " + e.message); });
-	child.on("close", function () { var m = /moat-probe attempt=(.*)/.exec(out); done(m ? m[1] : "failed the client said nothing"); });
+	child.on("close", function () {
+		var m = /moat-probe attempt=(.*)/.exec(out);
+		done(m ? m[1] : "failed the client said nothing");
+	});
 }
 function control(at, done) {
 	if (phost === "-") return done("none");

@@ -86,7 +86,9 @@ while (my @open = grep { $side{$_}{from} } keys %side) {
 }
 for my $key (keys %side) {
 	my $s = $side{$key};
-	my $word = $s->{got} =~ /^is (.*)/m ? $1 : $s->{got} =~ /.*^at (\w+)/ms ? $1 : "failed " . ($s->{got} =~ /(.+)/ ? $1 : "no answer");
+	my $said = $s->{got} =~ /(.+)/ ? $1 : "no answer";
+	my $word = $s->{got} =~ /^is (.*)/m ? $1 : $s->{got} =~ /.*^at (\w+)/ms ? $1 : "failed $said";
 	print "moat-probe $key=$word\n";
 	kill "KILL", $s->{pid} if $s->{from};
+	waitpid $s->{pid}, 0;
 }

@@ -74,13 +74,15 @@ def attempt(state):
 	command = [sys.executable, "-I", "-S", "-c", boot, source, "client"] + sys.argv[3:10]
 	state[0] = "failed the client did not end"
 	try:
-		child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+		child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+			stderr=subprocess.STDOUT)
 	except OSError as e:
 		state[0] = "failed to start the client: %s" % e.strerror
 		return
 	children.append(child)
-	said = child.communicate()[0].decode("ascii", "replace").strip().split("\n")
-	state[0] = said[-1] if said[-1] in ("connected", "proxied", "timeout", "unresolved") else "failed " + said[-1].replace("failed ", "")
+	said = child.communicate()[0].decode("ascii", "replace").strip().split("\n")[-1]
+	known = said in ("connected", "proxied", "timeout", "unresolved") or said.startswith("failed ")
+	state[0] = said if known else "failed " + said
 def control(state):
 	if phost == "-":
 		state[0] = "none"
@@ -132,4 +134,5 @@ else:
 	for child in children:
 		if child.poll() is None:
 			child.kill()
+			child.wait()
 	os._exit(0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The same by a client that any sh runs; behind probe-nc.sh or probe-curl.sh, which have the clients. $1 to $8: the arguments as in probe.py, without the source.
+# The same by a client that any sh runs; behind probe-nc.sh or probe-curl.sh, which have the clients.
+# $1 to $8: the arguments as in probe.py, without the source.
 kind=$1 host=$2 port=$3 chost=$4 cport=$5 phost=$6 pport=$7 limit=$8
 LC_ALL=C
 export LC_ALL

@@ -3,6 +3,7 @@
 drops; a live and a dead target; a companion that tunnels, one that refuses, a dead and a silent one. Takes root, unshare, ip
 and nft; skipped where one is missing. The methods are those that this machine has."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -137,8 +138,22 @@ def serve(ready):
     time.sleep(600)
 
 
+def orphans(server):
+    left = []
+    with open(f"/proc/self/task/{os.getpid()}/children") as f:
+        for pid in map(int, f.read().split()):
+            if pid != server:
+                with open(f"/proc/{pid}/stat") as stat:
+                    left.append(" ".join(stat.read().split()[1:3]))
+                os.kill(pid, 9)
+                os.waitpid(pid, 0)
+    return left
+
+
 def inside():
-    """Sets the namespace up and answers lines of JSON [wall, [argv, PATH]...] with what came of each, run side by side."""
+    """Sets the namespace up and answers lines of JSON [wall, [argv, PATH]...]: what came of each, run side by side, and the
+    processes that one of them left behind. Those come here, as in a container they go to its first process."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     run = lambda command: subprocess.run(command, shell=True, check=True)  # noqa: E731
     run("ip link set lo up; for i in 1 2 3; do ip address add 10.0.0.$i/32 dev lo; done; "
         "ip route add 10.0.0.4/32 dev lo src 10.0.0.1")
@@ -161,7 +176,8 @@ def inside():
         children = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={
             "PATH": path, "HOME": "/nonexistent", "HTTPS_PROXY": "http://10.0.0.2:8888", "HTTP_PROXY": "http://10.0.0.2:8888",
             "https_proxy": "http://10.0.0.2:8888", "NO_PROXY": "localhost"}) for argv, path in commands]
-        print(json.dumps([child.communicate()[0] for child in children]), flush=True)
+        answers = [child.communicate()[0] for child in children]
+        print(json.dumps([answers, orphans(server)]), flush=True)
     os.kill(server, 9)
 
 
@@ -204,7 +220,9 @@ class Methods(unittest.TestCase):
         commands = [([ONE, methods()[name][0], probe, target, to, str(seconds)], self.paths[name]) for name in names]
         self.space.stdin.write(json.dumps([wall, *commands]) + "\n")
         self.space.stdin.flush()
-        return json.loads(self.space.stdout.readline())
+        answers, left = json.loads(self.space.stdout.readline())
+        self.assertEqual(left, [], (names, wall, probe, companion))
+        return answers
 
     def every(self, verdict, control, words, *how):
         for name, out in zip(methods(), self.probe(list(methods()), *how)):
