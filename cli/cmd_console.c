@@ -29,25 +29,40 @@ no_color(void)
 	return set && *set;
 }
 
-/* Who leaves in the middle of a restart is told what becomes of it. */
+static bool
+is_open(const struct operation_step *s)
+{
+	return s->state == OPERATION_STEP_RUNNING || s->state == OPERATION_STEP_PLANNED;
+}
+
+static void
+say_step(const struct operation_step *s)
+{
+	AUTO(buf) struct buf name = {0};
+	AUTO(buf) struct buf safe = {0};
+
+	buf_addf(&name, "%s %s/%s", s->target.kind, s->target.namespace, s->target.name);
+	text_safe(&safe, name.data, name.len);
+	fprintf(stderr, "moat: %s%s\n", buf_str(&safe),
+		s->state == OPERATION_STEP_RUNNING ? ": its rollout goes on in the cluster" : " was not restarted");
+}
+
+/* Who leaves in the middle of a restart is told what becomes of it; probes are over then. */
 static void
 say_what_goes_on(const struct app_data_source *source)
 {
 	struct operation o = source->operations ? source->operations->look(source->ctx) : (struct operation){0};
+	size_t open = 0;
 
 	for (size_t i = 0; o.phase == OPERATION_RUNNING && i < o.n; i++) {
-		const struct operation_step *s = &o.steps[i];
-		AUTO(buf) struct buf name = {0};
-		AUTO(buf) struct buf safe = {0};
-
-		if (s->state != OPERATION_STEP_RUNNING && s->state != OPERATION_STEP_PLANNED)
+		if (!is_open(&o.steps[i]))
 			continue;
-		buf_addf(&name, "%s %s/%s", s->target.kind, s->target.namespace, s->target.name);
-		text_safe(&safe, name.data, name.len);
-		fprintf(stderr, "moat: %s%s\n", buf_str(&safe),
-			s->state == OPERATION_STEP_RUNNING ? ": its rollout goes on in the cluster"
-							   : " was not restarted");
+		open++;
+		if (o.kind == OPERATION_RESTART)
+			say_step(&o.steps[i]);
 	}
+	if (open && o.kind == OPERATION_PROBE)
+		fprintf(stderr, "moat: %zu of %zu agents were not probed to the end\n", open, o.n);
 }
 
 static int

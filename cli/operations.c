@@ -8,8 +8,11 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/probing.h"
 #include "fleet/setup.h"
 #include "kube/restart.h"
+
+#define GATHER_MS 150 /* what is new of many agents within a moment is one snapshot */
 
 /* How far one operation is, in memory of its own: made by one thread, read by the other. */
 struct snapshot {
@@ -46,11 +49,14 @@ struct operations {
 	struct wishes wishes;
 	struct snapshot *fresh;
 
-	/* The cluster's thread alone. */
+	/* The cluster's thread alone: one of the two is there, or none. */
 	struct restart *restart;
+	struct probing *probing;
+	enum operation_kind kind;
 	unsigned running; /* its serial */
 	bool planned, begun, ended;
 	struct kept *kept; /* one for each step; NULL before it has begun */
+	struct loop_timer *soon; /* publishes */
 	struct arena refusal; /* of the text of the last one */
 };
 
@@ -117,6 +123,11 @@ steps_now(const struct operations *o, struct arena *a, size_t *n)
 	const struct restart_step *from;
 	struct operation_step *steps;
 
+	if (o->probing) {
+		const struct operation_step *at = probing_steps(o->probing, n);
+
+		return arena_copy(a, at, *n * sizeof(*at));
+	}
 	from = restart_steps(o->restart, n);
 	steps = ARENA_ARRAY(a, struct operation_step, *n);
 	for (size_t i = 0; i < *n; i++)
@@ -141,7 +152,7 @@ begin_action(struct operations *o, const struct operation_step *s, struct kept *
 					  .at = clock_now(),
 					  .duration_ms = -1,
 					  .who = o->opt.who,
-					  .what = "restart",
+					  .what = o->kind == OPERATION_PROBE ? "probe" : "restart",
 					  .target = {s->target.namespace, s->target.name, s->target.kind},
 					  .outcome = "begun",
 					  .detail = "",
@@ -183,7 +194,7 @@ keep(struct operations *o)
 		keep_step(o, &steps[i], &o->kept[i]);
 }
 
-/* Of a rollout that nobody waits for any more the end is not known. */
+/* Of a rollout that nobody waits for any more the end is not known; probes are over. */
 static void
 keep_breaking_off(struct operations *o)
 {
@@ -191,19 +202,39 @@ keep_breaking_off(struct operations *o)
 
 	if (o->restart)
 		restart_steps(o->restart, &n);
-	for (size_t i = 0; o->kept && i < n; i++)
-		if (o->kept[i].action && !o->kept[i].ended)
+	else if (o->probing)
+		probing_steps(o->probing, &n);
+	for (size_t i = 0; o->kept && i < n; i++) {
+		if (!o->kept[i].action || o->kept[i].ended)
+			continue;
+		if (o->probing)
+			end_action(o, &o->kept[i], "failed", "broken off");
+		else
 			archive_end(o->opt.archive, o->kept[i].action, "begun",
 				    "not waited for: its rollout goes on", -1);
+	}
 	free(take(o->kept));
 }
 
 /* ---- what is new */
 
-static void
-publish(struct operations *o)
+static bool
+has_failed(const struct operations *o)
 {
-	struct snapshot *s = snapshot_new(OPERATION_RESTART, phase_of(o), o->running), *old;
+	return o->probing ? probing_failed(o->probing) : restart_failed(o->restart);
+}
+
+static bool
+is_possible(const struct operations *o)
+{
+	return o->probing ? probing_possible(o->probing) : restart_possible(o->restart);
+}
+
+static void
+publish(void *ctx)
+{
+	struct operations *o = ctx;
+	struct snapshot *s = snapshot_new(o->kind, phase_of(o), o->running), *old;
 	struct operation *op = &s->operation;
 	size_t n;
 	struct operation_step *steps = steps_now(o, &s->arena, &n);
@@ -215,13 +246,15 @@ publish(struct operations *o)
 	}
 	op->steps = steps;
 	op->n = n;
-	op->possible = o->planned && restart_possible(o->restart);
-	op->failed = o->ended && restart_failed(o->restart);
+	op->possible = o->planned && is_possible(o);
+	op->failed = o->ended && has_failed(o);
+	op->error = o->probing ? arena_strdup(&s->arena, probing_error(o->probing)) : NULL;
 	pthread_mutex_lock(&o->lock);
 	old = o->fresh;
 	o->fresh = s;
 	pthread_mutex_unlock(&o->lock);
 	snapshot_free(old);
+	loop_timer_cancel(o->soon);
 	keep(o);
 	o->opt.news(o->opt.ctx);
 }
@@ -262,6 +295,30 @@ on_restart_done(void *ctx, struct restart *r)
 		tell_restarted(o);
 }
 
+static void
+on_probing(void *ctx)
+{
+	loop_timer_set(((struct operations *)ctx)->soon, GATHER_MS);
+}
+
+static void
+on_result(void *ctx, const struct probe_result *r)
+{
+	struct operations *o = ctx;
+
+	o->opt.probed(o->opt.ctx, r);
+}
+
+static void
+on_probing_done(void *ctx)
+{
+	struct operations *o = ctx;
+
+	o->ended = o->begun;
+	o->planned = true;
+	publish(o);
+}
+
 /* ---- doing it */
 
 static void
@@ -269,6 +326,8 @@ drop(struct operations *o)
 {
 	keep_breaking_off(o);
 	restart_free(take(o->restart));
+	probing_free(take(o->probing));
+	loop_timer_cancel(o->soon);
 	o->planned = o->begun = o->ended = false;
 }
 
@@ -309,18 +368,47 @@ plan_restart(struct operations *o, struct wishes *w)
 }
 
 static void
+plan_probing(struct operations *o, const struct wishes *w)
+{
+	const struct probe_settings *s = o->opt.probes;
+
+	o->probing = probing_plan(&(struct probing_args){
+		.kube = o->opt.kube,
+		.loop = o->opt.loop,
+		.fleet = o->opt.fleet(o->opt.ctx),
+		.agents = w->targets,
+		.n_agents = w->n_targets,
+		.options = {.target = s->target},
+		.parallel = (size_t)s->parallel,
+		.dial_ms = s->dial_ms,
+		.read_only = o->opt.read_only,
+		.ctx = o,
+		.changed = on_probing,
+		.result = on_result,
+		.done = on_probing_done,
+	});
+}
+
+static void
 plan(struct operations *o, struct wishes *w)
 {
 	drop(o);
 	o->running = w->serial;
-	plan_restart(o, w);
+	o->kind = w->kind;
+	if (w->kind == OPERATION_PROBE)
+		plan_probing(o, w);
+	else
+		plan_restart(o, w);
 }
 
 static void
 start(struct operations *o)
 {
 	o->begun = true;
-	restart_go(o->restart);
+	if (o->probing)
+		probing_go(o->probing);
+	else
+		restart_go(o->restart);
 	publish(o);
 }
 
@@ -337,8 +425,8 @@ operations_act(struct operations *o)
 		plan(o, &w);
 	if (w.drop)
 		drop(o);
-	else if (w.go && o->restart && o->running == w.serial && o->planned && !o->begun &&
-		 restart_possible(o->restart))
+	else if (w.go && (o->restart || o->probing) && o->running == w.serial && o->planned && !o->begun &&
+		 is_possible(o))
 		start(o);
 	arena_free(&w.arena);
 }
@@ -378,6 +466,12 @@ void
 operations_restart(struct operations *o, const struct operation_target *targets, size_t n)
 {
 	wish_plan(o, OPERATION_RESTART, targets, n);
+}
+
+void
+operations_probe(struct operations *o, const struct operation_target *agents, size_t n)
+{
+	wish_plan(o, OPERATION_PROBE, agents, n);
 }
 
 void
@@ -427,6 +521,7 @@ operations_new(const struct operations_options *opt)
 	struct operations *o = mem_alloc(sizeof(*o));
 
 	o->opt = *opt;
+	o->soon = loop_add_timer(opt->loop, publish, o);
 	pthread_mutex_init(&o->lock, NULL);
 	return o;
 }
@@ -437,6 +532,7 @@ operations_free(struct operations *o)
 	if (!o)
 		return;
 	drop(o);
+	loop_timer_remove(o->soon);
 	arena_free(&o->refusal);
 	arena_free(&o->wishes.arena);
 	snapshot_free(o->fresh);

@@ -11,6 +11,7 @@
 
 #include "base/loop.h"
 #include "cli/archive.h"
+#include "cli/config_file.h"
 #include "kube/api.h"
 #include "tui/source.h"
 
@@ -21,6 +22,7 @@ struct operations_options {
 	struct loop *loop; /* the cluster's */
 	bool read_only;
 	const char *field_manager; /* NULL: moat's own */
+	const struct probe_settings *probes; /* borrowed */
 	struct archive *archive; /* borrowed; NULL: nothing is kept */
 	const char *who; /* struct action's; borrowed */
 	void *ctx;
@@ -28,6 +30,7 @@ struct operations_options {
 	void (*news)(void *ctx); /* on the cluster's thread: have operations_take called on the console's */
 	/* All on the cluster's thread: */
 	struct fleet *(*fleet)(void *ctx); /* the newest; borrowed. NULL: there is none yet */
+	void (*probed)(void *ctx, const struct probe_result *r); /* borrowed for the call */
 	void (*restarted)(void *ctx, const struct operation_target *t); /* its rollout has come to its end */
 };
 
@@ -36,6 +39,7 @@ void operations_free(struct operations *o); /* once the cluster's thread has end
 
 /* The console's thread. */
 void operations_restart(struct operations *o, const struct operation_target *targets, size_t n);
+void operations_probe(struct operations *o, const struct operation_target *agents, size_t n);
 void operations_go(struct operations *o);
 void operations_drop(struct operations *o);
 struct operation operations_look(const struct operations *o);

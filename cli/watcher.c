@@ -200,6 +200,17 @@ newest_fleet(void *ctx)
 }
 
 static void
+on_probed(void *ctx, const struct probe_result *r)
+{
+	struct watcher *w = ctx;
+
+	pending_probe(&w->pending, r);
+	if (w->archive)
+		pending_probe(&w->unwritten, r);
+	build_within(w, EVIDENCE_MS);
+}
+
+static void
 on_saw(void *ctx, const struct config_sighting *config, const struct health_sighting *health)
 {
 	struct watcher *w = ctx;
@@ -260,6 +271,8 @@ take_history(struct watcher *w)
 static void
 write_findings(struct watcher *w)
 {
+	if (w->unwritten.probes.n)
+		archive_probes(w->archive, w->unwritten.probes.at, w->unwritten.probes.n);
 	if (w->unwritten.configs.n)
 		archive_sightings(w->archive, w->unwritten.configs.at, w->unwritten.configs.n);
 	pending_clear(&w->unwritten);
@@ -650,6 +663,12 @@ restart(void *ctx, const struct operation_target *targets, size_t n)
 }
 
 static void
+probe(void *ctx, const struct operation_target *agents, size_t n)
+{
+	operations_probe(((struct watcher *)ctx)->operations, agents, n);
+}
+
+static void
 go(void *ctx)
 {
 	operations_go(((struct watcher *)ctx)->operations);
@@ -880,12 +899,14 @@ connect(struct watcher *w, struct err *e)
 		.loop = w->loop,
 		.read_only = w->cli->read_only,
 		.field_manager = w->cli->field_manager,
+		.probes = &w->cli->config->probes,
 		.archive = w->archive,
 		.who = w->who,
 		.ctx = w,
 		.wish = on_wish,
 		.news = on_news,
 		.fleet = newest_fleet,
+		.probed = on_probed,
 		.restarted = on_restarted,
 	});
 	w->status.insecure = w->now.insecure = kube_insecure(w->kube);
@@ -917,7 +938,8 @@ end(void *ctx)
 bool
 watcher_open(struct cli *cli, struct loop *loop, struct feed *out, struct err *e)
 {
-	static const struct app_operations operations = {.restart = restart, .go = go, .drop = drop, .look = look};
+	static const struct app_operations operations = {
+		.restart = restart, .probe = probe, .go = go, .drop = drop, .look = look};
 	struct watcher *w = mem_alloc(sizeof(*w));
 
 	w->cli = cli;

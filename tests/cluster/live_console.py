@@ -5,6 +5,7 @@
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 
@@ -128,6 +129,22 @@ class Running(ConsoleTest):
         self.console.wait("[ Close ]")
         self.assertNotIn("[ Restart ]", self.console.text())
         self.console.send("\x1b").wait("[ Close ]", gone=True)
+        self.leave()
+
+    def test_probes(self):
+        """What they find depends on the network that this runs in: that all of it is shown and kept does not."""
+        self.console.send("p").wait("[ Probe ]").wait("1.1.1.1:443 from 1 node").send("\t\r").wait("[ Stop ]")
+        self.wait_long("[ Close ]", 60)
+        self.console.send("\x1b").wait("[ Close ]", gone=True)
+        deadline = time.monotonic() + 5
+        while not re.search(r"scout .* [✔✘?]{3} \d+s", self.console.text()) and time.monotonic() < deadline:
+            self.console.pump(0.2)
+        self.assertRegex(self.console.text(), r"scout .* [✔✘?]{3} \d+s")
+        kept = json.loads(moat("history", "probes", "--db", self.db, "-o", "json").out)
+        self.assertEqual({p["agent"] for p in kept}, {"scout"}, kept)
+        actions = json.loads(moat("history", "actions", "--db", self.db, "-o", "json").out)
+        self.assertEqual([(a["what"], a["name"]) for a in actions], [("probe", "scout")])
+        self.assertIn(actions[0]["outcome"], ("done", "failed"))
         self.leave()
 
     def test_the_agent_on_the_screen(self):
