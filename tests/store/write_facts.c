@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
+#include "base/arena.h"
+#include "base/attr.h"
 #include "store/actions.h"
 #include "store/probes.h"
 
@@ -16,12 +17,12 @@
 #define NODES 2
 
 static void
-answer(struct probe_result *at, size_t n, int64_t round)
+answer(struct arena *a, struct probe_result *at, size_t n, int64_t round)
 {
 	for (size_t i = 0; i < n; i++)
 		at[i] = (struct probe_result){
-			.agent = {"a", mem_printf("agent-%02zu", i / PROBES / NODES), "Deployment"},
-			.pod = mem_printf("p-%lld", (long long)round),
+			.agent = {"a", arena_printf(a, "agent-%02zu", i / PROBES / NODES), "Deployment"},
+			.pod = arena_printf(a, "p-%lld", (long long)round),
 			.node = i / PROBES % NODES ? "node-1" : "node-0",
 			.container = "c",
 			.probe = (enum probe)(i % PROBES),
@@ -45,10 +46,11 @@ one_round(struct db *db, const struct fleet *f, int64_t round, struct err *e)
 				      .target = {"a", "agent", "Deployment"},
 				      .outcome = "begun",
 				      .detail = ""};
+	AUTO(arena) struct arena texts = {0};
 	struct probe_result at[AGENTS * NODES * PROBES];
 	int64_t id;
 
-	answer(at, COUNT_OF(at), round);
+	answer(&texts, at, COUNT_OF(at), round);
 	if (!actions_begin(db, &cluster, &action, &id, e))
 		return false;
 	printf("begun %lld\n", (long long)id);
