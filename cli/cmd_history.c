@@ -20,6 +20,7 @@ struct request {
 	const struct records_format *format;
 	struct db *db;
 	struct records records;
+	struct output_stream stream; /* standard output */
 };
 
 /* ---- runs */
@@ -139,12 +140,21 @@ add_finding(void *ctx, const struct history_finding *f)
 		records_borrow(out, NULL);
 }
 
+/* Where all is read before the first row, so that there is no half answer for a file that cannot be read to its end. */
+static void
+write_as_it_grows(struct request *q)
+{
+	q->records.spill = output_spill;
+	q->records.spill_ctx = &q->stream;
+}
+
 static bool
 findings(struct request *q, struct err *e)
 {
 	struct history_run r;
 
 	records_start(&q->records, finding_columns, COUNT_OF(finding_columns), q->format);
+	write_as_it_grows(q);
 	return find_run(q, q->n_args ? q->args[0] : "last", &r, e) &&
 	       history_findings(q->db, &r, &q->records.arena, add_finding, q, e);
 }
@@ -219,6 +229,7 @@ diff(struct request *q, struct err *e)
 	struct history_run before, after;
 
 	records_start(&q->records, change_columns, COUNT_OF(change_columns), q->format);
+	write_as_it_grows(q);
 	if (!two_runs(q, &before, &after, e))
 		return false;
 	if (before.source != after.source)
@@ -463,9 +474,9 @@ answer(struct request *q, const struct subcommand *s, struct err *e)
 	if (!q->format)
 		return false;
 	q->db = keep_open(q->cli, s->use, e);
-	if (!q->db || !s->run(q, e))
+	if (!q->db || !output_open(&q->stream, NULL, e) || !s->run(q, e))
 		return false;
-	return output_stdout(records_end(&q->records, opt.ascii), e);
+	return output_stdout(records_end(&q->records, opt.ascii), e) && output_close(&q->stream, e);
 }
 
 int

@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "cli/output.h"
 
+#define SPILL (256 * 1024) /* memory that is used again and again is cheaper than as much as the answer is long */
+
 /* A format without `row` gets all rows at once, and not the columns with `more`. */
 struct records_format {
 	const char *name;
@@ -41,6 +43,8 @@ push(struct records *r, struct record_cell cell)
 	if (r->format->row) {
 		r->format->row(r);
 		r->cells.n = 0;
+		if (r->spill && r->out.len > SPILL)
+			r->spill(r->spill_ctx, &r->out);
 	}
 	r->column = 0;
 	r->rows++;
@@ -134,26 +138,24 @@ shown(const struct records *r, const struct record_column **out)
 	return n;
 }
 
-/* The texts one behind the other, each with its NUL; widths as they ask for. */
+/* The texts one behind the other, each with its NUL; widths as they ask for, `used` by each of them. */
 static void
-make_texts(const struct records *r, size_t n, bool ascii, struct buf *texts, size_t *widths)
+make_texts(const struct records *r, size_t n, bool ascii, struct buf *texts, size_t *widths, size_t *used)
 {
 	for (size_t i = 0; i < r->cells.n; i++) {
-		size_t start = texts->len, width;
+		size_t start = texts->len;
 
 		add_cell(texts, &r->cells.at[i], ascii);
 		buf_addc(texts, '\0');
-		width = text_width(texts->data + start);
-		if (width > widths[i % n])
-			widths[i % n] = width;
+		used[i] = text_width(texts->data + start);
+		if (used[i] > widths[i % n])
+			widths[i % n] = used[i];
 	}
 }
 
 static void
-add_padded(struct buf *out, const char *text, size_t width, bool last)
+add_padded(struct buf *out, const char *text, size_t used, size_t width, bool last)
 {
-	size_t used = text_width(text);
-
 	buf_adds(out, text);
 	if (!last)
 		buf_fill(out, ' ', (used < width ? width - used : 0) + 2);
@@ -166,7 +168,7 @@ add_head(struct buf *out, const struct record_column *c, size_t width, bool last
 
 	for (const char *p = c->name; *p; p++)
 		buf_addc(&head, *p == '_' ? ' ' : (char)toupper((unsigned char)*p));
-	add_padded(out, buf_str(&head), width, last);
+	add_padded(out, buf_str(&head), head.len, width, last);
 }
 
 static void
@@ -174,22 +176,24 @@ table_end(struct records *r, bool ascii)
 {
 	const struct record_column **columns = mem_array(r->n_columns, sizeof(*columns));
 	size_t *widths = mem_array(r->n_columns, sizeof(*widths)), n = shown(r, columns);
+	size_t *used = mem_array(r->cells.n, sizeof(*used));
 	AUTO(buf) struct buf texts = {0};
 	const char *text;
 
 	for (size_t c = 0; c < n; c++)
 		widths[c] = strlen(columns[c]->name);
-	make_texts(r, n, ascii, &texts, widths);
+	make_texts(r, n, ascii, &texts, widths, used);
 	for (size_t c = 0; c < n; c++)
 		add_head(&r->out, columns[c], widths[c], c == n - 1);
 	text = texts.data;
 	for (size_t i = 0; i < r->cells.n; i++) {
 		if (i % n == 0)
 			buf_addc(&r->out, '\n');
-		add_padded(&r->out, text, widths[i % n], i % n == n - 1);
+		add_padded(&r->out, text, used[i], widths[i % n], i % n == n - 1);
 		text += strlen(text) + 1;
 	}
 	buf_addc(&r->out, '\n');
+	free(used);
 	free(widths);
 	free(columns);
 }

@@ -37,6 +37,9 @@ struct records {
 	size_t column, rows; /* of the next cell; finished ones */
 	VEC(struct record_cell) cells; /* of the present row; a table's all, for it needs widths first */
 	struct buf out;
+	/* Takes what there is of a long answer, and empties it; NULL: all of it is kept until the end. */
+	void (*spill)(void *ctx, struct buf *out);
+	void *spill_ctx;
 };
 
 /* Is it for people? */

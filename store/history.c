@@ -113,20 +113,52 @@ history_run_before(struct db *d, const struct history_run *r, struct arena *a, s
 
 typedef VEC(struct history_finding) finding_list;
 
+/* The first letters: what is before another in strcmp's order is not behind it in this one. */
+static uint64_t
+letters(const char *text, int n)
+{
+	uint64_t key = 0;
+
+	for (int i = 0; i < n; i++)
+		key = key << 8 | (*text ? (unsigned char)*text++ : 0);
+	return key;
+}
+
+/* A rule, and whether the run says something of it. */
+struct judged {
+	uint64_t key; /* letters */
+	const char *id;
+	bool judged;
+};
+
 /* A run read: its texts go into the arena. */
 struct reading {
 	const struct history_run *run;
 	struct arena *arena;
-	bool *judged; /* each of rules[], by the run */
+	struct judged *rules; /* as many as rules[] */
 };
 
+/* Asked of each finding. */
 static bool
 is_judged(const struct reading *r, const char *rule)
 {
+	uint64_t key = letters(rule, 8);
+
 	for (size_t i = 0; i < n_rules; i++)
-		if (strcmp(rules[i]->id, rule) == 0)
-			return r->judged[i];
+		if (r->rules[i].key == key && strcmp(r->rules[i].id, rule) == 0)
+			return r->rules[i].judged;
 	return false;
+}
+
+static struct judged *
+judged_by(const struct history_run *r)
+{
+	struct judged *list = mem_array(n_rules, sizeof(*list));
+
+	for (size_t i = 0; i < n_rules; i++)
+		list[i] = (struct judged){letters(rules[i]->id, 8), rules[i]->id,
+					  runs_judged(rules[i]->id, r->unjudged)};
+	return list;
 }
 
 static struct history_finding
@@ -165,17 +197,6 @@ struct place {
 	uint64_t key;
 	const struct history_finding *finding;
 };
-
-/* The first letters: what is before another in strcmp's order is not behind it in this one. */
-static uint64_t
-letters(const char *text, int n)
-{
-	uint64_t key = 0;
-
-	for (int i = 0; i < n; i++)
-		key = key << 8 | (*text ? (unsigned char)*text++ : 0);
-	return key;
-}
 
 static uint64_t
 fingerprint_key(const struct history_finding *f)
@@ -221,43 +242,49 @@ static const struct order {
 	int (*cmp)(const void *a, const void *b); /* of places */
 } by_fingerprint = {fingerprint_key, fingerprint_cmp}, worst_first = {worst_first_key, worst_first_cmp};
 
-static void
-sort(finding_list *list, const struct order *order)
+/* As many as the list has; the caller's. */
+static struct place *
+sorted(const finding_list *list, const struct order *order)
 {
 	struct place *places = mem_array(list->n, sizeof(*places));
-	struct history_finding *sorted = mem_array(list->n, sizeof(*sorted));
 
 	for (size_t i = 0; i < list->n; i++)
 		places[i] = (struct place){order->key(&list->at[i]), &list->at[i]};
 	if (list->n)
 		qsort(places, list->n, sizeof(*places), order->cmp);
-	for (size_t i = 0; i < list->n; i++)
-		sorted[i] = *places[i].finding;
-	free(places);
-	free(list->at);
-	list->at = sorted;
-	list->cap = list->n;
+	return places;
+}
+
+/* What a run has. */
+struct found {
+	finding_list list;
+	struct place *places; /* of the list, in the order wanted */
+};
+
+static void
+found_free(struct found *f)
+{
+	vec_free(&f->list);
+	free(f->places);
 }
 
 /* Sorted here: SQLite would copy all the texts to and fro. */
 static bool
 read_list(struct db *d, const struct history_run *r, int64_t other, const struct order *order, struct arena *a,
-	  finding_list *out, struct err *e)
+	  struct found *out, struct err *e)
 {
 	const char *text =
 		d->version < SCHEMA_PROBES ? FINDINGS_OF_RUN("NULL, NULL") : FINDINGS_OF_RUN("f.uid, f.generation");
 	AUTO(stmt) sqlite3_stmt *s = sql_prepare(d, text, e);
-	struct reading reading = {r, a, mem_array(n_rules, sizeof(bool))};
+	struct reading reading = {r, a, judged_by(r)};
 	bool ok = s != NULL;
 
-	for (size_t i = 0; i < n_rules; i++)
-		reading.judged[i] = runs_judged(rules[i]->id, r->unjudged);
 	if (s)
 		sql_bind(s, "iii", r->source, r->id, other);
 	while (s && sql_row(d, s, &ok, e))
-		vec_push(out, read_finding(&reading, s));
-	free(reading.judged);
-	sort(out, order);
+		vec_push(&out->list, read_finding(&reading, s));
+	free(reading.rules);
+	out->places = sorted(&out->list, order);
 	return ok;
 }
 
@@ -265,12 +292,12 @@ bool
 history_findings(struct db *d, const struct history_run *r, struct arena *a,
 		 void (*fn)(void *ctx, const struct history_finding *f), void *ctx, struct err *e)
 {
-	finding_list list = {0};
-	bool ok = read_list(d, r, 0, &worst_first, a, &list, e);
+	struct found found = {0};
+	bool ok = read_list(d, r, 0, &worst_first, a, &found, e);
 
-	for (size_t i = 0; ok && i < list.n; i++)
-		fn(ctx, &list.at[i]);
-	vec_free(&list);
+	for (size_t i = 0; ok && i < found.list.n; i++)
+		fn(ctx, found.places[i].finding);
+	found_free(&found);
 	return ok;
 }
 
@@ -292,12 +319,12 @@ kind_of(const struct history_finding *before, const struct history_finding *afte
 }
 
 static void
-tell_changes(const finding_list *x, const finding_list *y, const struct history_run *now,
+tell_changes(const struct found *x, const struct found *y, const struct history_run *now,
 	     void (*fn)(void *ctx, const struct history_change *c), void *ctx)
 {
-	for (size_t i = 0, j = 0; i < x->n || j < y->n;) {
-		const struct history_finding *before = i < x->n ? &x->at[i] : NULL,
-					     *after = j < y->n ? &y->at[j] : NULL;
+	for (size_t i = 0, j = 0; i < x->list.n || j < y->list.n;) {
+		const struct history_finding *before = i < x->list.n ? x->places[i].finding : NULL,
+					     *after = j < y->list.n ? y->places[j].finding : NULL;
 		int order = before && after ? strcmp(before->fingerprint, after->fingerprint) : before ? -1 : 1;
 
 		if (order < 0)
@@ -317,14 +344,14 @@ history_diff(struct db *d, const struct history_run *before, const struct histor
 	     void (*fn)(void *ctx, const struct history_change *c), void *ctx, struct err *e)
 {
 	bool same = before->source == after->source;
-	finding_list x = {0}, y = {0};
+	struct found x = {0}, y = {0};
 	bool ok = read_list(d, before, same ? after->id : 0, &by_fingerprint, a, &x, e) &&
 		  read_list(d, after, same ? before->id : 0, &by_fingerprint, a, &y, e);
 
 	if (ok)
 		tell_changes(&x, &y, after, fn, ctx);
-	vec_free(&x);
-	vec_free(&y);
+	found_free(&x);
+	found_free(&y);
 	return ok;
 }
 
