@@ -17,7 +17,7 @@ KUBECONFIG = os.environ["KUBECONFIG"]
 
 
 def read(*args, **options):
-    run = audit(*args, **options)
+    run = audit(*args, "--no-store", **options)  # no history: what it has of probes is no matter of objects
     if run.status not in (0, 1, 4):
         raise AssertionError(f"moat audit {' '.join(args)}: status {run.status}: {run.err}")
     return run.report
