@@ -170,7 +170,7 @@ proof_changed(const struct fleet *f, const struct workload *agent, const struct 
 bool
 proof_too_old(const struct fleet *f, const struct probe_result *r)
 {
-	return f->read_at - r->at > max_age(f);
+	return r->at < f->read_at - max_age(f);
 }
 
 enum probe_verdict
@@ -252,10 +252,10 @@ proof_expiry(const struct fleet *f, const struct workload *agent)
 	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		int64_t end = at[i].at + max_age(f);
-
-		if (end >= f->read_at && end < first)
-			first = end;
+		if (proof_too_old(f, &at[i]) || at[i].at >= INT64_MAX - max_age(f))
+			continue;
+		if (at[i].at + max_age(f) < first)
+			first = at[i].at + max_age(f);
 	}
 	return first;
 }

@@ -67,7 +67,7 @@ probe_command(struct audit_run *run, const struct workload *w)
  * Results in words
  */
 
-#define ONE_GO INT64_C(120) /* seconds: results of one pod that are no further apart are told together */
+#define ONE_GO UINT64_C(120) /* seconds: results of one pod that are no further apart are told together */
 
 struct list {
 	struct buf text;
@@ -105,11 +105,18 @@ end_group(struct list *l)
 	l->first = NULL;
 }
 
+/* Times of a damaged history may be as far apart as numbers can be. */
+static bool
+is_one_go(int64_t a, int64_t b)
+{
+	return (a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a) <= ONE_GO;
+}
+
 static bool
 is_alike(const struct probe_result *a, const struct probe_result *b)
 {
 	return str_eq(a->node, b->node) && str_eq(a->pod, b->pod) && str_eq(a->target, b->target) &&
-	       str_eq(a->method, b->method) && llabs(a->at - b->at) <= ONE_GO;
+	       str_eq(a->method, b->method) && is_one_go(a->at, b->at);
 }
 
 /* `note` stands behind it; it is a text of the program's own, the same for the same thing. */

@@ -40,9 +40,16 @@ static const char *const shown[] = {
 	"suppression-inert", "companion-not-enforcing",
 };
 
+static const char *const evidence_rules[] = {"probe-open", "policy-not-enforced", "config-stale", "config-reload-failed",
+					     "companion-unhealthy"};
+
+static bool all_rules; /* instead */
+
 static bool
 is_shown(const char *id)
 {
+	if (all_rules)
+		return true;
 	for (size_t i = 0; i < COUNT_OF(shown); i++) {
 		if (str_eq(shown[i], id))
 			return true;
@@ -50,8 +57,9 @@ is_shown(const char *id)
 	return false;
 }
 
+/* `known`: comments that tell what is known besides the objects (evidence_fixture.h). */
 static void
-look(struct world *w, const char *yaml)
+look_with(struct world *w, const char *yaml, const char *known)
 {
 	static const char *const path = "fleet.yaml";
 	struct audit_settings judging = {0};
@@ -69,10 +77,16 @@ look(struct world *w, const char *yaml)
 	for (size_t i = 0; i < n_rules; i++)
 		w->severities[i] = is_shown(rules[i]->id) ? -1 : SEVERITIES;
 	judging.severities = w->severities;
-	f = evidence_prove(fleet_new(&in), yaml, 0);
+	f = evidence_prove(fleet_new(&in), known, 0);
 	w->audit = audit_new(f, &judging, NOW);
 	w->audit->duration_ms = 12;
 	fleet_unref(f);
+}
+
+static void
+look(struct world *w, const char *yaml)
+{
+	look_with(w, yaml, yaml);
 }
 
 static void
@@ -324,6 +338,29 @@ text_of_what_is_proved(void **state)
 	compare("proof.txt", text);
 }
 
+/* Green is what probes have proved, and of all of them. */
+static void
+green_is_earned(void **state)
+{
+	static const char probed[] = "# probe: of=Deployment/research/scout node=worker-2";
+	AUTO(free) char *yaml = load("proof.yaml");
+	char *line = strstr(yaml, probed);
+
+	(void)state;
+	for (int proved = 1; proved >= 0; proved--) {
+		WORLD;
+		AUTO(free) char *text = NULL;
+
+		look(&w, yaml);
+		text = render(w.audit, "text", (struct report_options){.columns = 80, .color = true});
+		assert_int_equal(str_starts(text, "\033[32m1 agent: 1 verified"), proved);
+		assert_int_equal(str_has(text, "Verified, by probes"), proved);
+		assert_int_equal(str_has(text, "bypass probes of agents: 1 blocked"), proved);
+		assert_non_null(line);
+		line[2] = 'x'; /* no probe was run on the other node */
+	}
+}
+
 static const char *
 text_at(const json_t *object, const char *key, const char *inner)
 {
@@ -436,6 +473,34 @@ hostile_names_in_json(void **state)
 	json_decref(doc);
 }
 
+/* Logs, answers and the history are nobody's word either. */
+static void
+hostile_evidence(void **state)
+{
+	static const char known[] =
+		"# tiers: probes logs health\n"
+		"# probe: of=Deployment/research/scout node=n\033[2J pod=\u202eevil target=1.1.1.1:443 probe=raw-tcp "
+		"verdict=open method=\033]0;t\007\n"
+		"# probe: of=Deployment/research/scout node=worker-1 probe=env-clear verdict=inconclusive words=\033[31m\r\x9b\n"
+		"# log: of=Deployment/research/pipelock pod=pipelock-6f7d9-x2k4p hash=\033[1m reload=failed words=\033c\u200b\n"
+		"# health: of=Deployment/research/pipelock pod=pipelock-6f7d9-x2k4p status=\033[5m\n";
+	WORLD;
+	AUTO(free) char *yaml = load("proof.yaml");
+	AUTO(free) char *text = NULL;
+	AUTO(free) char *json = NULL;
+
+	(void)state;
+	all_rules = true;
+	look_with(&w, yaml, known);
+	all_rules = false;
+	text = render(w.audit, "text", (struct report_options){.columns = 80});
+	is_safe(text);
+	for (size_t i = 0; i < COUNT_OF(evidence_rules); i++)
+		assert_non_null(strstr(text, evidence_rules[i]));
+	json = render(w.audit, "json", (struct report_options){0});
+	is_safe(json);
+}
+
 /* Only a cluster that breaks its own rules has such names. */
 static void
 bad_utf8(void **state)
@@ -532,9 +597,11 @@ main(void)
 		cmocka_unit_test(an_empty_fleet),
 		cmocka_unit_test(shared_companion_is_bounded),
 		cmocka_unit_test(text_of_what_is_proved),
+		cmocka_unit_test(green_is_earned),
 		cmocka_unit_test(json_of_what_is_proved),
 		cmocka_unit_test(hostile_names_in_text),
 		cmocka_unit_test(hostile_names_in_json),
+		cmocka_unit_test(hostile_evidence),
 		cmocka_unit_test(bad_utf8),
 		cmocka_unit_test(no_line_is_too_long),
 		cmocka_unit_test(color_only_when_asked),
