@@ -38,18 +38,34 @@ rule_json(const struct rule *r)
 			 "reference", r->reference);
 }
 
-static void
-table(struct buf *out, bool wide)
+/* Columns of what a rule needs, with room behind the longest. */
+static int
+needs_width(void)
 {
-	buf_addf(out, "%-28s %-9s%s%s\n", "RULE", "SEVERITY", wide ? "NEEDS                          " : "", "TITLE");
+	size_t width = 0;
+
 	for (size_t i = 0; i < n_rules; i++) {
 		AUTO(buf) struct buf needs = {0};
 
 		add_needs(&needs, rules[i], ",");
-		buf_addf(out, "%-28s %-9s", rules[i]->id, severity_name(rules[i]->severity));
+		width = needs.len > width ? needs.len : width;
+	}
+	return (int)width + 2;
+}
+
+static void
+table(struct buf *out, bool wide)
+{
+	int width = wide ? needs_width() : 0;
+
+	buf_addf(out, "%-28s %-9s%-*sTITLE\n", "RULE", "SEVERITY", width, wide ? "NEEDS" : "");
+	for (size_t i = 0; i < n_rules; i++) {
+		AUTO(buf) struct buf needs = {0};
+
 		if (wide)
-			buf_addf(out, "%-31s", buf_str(&needs));
-		buf_addf(out, "%s\n", rules[i]->title);
+			add_needs(&needs, rules[i], ",");
+		buf_addf(out, "%-28s %-9s%-*s%s\n", rules[i]->id, severity_name(rules[i]->severity), width,
+			 buf_str(&needs), rules[i]->title);
 	}
 }
 
