@@ -297,6 +297,20 @@ close_dns(struct audit_run *run, const struct workload *w)
 	return audit_printf(run, more ? "take port 53 out, and add %s" : "replace it by %s", patch_to_dns(run));
 }
 
+/* The probe dns-tcp that got out, in words; NULL: none did. */
+static const char *
+dns_probe(struct audit_run *run, const struct workload *w)
+{
+	const struct fleet *f = audit_fleet(run);
+	const struct probe_result *r = f->evidence ? proof_standing(f, w, PROBE_DNS_TCP).worst : NULL;
+	char at[24];
+
+	if (!r || r->verdict != PROBE_OPEN)
+		return NULL;
+	clock_format(r->at, at);
+	return audit_printf(run, "probe dns-tcp reached %s from pod %s on node %s at %s", r->target, r->pod, r->node, at);
+}
+
 static struct ways_words
 say_any_dns(struct audit_run *run, const struct workload *w)
 {
@@ -304,6 +318,7 @@ say_any_dns(struct audit_run *run, const struct workload *w)
 		.message = audit_printf(run, "lets %s reach port 53 of public addresses: a tunnel for whoever "
 			"has a server there, by UDP or TCP", rule_workload(run, w)),
 		.fix = close_dns(run, w),
+		.tried = dns_probe(run, w),
 	};
 }
 
@@ -311,17 +326,14 @@ say_any_dns(struct audit_run *run, const struct workload *w)
 static void
 report_dns_probe(struct audit_run *run, const struct workload *w)
 {
-	const struct probe_result *r = proof_standing(audit_fleet(run), w, PROBE_DNS_TCP).worst;
-	char at[24];
+	const char *probe = dns_probe(run, w);
 
-	if (!r || r->verdict != PROBE_OPEN)
+	if (!probe)
 		return;
-	clock_format(r->at, at);
 	audit_report(run, w, &(struct finding_args){
-		.message = audit_printf(run, "%s reaches port 53 of public addresses: probe dns-tcp reached %s",
-			rule_workload(run, w), r->target),
-		.evidence = audit_printf(run, "from pod %s on node %s at %s%s%s", r->pod, r->node, at, *r->method ?
-			" by " : "", r->method),
+		.message = audit_printf(run, "%s reaches port 53 of public addresses: a tunnel for whoever has a server "
+			"there", rule_workload(run, w)),
+		.evidence = probe,
 		.fix = audit_printf(run, "Let the policies that select it name the DNS pods: %s. Then probe again: moat "
 			"probe %s/%s", patch_to_dns(run), w->namespace, w->name),
 	});
@@ -331,7 +343,7 @@ static void
 dns_unrestricted(struct audit_run *run, const struct workload *w)
 {
 	ways_report(run, w, to_any_dns, say_any_dns);
-	if (!w->egress && audit_fleet(run)->evidence)
+	if (!w->egress)
 		report_dns_probe(run, w);
 }
 
@@ -344,7 +356,7 @@ const struct rule rule_dns_unrestricted = {
 	.why = "A rule with ports 53 and no to allows every address, not the cluster's DNS. It is what "
 	       "Pipelock's own generator writes. A raw TCP dial to port 53 of a server outside passes, and so do "
 	       "queries that carry data in their names.",
-	.evidence = "The rule, what it covers and the protocols; where other engines have their say, the probe dns-tcp",
+	.evidence = "The rule, what it covers and the protocols; the probe dns-tcp, where it got out",
 	.fix = "Name the DNS pods in the rule: namespace kube-system and label k8s-app: kube-dns on most "
 	       "clusters.",
 	.reference = "Pipelock docs/cli/init-sidecar.md; " POLICY_DOC,

@@ -109,6 +109,8 @@ report_policy(struct audit_run *run, const struct workload *w, size_t first, way
 	}
 	if (n > SHOWN)
 		buf_addf(&evidence, "; and %zu more", n - SHOWN);
+	if (words->tried)
+		buf_addf(&evidence, "; %s", words->tried);
 	if (p)
 		add_rules(run, &opened, e, first, wanted);
 	audit_report(run, w, &(struct finding_args){

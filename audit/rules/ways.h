@@ -12,6 +12,7 @@ typedef bool ways_wanted(struct audit_run *run, const struct allow *a);
 struct ways_words {
 	const char *message; /* behind the name of the policy: "lets Deployment a/x reach public addresses" */
 	const char *fix; /* behind "In NetworkPolicy a/x-egress, egress rule 2: " */
+	const char *tried; /* behind the ways, as evidence: what somebody has tried; NULL */
 };
 
 /* Only asked for when there is something to report: most workloads have no such way, and words cost more than looking. */
