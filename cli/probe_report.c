@@ -186,7 +186,7 @@ meaning(const struct probe_report *r)
 
 	if (t.verdicts[PROBE_OPEN])
 		return "A way out was found: what is open there passes no firewall.";
-	if (t.verdicts[PROBE_INCONCLUSIVE] || t.not_run || r->n_skipped)
+	if (t.verdicts[PROBE_INCONCLUSIVE] || t.not_run || r->n_skipped || !r->n)
 		return "No way out was found, but not everything is known: what is not blocked proves nothing.";
 	return "Every attempt ended at the wall, while the same target answered through the companion.";
 }

@@ -207,6 +207,7 @@ meanings(void **state)
 		{BLOCKED_FROM, 4, 1, "not everything is known"},
 		{BLOCKED_FROM, 6, 0, "not everything is known"},
 		{0, 0, 1, "not everything is known"},
+		{0, 0, 0, "not everything is known"},
 	};
 
 	(void)state;
