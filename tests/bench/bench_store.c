@@ -3,7 +3,7 @@
  * bench_store FILE AGENTS RUNS: nightly runs into a history, as an audit of so many agents would write them.
  * Two findings an agent, as generated fleets have. Each night one in three hundred is gone and another one
  * there, so that in a year more have gone than there are, and as many look otherwise. Each agent is probed every night on two
- * nodes, and one answer in three hundred is another than the night before; twenty workloads are restarted.
+ * nodes, and one answer in three hundred is another than the night before; ten workloads are restarted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 #define NODES_EACH 2
 #define PROBES_EACH (NODES_EACH * PROBES)
 #define ANSWERED_EACH_NIGHT 300
-#define RESTARTS 20
+#define RESTARTS 10
 
 static uint64_t
 next_random(void)

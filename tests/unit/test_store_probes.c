@@ -13,6 +13,7 @@
 #include "store/history.h"
 #include "store/probe_past.h"
 #include "store/probes.h"
+#include "tests/unit/damage_table.h"
 #include "tests/unit/store_fixture.h"
 
 static struct probe_result
@@ -428,6 +429,22 @@ a_file_from_before_there_were_probes(void **state)
 	assert_rows("0 1 0 1 1 1 abc\n");
 }
 
+/* The file is moved aside, and what was to be written is the first of the new one. */
+static void
+damage_found_while_writing(void **state)
+{
+	struct probe_result r = result("x", PROBE_RAW_TCP, PROBE_BLOCKED, 1);
+
+	(void)state;
+	keep("https://c", r);
+	r.at = 2;
+	keep("https://c", r);
+	damage_table(path, "probes");
+	r.at = 3;
+	keep("https://c", r);
+	assert_rows("0 1 0 1 3 3 abc\n");
+}
+
 /* Numbers that this moat does not know are never a good answer. */
 static void
 numbers_of_strangers(void **state)
@@ -455,6 +472,7 @@ main(void)
 		TEST(a_fleet_that_names_no_cluster),
 		TEST(one_transaction),
 		TEST(a_file_from_before_there_were_probes),
+		TEST(damage_found_while_writing),
 		TEST(numbers_of_strangers),
 	};
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs kept and read back: what comes, goes, comes back and changes; which runs belong together. */
-#include <fcntl.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -9,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,6 +17,7 @@
 #include "decode/files.h"
 #include "store/history.h"
 #include "store/runs.h"
+#include "tests/unit/damage_table.h"
 #include "tests/unit/folder.h"
 
 #define AGENT(name)                                                                                               \
@@ -402,32 +401,12 @@ pruning_keeps_what_is_there(void **state)
 	assert_int_equal(removed.runs, 0);
 }
 
-/* Behind the back of an open connection, which has nothing of it in memory. */
 static void
 damage_found_while_writing(void **state)
 {
-	sqlite3_stmt *s;
-	sqlite3 *other;
-	int fd;
-
 	(void)state;
 	keep(two);
-	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_prepare_v2(other,
-				   "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size "
-				   "WHERE name = 'runs'",
-				   -1, &s, NULL),
-		SQLITE_OK);
-	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-	fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, sqlite3_column_int64(s, 0)), 8);
-	close(fd);
-	sqlite3_finalize(s);
-	sqlite3_exec(other, "UPDATE clusters SET id = id; CREATE TABLE more (x); DROP TABLE more", NULL, NULL,
-		     NULL);
-	sqlite3_close(other); /* a new version of the file: what the first connection remembers is worth nothing */
+	damage_table(path, "runs");
 	assert_int_equal(keep(two), 1);
 	assert_true(str_has(buf_str(&told), "moved to"));
 	assert_findings(1, "agent-egress-open x first 1 since 1 last 0\nno-companion x first 1 since 1 last 0\n"
