@@ -320,23 +320,40 @@ add_step(const struct operation_dialog *d, struct pane *p, const struct operatio
 	}
 }
 
-/* "3 blocked, 1 open, 2 skipped" */
+/* What came of probes, what matters first. */
+static const char *const verdicts[] = {"open",	  "inconclusive", "refused", "running",
+				       "planned", "skipped",	  "blocked"};
+
+/* "1 open, 3 blocked" */
 static const char *
 tally(const struct operation_dialog *d, const struct operation *o, struct arena *a)
 {
-	static const char *const order[] = {"open",    "inconclusive", "blocked", "refused",
-					    "skipped", "running",      "planned"};
 	AUTO(buf) struct buf text = {0};
 
-	for (size_t w = 0; w < COUNT_OF(order); w++) {
+	for (size_t w = 0; w < COUNT_OF(verdicts); w++) {
 		size_t n = 0;
 
 		for (size_t i = 0; i < o->n; i++)
-			n += strcmp(state_word(d, &o->steps[i]).word, order[w]) == 0;
+			n += strcmp(state_word(d, &o->steps[i]).word, verdicts[w]) == 0;
 		if (n)
-			buf_addf(&text, "%s%zu %s", text.len ? ", " : "", n, order[w]);
+			buf_addf(&text, "%s%zu %s", text.len ? ", " : "", n, verdicts[w]);
 	}
 	return arena_strdup(a, buf_str(&text));
+}
+
+/* Restarts in the order in which they are done; of a hundred probes those that found a way out first. */
+static void
+add_steps(const struct operation_dialog *d, struct pane *p, const struct operation *o)
+{
+	if (d->kind == OPERATION_RESTART) {
+		for (size_t i = 0; i < o->n; i++)
+			add_step(d, p, &o->steps[i]);
+		return;
+	}
+	for (size_t w = 0; w < COUNT_OF(verdicts); w++)
+		for (size_t i = 0; i < o->n; i++)
+			if (strcmp(state_word(d, &o->steps[i]).word, verdicts[w]) == 0)
+				add_step(d, p, &o->steps[i]);
 }
 
 static const char *
@@ -425,8 +442,7 @@ fill(struct operation_dialog *d, struct pane *p)
 		pane_newline(p);
 		pane_add(p, STYLE_BAD, 0, o.error);
 	}
-	for (size_t i = 0; i < o.n; i++)
-		add_step(d, p, &o.steps[i]);
+	add_steps(d, p, &o);
 }
 
 void

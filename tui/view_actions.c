@@ -20,12 +20,12 @@ enum column_id {
 static const struct column columns[] = {
 	[COLUMN_AT] = {.name = "AT (UTC)", .drop = 2},
 	[COLUMN_AGE] = {.name = "AGE", .sort = SORT_AGE, .sort_key = 'A'},
-	[COLUMN_WHO] = {.name = "WHO", .min = 8, .shrink = 3, .sort_key = 'W'},
+	[COLUMN_WHO] = {.name = "WHO", .min = 10, .shrink = 3, .sort_key = 'W'},
 	[COLUMN_WHAT] = {.name = "WHAT", .sort_key = 'D'},
 	[COLUMN_TARGET] = {.name = "TARGET", .min = 16, .shrink = 2, .sort_key = 'T'},
 	[COLUMN_OUTCOME] = {.name = "OUTCOME", .sort_key = 'O'},
 	[COLUMN_TOOK] = {.name = "TOOK", .right = true, .drop = 1},
-	[COLUMN_DETAIL] = {.name = "DETAIL", .min = 12, .shrink = 4},
+	[COLUMN_DETAIL] = {.name = "DETAIL", .min = 24, .shrink = 4},
 };
 
 static const struct action *

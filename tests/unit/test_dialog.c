@@ -189,6 +189,19 @@ shows(const char *part)
 	return str_has(buf_str(&text), part);
 }
 
+static bool
+comes_before(const char *one, const char *other)
+{
+	AUTO(screen) struct screen s = {0};
+	AUTO(buf) struct buf text = {0};
+
+	screen_resize(&s, 20, 80);
+	app_draw(fake.app, &s);
+	screen_text(&s, &text);
+	assert_true(str_has(buf_str(&text), one) && str_has(buf_str(&text), other));
+	return strstr(buf_str(&text), one) < strstr(buf_str(&text), other);
+}
+
 static void
 press(int key_code)
 {
@@ -527,6 +540,7 @@ a_way_out_waits_to_be_seen(void **state)
 	press('p');
 	assert_true(shows("Done: 1 open, 1 inconclusive."));
 	assert_true(shows("open         ns/builder"));
+	assert_true(comes_before("open         ns/builder", "inconclusive ns/scout"));
 	assert_true(shows("n2: 1.1.1.1:443 answered"));
 	press(K_ENTER);
 	assert_int_equal(fake.drops, 1);
