@@ -136,6 +136,18 @@ class Command(unittest.TestCase):
         self.assertEqual((what, name, outcome), ("probe", "scout", "done"))
         self.assertIn(" 0 open", detail)
 
+    def test_what_was_kept_counts(self):
+        """Whether one namespace is read or all of them, the probes are made against the same."""
+        self.assertEqual(self.probe("scout").status, 0)
+        for scope in ("-n", NS), ("-A",):
+            run = moat("audit", "-o", "json", "--fail-on", "never", "--db", self.db, *scope, kubeconfig=ADMIN)
+            report = json.loads(run.out)
+            [scout] = [a for a in report["agents"] if (a["namespace"], a["name"]) == (NS, "scout")]
+            for name in PROBES[:3]:
+                self.assertEqual(scout["probes"][name]["verdict"], "blocked", scope)
+            stale = [f["message"] for f in report["findings"] if f["agent"] == "scout" and f["rule"].startswith("probe-")]
+            self.assertEqual(stale, [], scope)
+
     def test_a_way_out(self):
         with socket.create_server(("127.0.0.1", 443)):
             run = self.probe("scout", "--target", "127.0.0.1:443")
