@@ -70,8 +70,13 @@ def kubectl(*args, input=None, check=True):
     return run.stdout
 
 
-def apply(*objects):
-    kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+def apply(*objects, verb="apply"):
+    kubectl(verb, "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+
+
+def create(*objects):
+    """As apply, in half the requests."""
+    apply(*objects, verb="create")
 
 
 def agent(namespace, name, replicas=0):

@@ -28,7 +28,7 @@ done
 start kube-controller-manager --kubeconfig=kube-controller-manager.kubeconfig \
   --bind-address=127.0.0.1 --secure-port="$(free_port)" --leader-elect=false --use-service-account-credentials=true \
   --service-account-private-key-file=pki/sa.key --root-ca-file=pki/ca.crt --profiling=false \
-  --controllers='*,-node-lifecycle-controller,-taint-eviction-controller'
+  --controllers='*,-node-lifecycle-controller,-taint-eviction-controller' --kube-api-qps=200 --kube-api-burst=400
 start kube-scheduler --kubeconfig=kube-scheduler.kubeconfig \
   --authentication-kubeconfig=kube-scheduler.kubeconfig --authorization-kubeconfig=kube-scheduler.kubeconfig \
   --bind-address=127.0.0.1 --secure-port="$(free_port)" --leader-elect=false --profiling=false

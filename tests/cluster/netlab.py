@@ -59,14 +59,26 @@ def why_not():
     if missing:
         return f"it takes {' and '.join(missing)} (Debian: iproute2, nftables, util-linux)"
     try:
-        network = Network()
-        with network.inside():
+        with contextlib.closing(Network()) as network, network.inside():
             subprocess.run(["nft", "add table ip try"], check=True, capture_output=True, text=True)
     except OSError as e:
         return f"no network namespace can be made here ({e.strerror}): it takes root"
     except subprocess.CalledProcessError as e:
         return f"nftables cannot be used here: {e.stderr.strip()}"
     return None
+
+
+def machine(*without):
+    """All programs of this machine but those: name to path."""
+    folder = "/usr/bin"
+    return {name: os.path.join(folder, name) for name in os.listdir(folder) if name not in without}
+
+
+def busybox(*without):
+    """What an image with nothing but BusyBox has."""
+    path = shutil.which("busybox")
+    names = subprocess.run([path, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    return {name: path for name in names if name not in without}
 
 
 class Network:
@@ -81,6 +93,9 @@ class Network:
         finally:
             system_call(libc.setns, home, CLONE_NEWNET)
             os.close(home)
+
+    def close(self):
+        os.close(self.fd)
 
     @contextlib.contextmanager
     def inside(self):
@@ -98,6 +113,10 @@ class Network:
             run = subprocess.run(command, input=input, capture_output=True, text=True)
         if run.returncode != 0:
             raise AssertionError(f"{' '.join(command)}: {run.stderr}\n{input or ''}")
+
+    def set(self, sysctl, value):
+        with self.inside(), open(f"/proc/sys/{sysctl}", "w", encoding="ascii") as f:
+            f.write(str(value))
 
     def wire(self, name, hub, network, *addresses):
         """A cable to the hub, whose end there has that name: .1 there, .2 here, and these addresses beside it."""
@@ -180,7 +199,7 @@ class Lab:
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         for network in self.home, self.hub, self.outside, self.companions:
-            os.close(network.fd)
+            network.close()
         shutil.rmtree(self.folder)
 
     def _wire(self, walls):
@@ -191,8 +210,7 @@ class Lab:
             self.outside.run("ip", "addr", "add", address, "dev", "lo")
             self.hub.run("ip", "route", "add", address, "via", "10.77.200.2")
         self.hub.run("ip", "route", "add", "blackhole", SILENT)
-        with self.hub.inside(), open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as f:
-            f.write("1")
+        self.hub.set("net/ipv4/ip_forward", 1)
         self._nft(*(f"add chain ip hub wall-{name}" for name in walls),
                   "add chain ip hub services { type nat hook prerouting priority -100; }",
                   "add chain ip hub forward { type filter hook forward priority 0; }",
@@ -342,7 +360,7 @@ class Node:
         self.folder = os.path.join(lab.folder, name)
         self.programs = os.path.join(self.folder, "bin")
         os.makedirs(self.programs)
-        self.image()
+        self.image(machine())
         server = ("127.0.0.1", int(os.environ["CLUSTER_SERVER"].rpartition(":")[2]))
         lab.listen(self.network, server, lambda s, _: join(s, lab.home.connect(server)))
         kubelet = lab.listen(lab.home, ("127.0.0.1", 0), lambda s, _: join(s, self.network.connect(kubelet)))
@@ -353,15 +371,12 @@ class Node:
                        "status": {what: {"cpu": "999", "memory": "999Gi", "pods": "20000"}
                                   for what in ("allocatable", "capacity")}})
 
-    def image(self, *names):
-        """Pods have these programs and no other; without names, all that the machine has."""
+    def image(self, programs):
+        """Pods have these programs from now on, and no other: a dict of machine() or busybox()."""
         shutil.rmtree(self.programs)
         os.mkdir(self.programs)
-        machine = "/usr/bin", "/bin"
-        for name in names or os.listdir(machine[0]):
-            path = shutil.which(name, path=":".join(machine))
-            if path:
-                os.symlink(path, os.path.join(self.programs, name))
+        for name, path in programs.items():
+            os.symlink(path, os.path.join(self.programs, name))
 
     def _start(self, name, number, port, execs):
         config = [{"apiVersion": "config.kwok.x-k8s.io/v1alpha1", "kind": "KwokConfiguration",
@@ -391,4 +406,4 @@ class Node:
         if self.kwok:
             self.kwok.kill()
             self.kwok.wait()
-        os.close(self.network.fd)
+        self.network.close()
