@@ -129,6 +129,25 @@ arena_printf(struct arena *a, const char *fmt, ...)
 	return text;
 }
 
+/* Behind a's own chunk, which has room left. */
+void
+arena_join(struct arena *a, struct arena *from)
+{
+	struct arena_chunk *last = from->head;
+
+	if (!last)
+		return;
+	while (last->next)
+		last = last->next;
+	if (a->head) {
+		last->next = a->head->next;
+		a->head->next = from->head;
+	} else {
+		a->head = from->head;
+	}
+	from->head = NULL;
+}
+
 size_t
 arena_size(const struct arena *a)
 {

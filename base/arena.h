@@ -24,6 +24,9 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
 void *arena_copy(struct arena *a, const void *p, size_t size);
 
+/* All that was allocated in `from` is a's from now on, where it is; `from` is empty. */
+void arena_join(struct arena *a, struct arena *from);
+
 /* Bytes taken from the system. */
 size_t arena_size(const struct arena *a);
 /* Bytes handed out: in one chunk of that size, the same allocations in the same order find room. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/history.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -338,20 +339,78 @@ tell_changes(const struct found *x, const struct found *y, const struct history_
 	}
 }
 
+/* ---- two runs read at once */
+
+/* So many runs lie between those that have little in common: reading both takes long enough for a second thread. */
+#define FAR_APART 30
+
+struct beside {
+	const struct db *db;
+	const struct history_run *run;
+	int64_t other;
+	struct arena arena;
+	struct found found;
+	bool ok;
+};
+
+/* By a connection of its own. Why it fails is not told: the one who waits tries again, and finds out. */
+static void *
+read_beside(void *ctx)
+{
+	struct beside *b = ctx;
+	struct err e;
+	struct db *d =
+		db_open(&(struct db_options){.path = db_path(b->db), .use = DB_READ, .vfs = b->db->opt.vfs}, &e);
+
+	b->ok = d && read_list(d, b->run, b->other, &by_fingerprint, &b->arena, &b->found, &e);
+	db_close(d);
+	return NULL;
+}
+
+/* What is in x and not just so in y, and the other way round. */
+static bool
+read_one_by_one(struct db *d, const struct history_run *runs[2], const int64_t others[2], struct arena *a,
+		struct found found[2], struct err *e)
+{
+	return read_list(d, runs[0], others[0], &by_fingerprint, a, &found[0], e) &&
+	       read_list(d, runs[1], others[1], &by_fingerprint, a, &found[1], e);
+}
+
+static bool
+read_both(struct db *d, const struct history_run *runs[2], const int64_t others[2], struct arena *a,
+	  struct found found[2], struct err *e)
+{
+	struct beside b = {.db = d, .run = runs[0], .other = others[0]};
+	pthread_t thread;
+	bool ok;
+
+	if (llabs(runs[0]->id - runs[1]->id) < FAR_APART || pthread_create(&thread, NULL, read_beside, &b) != 0)
+		return read_one_by_one(d, runs, others, a, found, e);
+	ok = read_list(d, runs[1], others[1], &by_fingerprint, a, &found[1], e);
+	pthread_join(thread, NULL);
+	arena_join(a, &b.arena);
+	if (b.ok)
+		found[0] = b.found;
+	else
+		found_free(&b.found);
+	return ok && (b.ok || read_list(d, runs[0], others[0], &by_fingerprint, a, &found[0], e));
+}
+
 /* Runs of one source: only what is not in both is read, so that the answer costs what it says. */
 bool
 history_diff(struct db *d, const struct history_run *before, const struct history_run *after, struct arena *a,
 	     void (*fn)(void *ctx, const struct history_change *c), void *ctx, struct err *e)
 {
 	bool same = before->source == after->source;
-	struct found x = {0}, y = {0};
-	bool ok = read_list(d, before, same ? after->id : 0, &by_fingerprint, a, &x, e) &&
-		  read_list(d, after, same ? before->id : 0, &by_fingerprint, a, &y, e);
+	const struct history_run *runs[2] = {before, after};
+	const int64_t others[2] = {same ? after->id : 0, same ? before->id : 0};
+	struct found found[2] = {{{0}, NULL}, {{0}, NULL}};
+	bool ok = read_both(d, runs, others, a, found, e);
 
 	if (ok)
-		tell_changes(&x, &y, after, fn, ctx);
-	found_free(&x);
-	found_free(&y);
+		tell_changes(&found[0], &found[1], after, fn, ctx);
+	found_free(&found[0]);
+	found_free(&found[1]);
 	return ok;
 }
 

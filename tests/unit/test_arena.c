@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -102,10 +103,35 @@ used_is_what_one_chunk_needs(void **state)
 	assert_true(arena_used(&one) <= one.first);
 }
 
+static void
+joined(void **state)
+{
+	struct arena a = {0}, b = {0}, none = {0};
+	const char *before, *texts[100];
+
+	(void)state;
+	arena_join(&a, &none);
+	assert_int_equal(arena_size(&a), 0);
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
+		texts[i] = arena_printf(&b, "%0100zu", i);
+	arena_join(&a, &b); /* into an empty one */
+	assert_int_equal(arena_size(&b), 0);
+	before = arena_strdup(&a, "before");
+	arena_strdup(&b, "again");
+	arena_join(&a, &b);
+	assert_string_equal(arena_strdup(&a, "behind"), "behind");
+	assert_string_equal(before, "before");
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
+		assert_int_equal(atoi(texts[i] + 90), i);
+	arena_free(&a);
+	arena_free(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(joined),
 		cmocka_unit_test(gives_zeroed_aligned_memory),
 		cmocka_unit_test(takes_one_piece_larger_than_a_chunk),
 		cmocka_unit_test(copies_text),

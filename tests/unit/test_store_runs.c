@@ -216,6 +216,31 @@ what_goes_and_comes_back(void **state)
 	assert_diff(2, 5, ""); /* it was gone in between, and looks as it did */
 }
 
+/* Far apart, which are read at once; and without the right to a second connection. */
+static void
+a_year_in_between(void **state)
+{
+	AUTO(free) char *away = mem_printf("%s.away", path);
+
+	(void)state;
+	keep(two);
+	for (int i = 0; i < 60; i++)
+		keep(one);
+	keep((struct world){.yaml = AGENT("x") AGENT("z")});
+	assert_diff(
+		1, 62,
+		"fixed agent-egress-open y\nfixed no-companion y\nnew agent-egress-open z\nnew no-companion z\n");
+	assert_diff(
+		62, 1,
+		"new agent-egress-open y\nnew no-companion y\nfixed agent-egress-open z\nfixed no-companion z\n");
+	assert_diff(2, 60, "");
+	assert_int_equal(rename(path, away), 0);
+	assert_diff(
+		1, 62,
+		"fixed agent-egress-open y\nfixed no-companion y\nnew agent-egress-open z\nnew no-companion z\n");
+	assert_int_equal(rename(away, path), 0);
+}
+
 static void
 what_looks_otherwise(void **state)
 {
@@ -418,13 +443,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(what_goes_and_comes_back),
-		TEST(what_looks_otherwise),
-		TEST(what_was_not_judged_is_taken_over),
-		TEST(clusters_are_told_apart),
-		TEST(the_last_run_is_a_baseline),
-		TEST(pruning_keeps_what_is_there),
-		TEST(which_object_it_was),
+		TEST(what_goes_and_comes_back),	   TEST(a_year_in_between),
+		TEST(what_looks_otherwise),	   TEST(what_was_not_judged_is_taken_over),
+		TEST(clusters_are_told_apart),	   TEST(the_last_run_is_a_baseline),
+		TEST(pruning_keeps_what_is_there), TEST(which_object_it_was),
 		TEST(damage_found_while_writing),
 	};
 
