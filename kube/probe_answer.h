@@ -2,7 +2,7 @@
 /*
  * What a program of kube/probe/ printed: lines "moat-probe KEY=VALUE" among whatever else the image says. The image is
  * not trusted: values are short words from fixed lists, or "failed" with a text that is only ever shown. An image that
- * lies well is believed all the same: who doubts it probes from an ephemeral container.
+ * lies well is believed all the same.
  */
 #ifndef KUBE_PROBE_ANSWER_H
 #define KUBE_PROBE_ANSWER_H

@@ -22,8 +22,8 @@
 #define SETTLE_MS 10000
 #define YOUNG_MS 60000 /* policies of a container younger than that may not be in force yet */
 /* What a command may take beside its dials: a runtime that starts it, an interpreter on little CPU. */
-#define START_MS 10000
-#define LOOK_MS 15000
+#define START_MS 20000
+#define LOOK_MS 20000
 #define RETRY_MS 1000 /* before a command is tried again, and twice that before the last try */
 #define TRIES 3
 #define ERRNO_MOST 199 /* an error's code is an errno up to here, and an HTTP status from 200 on */

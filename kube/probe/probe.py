@@ -110,7 +110,6 @@ def run(work, state):
 		pass
 	except Exception as e:
 		state[0] = name(e)
-	state[1] = True
 children = []
 if kind == "client":
 	client()
@@ -118,17 +117,15 @@ elif kind == "look":
 	say("method", "python3")
 else:
 	say("method", "python3")
-	states = {"attempt": ["", False], "control": ["", False]}
+	states, threads = {"attempt": [""], "control": [""]}, []
 	for key, work in (("attempt", attempt), ("control", control)):
 		thread = threading.Thread(target=run, args=(work, states[key]))
 		thread.daemon = True
 		thread.start()
+		threads.append(thread)
 	# A client has a limit of its own; what it takes to start is on top.
-	spare = 0 if kind == "raw" else 4
-	while time.time() < until + spare + 0.2:
-		if states["attempt"][1] and (states["control"][1] or time.time() > until + 0.2):
-			break
-		time.sleep(0.02)
+	for thread, spare in zip(threads, (0 if kind == "raw" else 4, 0)):
+		thread.join(max(0, until + spare + 0.2 - time.time()))
 	for key in ("attempt", "control"):
 		say(key, states[key][0])
 	for child in children:
