@@ -147,6 +147,13 @@ class Running(ConsoleTest):
         self.assertIn(actions[0]["outcome"], ("done", "failed"))
         self.leave()
 
+    def test_who_leaves_in_the_middle_of_probes(self):
+        self.console.send("p").wait("[ Probe ]").send("\t\r").wait("[ Stop ]").send("\x1b").wait("[ Stop ]", gone=True)
+        self.leave()
+        self.assertIn(b"moat: 1 of 1 agents were not probed to the end", self.console.raw)
+        actions = json.loads(moat("history", "actions", "--db", self.db, "-o", "json").out)
+        self.assertEqual([(a["outcome"], a["detail"]) for a in actions], [("failed", "broken off")])
+
     def test_the_agent_on_the_screen(self):
         """Its companion's health is asked, and what listens there is no Pipelock: said, and not taken for health."""
         self.console.send("d").wait("health").wait("not as Pipelock does")
