@@ -16,6 +16,7 @@
 struct planned {
 	struct sight_task task;
 	enum loaded by_times;
+	bool tried; /* something was seen of it since the change, if only that it cannot be seen */
 	size_t at; /* in the order of the workloads and their pods */
 };
 
@@ -130,13 +131,16 @@ add_container(struct planner *p, const struct workload *w, const struct pod *pod
 				       .changed_at = map ? map->data_changed_at : CLOCK_UNKNOWN,
 			       }};
 	struct sight_task *t = &plan.task;
+	const struct config_sighting *seen;
 
 	plan.at = p->found.n;
 	if (pipelock->n_sources)
 		plan.by_times = loading_by_start(t->started_at, t->changed_at, &pipelock->sources[0]);
 	if (p->what & SIGHT_FILE)
 		t->config_path = file_of(pipelock);
-	wants(p, pipelock, &plan, last_sighting(p, t));
+	seen = last_sighting(p, t);
+	plan.tried = seen && is_since_change(seen, t);
+	wants(p, pipelock, &plan, seen);
 	if (p->what & SIGHT_HEALTH)
 		t->port = port_of(pipelock);
 	t->health = t->port != 0;
@@ -168,11 +172,14 @@ rank(enum loaded by_times)
 	return ranks[by_times];
 }
 
+/* Where only so many are looked at in one go, those that cannot be seen do not keep others from their turn. */
 static int
 by_worth(const void *a, const void *b)
 {
 	const struct planned *x = a, *y = b;
 
+	if (x->tried != y->tried)
+		return x->tried - y->tried;
 	if (x->by_times != y->by_times)
 		return rank(x->by_times) - rank(y->by_times);
 	return x->at < y->at ? -1 : x->at > y->at;

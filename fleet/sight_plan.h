@@ -31,8 +31,9 @@ enum sight_what {
 
 /*
  * Tasks for these companions and agents with a sidecar, one for each running Pipelock container, at most `max` (0: no
- * limit) of which those that may be stale come first; *left_out says how many more there were. What `have` has seen of the
- * same container since the ConfigMap last changed is not looked at again; NULL. Everything is copied into the arena.
+ * limit): first those of which nothing was seen since the ConfigMap changed, of equals those likeliest to be stale;
+ * *left_out says how many more there were. What `have` (NULL) has seen of the same container since then is not looked at
+ * again, unless it could not be seen. Everything is copied into the arena.
  */
 size_t sight_plan_make(const struct fleet *f, const struct workload *const *at, size_t n, unsigned what,
 		       const struct evidence *have, size_t max, struct arena *a, struct sight_task **out,

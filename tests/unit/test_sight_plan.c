@@ -205,6 +205,30 @@ what_was_seen_is_not_looked_at_again(void **state)
 	}
 }
 
+/* So many at once: those that could not be seen come when the others had their turn. */
+static void
+each_has_its_turn(void **state)
+{
+	const struct config_sighting failed = {.workload = {"a", "a", "Pod"},
+					       .pod = "a",
+					       .pod_uid = "uid-of-a",
+					       .container = "pipelock",
+					       .started_at = NOON - 3600,
+					       .log_error = "forbidden",
+					       .at = NOON + 60};
+	struct evidence *have =
+		evidence_add(NULL, &(struct evidence_parts){.has_logs = true, .configs = &failed, .n_configs = 1});
+
+	(void)state;
+	add_pod("a", ARGS, SUBPATH, SINCE("11:00:00"));
+	add_pod("b", ARGS, DIRECTORY, SINCE("11:00:00"));
+	plan(SIGHT_LOG_NEEDED, NULL, 0);
+	names_are("a b");
+	plan(SIGHT_LOG_NEEDED, have, 0);
+	names_are("b a");
+	evidence_unref(have);
+}
+
 int
 main(void)
 {
@@ -212,6 +236,7 @@ main(void)
 		cmocka_unit_test_teardown(logs_where_they_can_matter, forget),
 		cmocka_unit_test_teardown(files_and_ports, forget),
 		cmocka_unit_test_teardown(what_was_seen_is_not_looked_at_again, forget),
+		cmocka_unit_test_teardown(each_has_its_turn, forget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
