@@ -76,6 +76,8 @@ class Running(ConsoleTest):
     @classmethod
     def setUpClass(cls):
         cluster.kubectl("create", "namespace", NS)
+        size = os.path.getsize(LOG)  # other tests read it, too
+        cls.addClassCleanup(lambda: os.truncate(LOG, size))
 
     def setUp(self):
         loads(GOOD, "startup")
