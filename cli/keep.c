@@ -24,16 +24,23 @@ keep_path(const struct cli *cli)
 	return cli->db_path ? mem_strdup(cli->db_path) : db_default_path();
 }
 
-struct db *
-keep_open(const struct cli *cli, enum db_use use, struct err *e)
+static struct db *
+open_db(const struct cli *cli, enum db_use use, bool unchecked, struct err *e)
 {
 	AUTO(free) char *place = keep_path(cli);
 
 	if (place && *place)
-		return db_open(&(struct db_options){.path = place, .use = use, .tell = warn}, e);
+		return db_open(
+			&(struct db_options){.path = place, .use = use, .unchecked = unchecked, .tell = warn}, e);
 	err_set(e, ERR_USAGE, 0,
 		"there is no place for the history: neither XDG_STATE_HOME nor HOME is set; name one by --db PATH");
 	return NULL;
+}
+
+struct db *
+keep_open(const struct cli *cli, enum db_use use, struct err *e)
+{
+	return open_db(cli, use, false, e);
 }
 
 static struct run_scope
@@ -139,7 +146,7 @@ keep_action_begin(const struct cli *cli, const struct action_cluster *c, const c
 
 	if (cli->no_store)
 		return kept;
-	d = keep_open(cli, DB_WRITE, &e);
+	d = open_db(cli, DB_WRITE, true, &e);
 	if (!d || !actions_begin(d, c, &action, &kept.id, &e))
 		not_kept(&e, "what is done now is not in the history");
 	db_close(d);
@@ -154,7 +161,7 @@ keep_action_end(const struct cli *cli, struct keep_action *a, const char *outcom
 
 	if (!a->id)
 		return;
-	d = keep_open(cli, DB_WRITE, &e);
+	d = open_db(cli, DB_WRITE, true, &e);
 	if (!d || !actions_end(d, a->id, outcome, detail, clock_ms() - a->started_ms, &e))
 		not_kept(&e, "how it ended is not in the history");
 	db_close(d);

@@ -240,6 +240,7 @@ static bool
 prepare_write(struct db *d, struct err *e)
 {
 	int64_t version, tables;
+	bool whole;
 
 	if (!whose(d, &version, &tables, e))
 		return false;
@@ -247,7 +248,9 @@ prepare_write(struct db *d, struct err *e)
 	if (!tables && !sql_exec(d, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL", e))
 		return false;
 	d->version = schema_version;
-	return (!tables || check(d, e)) && set_journal(d, e) && schema_migrate(d, e);
+	/* A file that is brought up to date is read whole whoever asks. */
+	whole = !tables || (d->opt.unchecked && version == schema_version) || check(d, e);
+	return whole && set_journal(d, e) && schema_migrate(d, e);
 }
 
 static bool

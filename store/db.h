@@ -20,6 +20,8 @@ enum db_use {
 struct db_options {
 	const char *path;
 	enum db_use use;
+	/* For a row or two, DB_WRITE does not read the whole file for damage before: what is damaged is found when it is met. */
+	bool unchecked;
 	const char *vfs; /* one of SQLite's, for tests; NULL: the system's */
 	/* What the operator has to be told though it is no failure: a sentence, safe to show. May be NULL. */
 	void (*tell)(void *ctx, const char *text);
