@@ -325,7 +325,8 @@ static void
 look_at_page(struct lookout *l, const struct fleet *f, int64_t now)
 {
 	const struct workload *w = find(f, &l->agent);
-	struct wish wish = {&w, 1, SIGHT_LOG | SIGHT_FILE | SIGHT_HEALTH, !l->page_looked, PAGE_MOST};
+	unsigned what = SIGHT_LOG | SIGHT_HEALTH | (l->opt.read_only ? 0u : (unsigned)SIGHT_FILE);
+	struct wish wish = {&w, 1, what, !l->page_looked, PAGE_MOST};
 	size_t left_out;
 
 	if (w && w->companion)

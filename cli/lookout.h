@@ -20,6 +20,7 @@ struct lookout;
 struct lookout_options {
 	struct kube *kube;
 	struct loop *loop;
+	bool read_only; /* nothing is executed in a container: files are not looked at */
 	struct notices *notices; /* that a new config came, or did not; borrowed */
 	void *ctx;
 	struct fleet *(*fleet)(void *ctx); /* the newest, with its evidence; borrowed. NULL: there is none yet */

@@ -576,6 +576,7 @@ work(void *arg)
 	w->lookout = lookout_new(&(struct lookout_options){
 		.kube = w->kube,
 		.loop = w->loop,
+		.read_only = w->cli->read_only,
 		.notices = w->notices,
 		.ctx = w,
 		.fleet = newest_fleet,

@@ -138,17 +138,34 @@ news(void *ctx)
 }
 
 static int
-setup(void **state)
+open_for(bool read_only)
 {
 	struct err e;
 
-	(void)state;
 	memset(&t, 0, sizeof(t));
 	t.loop = loop_new(&e);
 	t.notices = notices_new();
-	t.lookout = lookout_new(&(struct lookout_options){
-		.loop = t.loop, .notices = t.notices, .fleet = newest, .saw = saw, .news = news});
+	t.lookout = lookout_new(&(struct lookout_options){.loop = t.loop,
+							  .read_only = read_only,
+							  .notices = t.notices,
+							  .fleet = newest,
+							  .saw = saw,
+							  .news = news});
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return open_for(false);
+}
+
+static int
+setup_read_only(void **state)
+{
+	(void)state;
+	return open_for(true);
 }
 
 static int
@@ -277,6 +294,20 @@ the_screen_has_all_of_its_pipelock(void **state)
 	assert_int_equal(t.cancelled, 1);
 }
 
+/* A command in a container is no write, yet nothing that a read-only moat should be seen to do. */
+static void
+nothing_is_executed_read_only(void **state)
+{
+	struct workload_key k = key_of("companion-1");
+
+	(void)state;
+	make_fleet(3, "mode: balanced");
+	lookout_look_at(t.lookout, &k);
+	run_until(&t.healths, 1, 900);
+	assert_int_equal(t.logs, 1);
+	assert_int_equal(t.files, 0);
+}
+
 static void
 assert_notice(enum style style, const char *part)
 {
@@ -328,6 +359,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_round_is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_executed_read_only, setup_read_only, teardown),
 		cmocka_unit_test_setup_teardown(what_is_known_is_not_asked_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_screen_has_all_of_its_pipelock, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_new_config_is_awaited, setup, teardown),
