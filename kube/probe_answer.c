@@ -37,6 +37,9 @@ static const struct {
 	const char *part;
 	enum probe_outcome outcome;
 } failures[] = {
+	/* Of a program that did not get as far as a dial, whatever else is said of it. */
+	{"start the client", OUTCOME_FAILED},
+	{"execute", OUTCOME_FAILED},
 	{"not known", OUTCOME_UNRESOLVED},
 	{"resolving timed out", OUTCOME_UNRESOLVED},
 	{"name resolution", OUTCOME_UNRESOLVED},

@@ -18,7 +18,7 @@ ask() {
 		*) [[ $first ]] || first=$line ;;
 		esac
 	done
-	[[ $over && $first ]] && word="failed $first"
+	[[ $over ]] && word="failed ${first:-it ended without a word}"
 	echo "moat-probe $1=$word"
 	# Whoever is first in a container may not bury the children of others: each is waited for by its parent.
 	kill $pids 2>/dev/null

@@ -33,7 +33,7 @@ function attempt(at, done) {
 	var child = spawn(process.execPath, command, {env: env});
 	process.on("exit", function () { child.kill("SIGKILL"); });
 	child.stdout.on("data", function (d) { out += d; });
-	child.on("error", function (e) { done("failed " + e.message); });
+	child.on("error", function (e) { done("failed to start the client: " + e.message); });
 	child.on("close", function () {
 		var m = /moat-probe attempt=(.*)/.exec(out);
 		done(m ? m[1] : "failed the client said nothing");

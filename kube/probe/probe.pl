@@ -86,8 +86,9 @@ while (my @open = grep { $side{$_}{from} } keys %side) {
 }
 for my $key (keys %side) {
 	my $s = $side{$key};
-	my $said = $s->{got} =~ /(.+)/ ? $1 : "no answer";
-	my $word = $s->{got} =~ /^is (.*)/m ? $1 : $s->{got} =~ /.*^at (\w+)/ms ? $1 : "failed $said";
+	my $said = $s->{got} =~ /^(?!at )(.+)/m ? $1 : "it ended without a word";
+	my $at = $s->{from} && $s->{got} =~ /.*^at (\w+)/ms ? $1 : "failed $said";
+	my $word = $s->{got} =~ /^is (.*)/m ? $1 : $at;
 	print "moat-probe $key=$word\n";
 	kill "KILL", $s->{pid} if $s->{from};
 	waitpid $s->{pid}, 0;

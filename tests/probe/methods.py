@@ -150,8 +150,24 @@ def orphans(server):
     return left
 
 
+def kill_leaves(roots):
+    """Those below these processes that have no children of their own: what a method started to make its attempt."""
+    parents = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                parents[int(pid)] = int(stat.read().rpartition(")")[2].split()[1])
+        except OSError:
+            pass
+    below = set(roots)
+    for _ in range(10):
+        below |= {pid for pid, parent in parents.items() if parent in below}
+    for pid in below - set(roots) - set(parents.values()):
+        os.kill(pid, 9)
+
+
 def inside():
-    """Sets the namespace up and answers lines of JSON [wall, [argv, PATH]...]: what came of each, run side by side, and the
+    """Sets the namespace up and answers lines of JSON [wall, kill, [argv, PATH]...]: what came of each, run side by side, and the
     processes that one of them left behind. Those come here, as in a container they go to its first process."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     run = lambda command: subprocess.run(command, shell=True, check=True)  # noqa: E731
@@ -163,7 +179,7 @@ def inside():
         serve(b)
     os.read(a, 1)
     for line in sys.stdin:
-        wall, *commands = json.loads(line)
+        wall, kill, *commands = json.loads(line)
         rule = RULES[wall]
         # The agent is who has no address of the others; its companion alone may be reached, but for one of them.
         rules = ["flush ruleset", "add table ip t", "add chain ip t out { type filter hook output priority 0; }",
@@ -176,6 +192,9 @@ def inside():
         children = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={
             "PATH": path, "HOME": "/nonexistent", "HTTPS_PROXY": "http://10.0.0.2:8888", "HTTP_PROXY": "http://10.0.0.2:8888",
             "https_proxy": "http://10.0.0.2:8888", "NO_PROXY": "localhost"}) for argv, path in commands]
+        if kill:
+            time.sleep(1)
+            kill_leaves([child.pid for child in children])
         answers = [child.communicate()[0] for child in children]
         print(json.dumps([answers, orphans(server)]), flush=True)
     os.kill(server, 9)
@@ -209,16 +228,32 @@ class Methods(unittest.TestCase):
         cls.space = subprocess.Popen(["unshare", "-n", sys.executable, HERE, "inside"], stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, text=True)
 
+        cls.busybox_wget(os.path.join(cls.folder.name, "busybox-wget"))
+
+    @classmethod
+    def busybox_wget(cls, path):
+        """Not among the others, for it can make no control. This build of it may know no -T."""
+        if not (busybox := shutil.which("busybox")):
+            return
+        cls.paths["busybox wget"] = path
+        os.mkdir(path)
+        for tool in ("sh", "env", "sed", "sort"):
+            os.symlink(busybox, os.path.join(path, tool))
+        with open(os.path.join(path, "wget"), "w") as f:
+            f.write(f'#!{busybox} sh\n[ "$1" != -T ] || shift 2\nexec {busybox} wget "$@"\n')
+        os.chmod(os.path.join(path, "wget"), 0o755)
+
     @classmethod
     def tearDownClass(cls):
         cls.space.stdin.close()
         cls.space.wait(10)
         cls.folder.cleanup()
 
-    def probe(self, names, wall, probe, target, companion, seconds=1):
+    def probe(self, names, wall, probe, target, companion, seconds=1, kill=False):
         to = COMPANION[companion] if companion else "-"
-        commands = [([ONE, methods()[name][0], probe, target, to, str(seconds)], self.paths[name]) for name in names]
-        self.space.stdin.write(json.dumps([wall, *commands]) + "\n")
+        kinds = {**{name: kind for name, (kind, _) in methods().items()}, "busybox wget": "curl"}
+        commands = [([ONE, kinds[name], probe, target, to, str(seconds)], self.paths[name]) for name in names]
+        self.space.stdin.write(json.dumps([wall, kill, *commands]) + "\n")
         self.space.stdin.flush()
         answers, left = json.loads(self.space.stdout.readline())
         self.assertEqual(left, [], (names, wall, probe, companion))
@@ -268,8 +303,22 @@ class Methods(unittest.TestCase):
     def test_companion_that_hears_the_end_of_input(self):
         self.every("blocked", "ok", "reaches", "reject", "raw-tcp", TARGET, "half-closed")
 
+    def test_client_that_is_killed(self):
+        """By the kernel, of a container that is short of memory: it waited for an answer, and no wall is what ended it."""
+        self.every("inconclusive", "ok", "it could not be made", "drop", "env-clear", TARGET, "good", 3, True)
+
     def test_no_control(self):
         self.every("inconclusive", "skipped", "without a control", "drop", "raw-tcp", TARGET, None)
+
+    def test_busybox_wget(self):
+        """It overlooks NO_PROXY: what answers then is the companion, and no way out."""
+        if "busybox wget" not in self.paths:
+            self.skipTest("no busybox on this machine")
+        for probe, verdict, words in (("raw-tcp", "open", ": connected"), ("env-clear", "open", ": connected"),
+                                      ("no-proxy", "inconclusive", "went to the companion all the same")):
+            out = self.probe(["busybox wget"], "none", probe, TARGET, "refusing")[0]
+            self.assertEqual(out.split()[:3], ["wget", verdict, "failed"], out)
+            self.assertIn(words, out)
 
     def test_takes_one_limit_not_a_sum(self):
         """Neither side answers."""

@@ -53,6 +53,12 @@ static const struct {
 	{"proxied", "200", PROBE_INCONCLUSIVE, PROBE_CONTROL_OK, "went to the companion all the same"},
 	{"failed sh: nc: Permission denied", "200", PROBE_INCONCLUSIVE, PROBE_CONTROL_OK,
 	 "could not be made (sh: nc: Permission denied)"},
+	{"failed to start the client: Operation not permitted", "200", PROBE_INCONCLUSIVE, PROBE_CONTROL_OK,
+	 "could not be made (to start the client: Operation not permitted)"},
+	{"failed to start the client: spawn /usr/bin/node EACCES", "200", PROBE_INCONCLUSIVE, PROBE_CONTROL_OK,
+	 "could not be made"},
+	{"failed bash: /bin/bash: cannot execute: Operation not permitted", "200", PROBE_INCONCLUSIVE,
+	 PROBE_CONTROL_OK, "could not be made"},
 	{"failed \x1b[31mred", "200", PROBE_INCONCLUSIVE, PROBE_CONTROL_OK, "(\\x1b[31mred)"},
 	{"failed ", "200", PROBE_INCONCLUSIVE, PROBE_CONTROL_OK, "could not be made;"},
 	/* no control, no wall */
