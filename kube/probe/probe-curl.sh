@@ -54,9 +54,19 @@ wget_usable() {
 wget_failed() {
 	failed "$(printf %s\\n "$out" | sed -n '/refused/p;/timed out/p;/unreachable/p;/resolve/p;/bad address/p;/wget:/p')"
 }
+# BusyBox's knows no NO_PROXY, and names whom it connects to.
+wget_detours() {
+	[ -z "$gnu" ] || return 1
+	case $out in
+	*"Connecting to $(bracket "$host")"[:\ ]*) return 1 ;;
+	*Connecting\ to\ *) return 0 ;;
+	esac
+	return 1
+}
 # A plain request, so that no wget keeps a list of hosts; that it got as far as one is what counts.
 wget_attempt() {
 	out=$(inside "$wget" $gnu -T "$limit" -O /dev/null "http://$(bracket "$host"):$port/" 2>&1 </dev/null)
+	! wget_detours || { echo proxied; return; }
 	case $out in
 	*roxy\ request*) echo proxied ;;
 	*...\ connected.* | *error\ getting\ response* | *server\ returned\ error* | *"HTTP/1."*) echo connected ;;
@@ -78,7 +88,7 @@ wget_control() {
 		Gateway*) echo 504 ;;
 		*) failed "no tunnel: $words" ;;
 		esac ;;
-	*roxy\ request\ sent* | *SSL* | *GnuTLS*) echo 200 ;;
+	*...\ connected.*roxy\ request\ sent* | *...\ connected.*SSL* | *...\ connected.*GnuTLS*) echo 200 ;;
 	*...\ connected.*) echo silent ;;
 	*) wget_failed ;;
 	esac
