@@ -37,11 +37,15 @@ nc_control() {
 		"$sh" -c 'exec 9<>/proc/self/fd/0; echo $$; exec "$@" 2>&1' sh "$nc" $flags -w "$limit" "$phost" "$pport" | {
 		read -r pid
 		(
+			# It may be told to end at any place, and has to take its sleep with it.
+			nap= over=
+			trap 'over=1; [ -z "$nap" ] || kill $nap' TERM
 			sleep $((limit + 1)) &
 			nap=$!
-			trap 'kill $nap; wait $nap; exit' TERM
+			[ -z "$over" ] || kill $nap
 			wait $nap
-			kill "$pid"
+			wait $nap
+			[ "$over" ] || kill "$pid"
 		) >/dev/null &
 		said= answer=
 		while [ -z "$answer" ] && read -r version code rest; do
