@@ -27,6 +27,7 @@
 	((size_t)256 * 1024) /* what the server is asked for beyond that: so that a cut is ours, and noticed */
 #define LOG_TAIL 2000 /* lines */
 #define LOG_IDLE_MS 10000 /* a kubelet that is not there is not waited for longer */
+#define LOG_MS 60000 /* for all readings of one log: one that comes byte by byte is never idle */
 #define THROTTLED_TRIES 3 /* more, of a log that the server had no time for */
 #define THROTTLED_MS 1000 /* before the first of them; then twice as long, and so on */
 #define CLOCKS_S 60 /* how far the clocks of node and API server may be apart */
@@ -43,6 +44,7 @@ struct look {
 
 	struct logs *logs;
 	struct loop_timer *again; /* NULL: it was never throttled */
+	struct loop_timer *late; /* NULL: no log is read */
 	unsigned tries;
 	enum reading reading;
 	int64_t since; /* seconds; 0: the log is read from its beginning alone */
@@ -78,6 +80,7 @@ look_free(struct look *l)
 {
 	logs_cancel(l->logs);
 	loop_timer_remove(l->again);
+	loop_timer_remove(l->late);
 	exec_cancel(l->exec);
 	portforward_cancel(l->forward);
 	pipelock_log_free(&l->log);
@@ -135,10 +138,17 @@ on_line(void *ctx, const char *line, size_t len, bool more)
 }
 
 static void
+settle_log(struct look *l)
+{
+	loop_timer_cancel(l->late);
+	settle(l);
+}
+
+static void
 log_unknown(struct look *l, const char *why)
 {
 	l->config.log_error = why;
-	settle(l);
+	settle_log(l);
 }
 
 static void
@@ -150,7 +160,7 @@ log_known(struct look *l)
 	}
 	l->config.loaded_hash = arena_strdup(&l->arena, l->log.hash);
 	l->config.loaded_at = l->log.loaded_at;
-	settle(l);
+	settle_log(l);
 }
 
 static void
@@ -285,10 +295,24 @@ read_log(struct look *l, enum reading reading)
 }
 
 static void
+on_late(void *ctx)
+{
+	struct look *l = ctx;
+
+	logs_cancel(take(l->logs));
+	if (l->again)
+		loop_timer_cancel(l->again);
+	log_unknown(l, arena_printf(&l->arena, "it was not read to its end within %lld s",
+				    (long long)(l->sight->args.log_ms + 999) / 1000));
+}
+
+static void
 start_log(struct look *l)
 {
 	const struct sight_task *t = l->task;
 
+	l->late = loop_add_timer(l->sight->args.loop, on_late, l);
+	loop_timer_set(l->late, l->sight->args.log_ms);
 	if (t->changed_at != CLOCK_UNKNOWN && t->changed_at > CLOCKS_S &&
 	    (t->started_at == CLOCK_UNKNOWN || t->started_at < t->changed_at - CLOCKS_S))
 		l->since = t->changed_at - CLOCKS_S;
@@ -529,6 +553,8 @@ sight_start(const struct sight_args *args)
 	*s = (struct sight){.args = *args};
 	if (!s->args.parallel)
 		s->args.parallel = PARALLEL;
+	if (!s->args.log_ms)
+		s->args.log_ms = LOG_MS;
 	s->looks = mem_array(s->args.parallel, sizeof(s->looks[0]));
 	s->begin = loop_add_timer(args->loop, on_begin, s);
 	loop_timer_set(s->begin, 0);

@@ -24,6 +24,7 @@ struct sight_args {
 	const struct sight_task *tasks; /* borrowed, with their texts, until done */
 	size_t n_tasks;
 	size_t parallel; /* pods at once; 0: 8 */
+	int64_t log_ms; /* for one log; 0: 60 s */
 	void *ctx;
 	/*
 	 * Of one task, as far as it was asked for (NULL else); borrowed for the call, in which sight_cancel may not be called. What

@@ -26,6 +26,8 @@
 static struct loop *loop;
 static const char *log_text; /* lines with their times; NULL: it cannot be read */
 static size_t throttle; /* so many requests of logs are throttled */
+static bool log_silent; /* its end never comes */
+static int64_t log_ms; /* struct sight_args's */
 static const char *exec_out; /* NULL: it cannot be run */
 static const char *exec_errors = "";
 static const char *health_body; /* NULL: no answer */
@@ -136,6 +138,8 @@ logs_start(const struct logs_args *args)
 	buf_adds(&requests, args->since ? "since|" : args->tail ? "tail|" : "head|");
 	l->args = *args;
 	l->timer = soon(answer_log, l);
+	if (log_silent)
+		loop_timer_cancel(l->timer);
 	return l;
 }
 
@@ -285,6 +289,7 @@ start(const struct sight_task *tasks, size_t n, size_t parallel)
 						.tasks = tasks,
 						.n_tasks = n,
 						.parallel = parallel,
+						.log_ms = log_ms,
 						.seen = on_seen,
 						.done = on_done});
 }
@@ -462,6 +467,29 @@ a_server_that_throttles(void **state)
 	assert_int_equal(throttle, 0);
 }
 
+/* One that dribbles is never idle; a throttled one is given up while it waits for its next turn. */
+static void
+logs_without_an_end(void **state)
+{
+	struct sight_task t = task(true, true, false);
+
+	(void)state;
+	exec_out = "";
+	log_ms = 20;
+	log_silent = true;
+	look(&t);
+	assert_string_equal(config.log_error, "it was not read to its end within 1 s");
+	assert_non_null(config.file_error);
+	log_silent = false;
+	log_text = AT("11:00:00") STARTUP(A);
+	throttle = 1;
+	look(&t);
+	assert_string_equal(config.log_error, "it was not read to its end within 1 s");
+	log_ms = 0;
+	look(&t);
+	assert_null(config.log_error);
+}
+
 static void
 count_left(void *ctx, const struct sight_task *t)
 {
@@ -625,10 +653,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(logs),		cmocka_unit_test(the_whole_log),
-		cmocka_unit_test(long_logs),	cmocka_unit_test(a_server_that_throttles),
-		cmocka_unit_test(what_is_left), cmocka_unit_test(files),
-		cmocka_unit_test(healths),	cmocka_unit_test(several_at_once_within_a_limit),
+		cmocka_unit_test(logs),
+		cmocka_unit_test(the_whole_log),
+		cmocka_unit_test(long_logs),
+		cmocka_unit_test(a_server_that_throttles),
+		cmocka_unit_test(logs_without_an_end),
+		cmocka_unit_test(what_is_left),
+		cmocka_unit_test(files),
+		cmocka_unit_test(healths),
+		cmocka_unit_test(several_at_once_within_a_limit),
 		cmocka_unit_test(cancelled),
 	};
 
