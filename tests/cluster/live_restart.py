@@ -3,6 +3,7 @@
 """moat restart and moat doctor against real controllers: rollouts that end and that do not, a yes, a no, what is allowed."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -224,6 +225,26 @@ class Restart(ConsoleTest):
         after = annotation("deployment/pipelock"), annotation("deployment/scout")
         self.assertNotEqual(after[0], before[0])
         self.assertLessEqual(after[0], after[1])
+
+    def test_marked_in_the_console(self):
+        """Their companion once and first, then they, one after another; the one between them is left alone."""
+        ns, names = NS + "-marked", ("pipelock", "alpha", "beta", "gamma")
+        kubectl("create", "namespace", ns)
+        kubectl("apply", "-f", "-", ns=ns, input="".join(
+            workload(name, role="companion" if name == "pipelock" else "agent", ns=ns) for name in names))
+        for name in names:
+            kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s", ns=ns)
+        c = self.run_on_terminal([MOAT, "-n", ns], KUBECONFIG=os.environ["KUBECONFIG"], MOAT_NOW="").wait("gamma")
+        c.send(" ").wait("<1 marked>").send("jj ").wait("<2 marked>").send("r").wait("[ companions, then agents ]")
+        c.send("\t\r").wait("[ Restart ]").wait(f"planned  {ns}/pipelock")
+        shown = re.findall(r"planned  \S+/(\S+)", c.text())
+        self.assertEqual(shown, ["pipelock", "alpha", "gamma"])
+        c.send("\t\r").wait(f"done     {ns}/gamma").send("\r").wait("[ Close ]", gone=True).send(":q\r")
+        self.given_back(c, 0)
+        at = {name: kubectl("get", f"deployment/{name}", "-o", "jsonpath={.spec.template.metadata.annotations}", ns=ns)
+              for name in names}
+        self.assertEqual(at.pop("beta"), "")
+        self.assertTrue(at["pipelock"] <= at["alpha"] <= at["gamma"] and RESTARTED in at["pipelock"], at)
 
     def test_a_console_that_is_left(self):
         kubectl("patch", "deployment/pipelock", "-p", '{"spec":{"minReadySeconds":5}}')

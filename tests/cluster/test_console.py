@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The console on a cluster: live, loading, stale, forbidden, failed and empty are six screens, and it heals by itself."""
 
+import json
 import os
 import re
 import sys
@@ -239,6 +240,41 @@ class Cluster(ConsoleTest):
         self.assertLess(self.proxy.count(None, "deployments"), 20)
         self.proxy.heal()
         c.wait("live", row=0)
+
+    # --- as whom ---
+
+    def test_tls_that_is_not_verified_is_said_for_as_long_as_it_lasts(self):
+        cluster = {"server": self.proxy.url, "insecure-skip-tls-verify": True}
+        config = write_kubeconfig(f"{WORK}/insecure.kubeconfig", cluster, {"token": TOKEN})
+        c = self.run_on_terminal([MOAT, "-n", SPACE, "--kubeconfig", config], rows=24, columns=120, MOAT_NOW="", **SANITIZERS)
+        c.wait("first").wait("live", row=0).wait("TLS is not verified")
+        c.send(":findings\r").wait("findings", row=1).wait("TLS is not verified")
+        self.proxy.stop()
+        c.wait("stale", row=0).wait("TLS is not verified")
+
+    def plugin(self, name, script, mode):
+        """A console whose user's credential comes of this script, which says its token as $token."""
+        path, api = f"{WORK}/{name}", "client.authentication.k8s.io/v1"
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\n%s\necho '%s' | sed \"s/TOKEN/$token/\"\n" % (script, json.dumps(
+                {"apiVersion": api, "kind": "ExecCredential", "status": {"token": "TOKEN"}})))
+        os.chmod(path, 0o700)
+        config = self.proxy.kubeconfig(user={"exec": {"apiVersion": api, "command": path, "interactiveMode": mode}})
+        return self.run_on_terminal([MOAT, "-n", SPACE, "--kubeconfig", config], rows=24, columns=120, MOAT_NOW="", **SANITIZERS)
+
+    def test_a_plugin_that_asks_gets_the_terminal(self):
+        c = self.plugin("asks", "printf 'code? ' >&2; read -r token", "IfAvailable")
+        c.wait("code? ").send(f"{TOKEN}\n").wait("first").wait("live", row=0)
+        self.assertNotIn(TOKEN, c.text())
+        c.send("?").wait("this page").send("\x1b").wait("this page", gone=True).send(":q\r")
+        self.given_back(c, 0)
+
+    def test_a_plugin_that_takes_its_time_holds_no_key_up(self):
+        c = self.plugin("waits", f"echo 'open login.example, code ABCD' >&2; sleep 4; token={TOKEN}", "Never")
+        start = time.monotonic()
+        c.wait("code ABCD").send("?").wait("this page").send("\x1b").wait("this page", gone=True)
+        self.assertLess(time.monotonic() - start, 4)
+        c.wait("first").wait("live", row=0)
 
     def test_it_ends_at_once_whatever_the_server_does(self):
         for what in ({"stall": -1}, {"stall": 10}, {"drop": True}):
