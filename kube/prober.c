@@ -46,6 +46,11 @@ struct ask {
 	bool wanted, told;
 	int64_t age_ms; /* of the container when it was asked first; -1: not known */
 	bool again; /* it got out of a young container: this is the second time */
+	/* What was found the first time: it stands when the second time brings no answer. */
+	char *way_out;
+	enum probe_control control;
+	const char *method;
+	int64_t duration_ms;
 };
 
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_ENDED };
@@ -124,8 +129,11 @@ static void
 destroy(struct prober *p)
 {
 	stop_all(p);
-	for (size_t i = 0; i < p->args.n_jobs; i++)
+	for (size_t i = 0; i < p->args.n_jobs; i++) {
 		free(p->jobs[i].container);
+		for (size_t n = 0; n < PROBES; n++)
+			free(p->jobs[i].asks[n].way_out);
+	}
 	for (size_t i = 0; i < p->images.n; i++) {
 		free(p->images.at[i]->name);
 		free(p->images.at[i]);
@@ -217,13 +225,31 @@ tell(struct ask *a, struct probe_result *r)
 		end_job(j);
 }
 
+/* A way out that was seen is one, even if nobody could look again. */
 static void
-tell_nothing(struct ask *a, const char *method, const char *why)
+tell_way_out(struct ask *a, const char *why)
 {
-	tell(a, &(struct probe_result){.verdict = PROBE_INCONCLUSIVE,
-				       .control = PROBE_CONTROL_SKIPPED,
-				       .method = method,
-				       .detail = why});
+	AUTO(free)
+	char *detail = mem_printf("%s; the container was %" PRId64 " s old, and nothing came of asking again: %s",
+				  a->way_out, a->age_ms / 1000, why);
+
+	tell(a, &(struct probe_result){.verdict = PROBE_OPEN,
+				       .control = a->control,
+				       .method = a->method,
+				       .detail = detail,
+				       .duration_ms = a->duration_ms});
+}
+
+static void
+tell_nothing(struct ask *a, const char *why)
+{
+	if (a->way_out)
+		tell_way_out(a, why);
+	else
+		tell(a, &(struct probe_result){.verdict = PROBE_INCONCLUSIVE,
+					       .control = PROBE_CONTROL_SKIPPED,
+					       .method = "",
+					       .detail = why});
 }
 
 /* None of its probes can be made, or what is left of them. */
@@ -233,7 +259,7 @@ give_up(struct job *j, const char *why)
 	for (size_t i = 0; i < PROBES; i++)
 		if (j->asks[i].wanted && !j->asks[i].told) {
 			stop_run(&j->asks[i].run);
-			tell_nothing(&j->asks[i], "", why);
+			tell_nothing(&j->asks[i], why);
 		}
 }
 
@@ -568,13 +594,17 @@ ask_ended(struct run *r, const struct exec_result *x)
 
 	if (!probe_answer_parse(x->out, x->out_len, false, &answer, &e)) {
 		if (x->ran)
-			tell_nothing(a, "", e.msg);
+			tell_nothing(a, e.msg);
 		else if (!refused(r->job, &x->err))
-			tell_nothing(a, "", x->err.msg);
+			tell_nothing(a, x->err.msg);
 		return;
 	}
 	f = probe_verdict(&t, &answer, &detail);
 	if (f.verdict == PROBE_OPEN && !a->again && a->age_ms >= 0 && a->age_ms < YOUNG_MS) {
+		a->way_out = mem_strdup(buf_str(&detail));
+		a->control = f.control;
+		a->method = answer.method;
+		a->duration_ms = clock_ms() - r->begun;
 		ask_again(a);
 		return;
 	}
@@ -602,7 +632,7 @@ run_probes(struct job *j)
 		if (probe_try_check(&t, &e))
 			ask_start(&a->run);
 		else
-			tell_nothing(a, "", e.msg);
+			tell_nothing(a, e.msg);
 	}
 }
 

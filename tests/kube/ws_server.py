@@ -492,6 +492,15 @@ def exec_probe_settles(r):
     answer_probe(r, "connected" if first else "timeout")
 
 
+def exec_probe_gone(r):
+    """Lets everything out the first time, and says nothing that can be read from then on."""
+    kind = r.query["command"][-8]
+    first = kind != "look" and "gone" not in settled
+    if first:
+        settled.add("gone")
+    answer_probe(r, "connected" if first or kind == "look" else "nonsense")
+
+
 def exec_probe_ephemeral(r):
     """No method in the container, nc in the one that is added."""
     answer_probe(r, methods=("nc",) if r.query["container"][0].startswith("moat-probe-") else ())

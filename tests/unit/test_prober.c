@@ -479,6 +479,20 @@ young_containers(void **state)
 	assert_false(str_has(buf_str(&old.log), "again"));
 }
 
+/* What got out of a young container did, also when it cannot be asked again. */
+static void
+young_container_that_goes(void **state)
+{
+	struct probe_job j = job("probe-gone");
+	AUTO(seen) struct seen s = {0};
+
+	(void)state;
+	j.started_at = clock_now() + kube_clock_skew(kube) - 4;
+	run(&s, &j, 1, &(struct prober_args){.probes = 1u << PROBE_RAW_TCP, .settle_ms = 1500});
+	has(&s, "probe-gone raw-tcp 1.1.1.1:443 open ok python3: a dial of 1.1.1.1:443 by python3: connected");
+	has(&s, "s old, and nothing came of asking again: the container answered");
+}
+
 /* The container's name is in the results, and that it stays. */
 static void
 ephemeral_container(void **state)
@@ -573,6 +587,7 @@ main(void)
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(lost_once),
 		cmocka_unit_test(young_containers),
+		cmocka_unit_test(young_container_that_goes),
 		cmocka_unit_test(ephemeral_container),
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(cancelled_in_a_callback),
