@@ -504,13 +504,17 @@ static int
 exit_status(const struct run *r, bool gaps)
 {
 	struct probe_totals t = probe_report_count(&r->report);
+	int status = 0;
 
 	if (r->signo)
 		return 128 + r->signo;
 	if (r->failed.kind != ERR_NONE)
-		return cli_fail(&r->failed);
+		status = cli_fail(&r->failed);
+	/* A way out that was seen is news, whatever became of the others. */
 	if (t.verdicts[PROBE_OPEN])
 		return STATUS_OPEN;
+	if (status)
+		return status;
 	if (t.verdicts[PROBE_INCONCLUSIVE] || t.not_run || r->plan.n_skipped || gaps)
 		return err_exit_status(ERR_INCOMPLETE);
 	return 0;

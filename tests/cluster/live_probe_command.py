@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cluster
 import tap
 from cluster import MOAT, STATE, Rights, environment, kubectl, moat, wait_until_allowed
+from proxy import Proxy
 
 NS = "probed"
 NIGHTLY = "probed-nightly"
@@ -154,6 +155,20 @@ class Command(unittest.TestCase):
         self.assertEqual(run.status, 1, run.out + run.err)
         self.assertIn("A way out was found", run.out)
         self.assertRegex(run.out.splitlines()[-2], r"^1 agent on \d nodes?: \d+ blocked, \d+ open, 0 inconclusive$")
+
+    def test_a_way_out_before_the_server_is_lost(self):
+        with socket.create_server(("127.0.0.1", 443)), Proxy() as proxy:
+            command = [MOAT, "probe", "-n", NS, "--db", self.db, "--target", "127.0.0.1:443", "--parallel", "1", "scout",
+                       "--kubeconfig", proxy.kubeconfig(os.environ["CLUSTER_TOKEN"])]
+            running = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            while running.poll() is None and sum("/exec?" in str(r) for r in proxy.seen()) <= 5:
+                time.sleep(0.01)
+            proxy.stop()  # the first pod took a look and four probes
+            out, err = running.communicate(timeout=60)
+        self.assertEqual(len(self.nodes), 2)
+        self.assertEqual(running.returncode, 1, out + err)
+        self.assertIn("moat: ", err)
+        self.assertIn("A way out was found", out)
 
     def test_without_a_control_nothing_is_blocked(self):
         run = self.probe("scout", "--no-control", "--target", "127.0.0.9:22", "-o", "json")
