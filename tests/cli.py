@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line as users and scripts meet it: exit status, messages, formats, and input that means no good."""
 import contextlib
-import contextlib
 import csv
 import gzip
 import io
@@ -399,11 +398,22 @@ class History(Files):
         self.assertEqual(run("history", "prune", "--keep", "9", "-n", "a", "--db", self.db)[0], 2)
 
     def test_csv(self):
+        """The rows of JSON, in every column, for a spreadsheet: what would be a formula there is text, and no terminal is steered."""
+        def cell(value):
+            if value is None or isinstance(value, bool):
+                return {None: "", True: "true", False: "false"}[value]
+            return str(value) if isinstance(value, int) else re.sub("^([=+@-])", r"'\1", value).replace("\x1b", "\\x1b")
+
+        self.fill()
+        self.write("x.yaml", AGENT % "z")
         self.audit()
-        status, out, _ = run("history", "findings", "--db", self.db, "-o", "csv")
-        self.assertEqual(status, 0)
-        rows = list(csv.DictReader(io.StringIO(out, newline="")))
-        self.assertEqual([r["fingerprint"] for r in rows], [f["fingerprint"] for f in self.history("findings")])
+        for what in (["runs"], ["findings"], ["findings", "1"], ["diff"], ["probes"], ["probes", "x"], ["actions"]):
+            status, out, err = run("history", *what, "--db", self.db, "-o", "csv")
+            self.assertEqual((status, err), (0, ""))
+            rows = self.history(*what)
+            self.assertTrue(rows)
+            self.assertEqual(list(csv.DictReader(io.StringIO(out, newline=""))),
+                             [{key: cell(value) for key, value in row.items()} for row in rows], what)
 
     def test_wrong_usage(self):
         self.audit()
