@@ -466,6 +466,38 @@ class Bench(unittest.TestCase):
             for r in rows.values():
                 self.assertIn("--ephemeral", r["detail"])
 
+    def test_an_ephemeral_container(self):
+        """Only when asked; one for all probes, which run in it."""
+        new_pods("bench", "rollout", "restart", "deployment/agent")
+        self.node.image({})
+        self.verdicts()
+        self.assertEqual(self.ephemeral(), [])
+        with ThreadPoolExecutor(1) as pool:
+            result = pool.submit(probe, "bench/agent", "--ephemeral", "tools:1")
+            while not (made := self.ephemeral()):
+                self.assertFalse(result.done(), "none was made")
+                time.sleep(0.1)
+            self.node.image(netlab.machine("python3"))  # what its image has
+            self.starts(made[0])
+            rows = result.result().rows
+        self.assertEqual(set(judged(rows).values()), {("blocked", "ok")}, rows)
+        for r in rows.values():
+            self.assertEqual(r["container"], made[0]["name"])
+            self.assertIn("stays in the pod", r["detail"])
+        self.assertFalse(made[0]["securityContext"]["privileged"])
+        self.assertEqual(len(self.ephemeral()), 1)
+
+    def ephemeral(self):
+        pods = json.loads(kubectl("-n", "bench", "get", "pods", "-o", "json"))["items"]
+        return [c for pod in pods for c in pod["spec"].get("ephemeralContainers", [])]
+
+    def starts(self, container):
+        """As its kubelet would say of it."""
+        state = {"name": container["name"], "image": container["image"], "imageID": "", "ready": False, "restartCount": 0,
+                 "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+        kubectl("-n", "bench", "patch", "pod", pod_on("bench", "bench"), "--subresource=status", "--type=merge",
+                "-p", json.dumps({"status": {"ephemeralContainerStatuses": [state]}}))
+
     def test_a_pod_that_is_open_at_first(self):
         lab.wall("bench", None)
         new_pods("bench", "rollout", "restart", "deployment/agent")
