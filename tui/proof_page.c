@@ -265,13 +265,15 @@ proof_page_config(const struct fleet *f, const struct workload *w, struct pane *
 static void
 add_health(struct pane *out, const struct health_sighting *h)
 {
-	bool well = h->status && str_eq(h->status, "healthy");
+	bool answers = h->http_status == 200, well = answers && str_eq(h->status, "healthy");
 
 	pane_addf(out, STYLE_CELL, PAGE_LABEL, "%s: ", h->pod);
 	if (h->error) {
 		pane_addf(out, STYLE_UNKNOWN, PAGE_LABEL, "not known: %s", h->error);
 	} else {
 		pane_add(out, well ? STYLE_OK : STYLE_BAD, PAGE_LABEL, h->status ? h->status : "no status");
+		if (!answers)
+			pane_addf(out, STYLE_BAD, PAGE_LABEL, " (HTTP %d)", h->http_status);
 		pane_addf(out, STYLE_CELL, PAGE_LABEL, ", version %s, mode %s, up %s",
 			  h->version ? h->version : "?", h->mode ? h->mode : "?",
 			  h->uptime_s < 0 ? "?" : cell_age(clock_now() - h->uptime_s, &out->arena).text);

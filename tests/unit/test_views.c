@@ -567,7 +567,11 @@ what_is_in_force(void **state UNUSED)
 	see_health(&s, (struct health_sighting){
 			       .http_status = 503, .status = "unhealthy", .uptime_s = -1, .kill_switch = 1});
 	add_seen(&got, &s, "not healthy, and closed");
-	see_health(&s, (struct health_sighting){.status = "healthy", .uptime_s = -1, .kill_switch = -1});
+	see_health(&s, (struct health_sighting){
+			       .http_status = 503, .status = "healthy", .uptime_s = -1, .kill_switch = 0});
+	add_seen(&got, &s, "healthy by its word alone");
+	see_health(&s, (struct health_sighting){
+			       .http_status = 200, .status = "healthy", .uptime_s = -1, .kill_switch = -1});
 	add_seen(&got, &s, "what it does not say");
 	see_health(&s, (struct health_sighting){.error = "connect: refused"});
 	add_seen(&got, &s, "no answer");
