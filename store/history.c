@@ -289,12 +289,28 @@ read_list(struct db *d, const struct history_run *r, int64_t other, const struct
 	return ok;
 }
 
+/*
+ * Asked after a run was read: another process may have pruned it meanwhile, and half of a run is none. One that is there now
+ * was there all the time, for numbers are never used again.
+ */
+static bool
+still_there(struct db *d, const struct history_run *r, struct err *e)
+{
+	int64_t n;
+
+	if (!sql_ask(d, &n, e, "SELECT count(*) FROM runs WHERE id = ?", "i", r->id))
+		return false;
+	return n || err_set(e, ERR_USAGE, 0,
+			    "run %lld was pruned from %s meanwhile; moat history lists those that are left",
+			    (long long)r->id, db_path(d));
+}
+
 bool
 history_findings(struct db *d, const struct history_run *r, struct arena *a,
 		 void (*fn)(void *ctx, const struct history_finding *f), void *ctx, struct err *e)
 {
 	struct found found = {0};
-	bool ok = read_list(d, r, 0, &worst_first, a, &found, e);
+	bool ok = read_list(d, r, 0, &worst_first, a, &found, e) && still_there(d, r, e);
 
 	for (size_t i = 0; ok && i < found.list.n; i++)
 		fn(ctx, found.places[i].finding);
@@ -405,7 +421,7 @@ history_diff(struct db *d, const struct history_run *before, const struct histor
 	const struct history_run *runs[2] = {before, after};
 	const int64_t others[2] = {same ? after->id : 0, same ? before->id : 0};
 	struct found found[2] = {{{0}, NULL}, {{0}, NULL}};
-	bool ok = read_both(d, runs, others, a, found, e);
+	bool ok = read_both(d, runs, others, a, found, e) && still_there(d, before, e) && still_there(d, after, e);
 
 	if (ok)
 		tell_changes(&found[0], &found[1], after, fn, ctx);

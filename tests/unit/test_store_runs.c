@@ -427,6 +427,41 @@ pruning_keeps_what_is_there(void **state)
 }
 
 static void
+nothing_to_tell(void *ctx, const struct history_finding *f)
+{
+	(void)ctx;
+	fail_msg("%s", f->rule);
+}
+
+static void
+nothing_changed(void *ctx, const struct history_change *c)
+{
+	(void)ctx;
+	fail_msg("%s", history_change_name(c->kind));
+}
+
+/* Between its number's look-up and its findings: what is left of it is no answer, and not "all is fixed". */
+static void
+pruned_while_it_is_read(void **state)
+{
+	AUTO(arena) struct arena a = {0};
+	struct history_run first, last;
+	struct history_pruned removed;
+	struct err e;
+
+	(void)state;
+	keep(two);
+	keep(one);
+	assert_true(history_run(db, 1, &a, &first, &e) && history_run(db, 2, &a, &last, &e));
+	assert_true(history_prune(db, 1, &removed, &e));
+	assert_false(history_findings(db, &first, &a, nothing_to_tell, NULL, &e));
+	assert_true(str_has(e.msg, "run 1 was pruned"));
+	assert_false(history_diff(db, &first, &last, &a, nothing_changed, NULL, &e));
+	assert_false(history_diff(db, &last, &first, &a, nothing_changed, NULL, &e));
+	assert_int_equal(e.kind, ERR_USAGE);
+}
+
+static void
 damage_found_while_writing(void **state)
 {
 	(void)state;
@@ -446,8 +481,8 @@ main(void)
 		TEST(what_goes_and_comes_back),	   TEST(a_year_in_between),
 		TEST(what_looks_otherwise),	   TEST(what_was_not_judged_is_taken_over),
 		TEST(clusters_are_told_apart),	   TEST(the_last_run_is_a_baseline),
-		TEST(pruning_keeps_what_is_there), TEST(which_object_it_was),
-		TEST(damage_found_while_writing),
+		TEST(pruning_keeps_what_is_there), TEST(pruned_while_it_is_read),
+		TEST(which_object_it_was),	   TEST(damage_found_while_writing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
