@@ -134,6 +134,32 @@ class Streams(unittest.TestCase):
                 end, _ = streams("run", "pod", "pod", "echo", kubeconfig=kubeconfig)
                 self.assertTrue(end.startswith(want), (what, end))
 
+    def test_ports_and_logs_that_break(self):
+        """All of it or an error, never a part that is taken for all of it; and damaged bytes do no harm."""
+        failed = "^(the source failed|unreadable input|permission denied) [0-9]+ "
+        for asked in ("get", "pod", "8888", "/health"), ("log", "pod", "pod", "5"):
+            with Proxy() as proxy:
+                kubeconfig = proxy.kubeconfig(TOKEN)
+                good = streams(*asked, kubeconfig=kubeconfig)
+                self.assertRegex(good[0], "^(status 200|log)$")
+                whole = False
+                for at in range(0, 400, 16):
+                    proxy.heal()
+                    proxy.fault(PATH, cut=at)
+                    result = streams(*asked, kubeconfig=kubeconfig)
+                    whole = result == good
+                    if not whole:
+                        self.assertRegex(result[0], failed, (asked, at))
+                self.assertTrue(whole, asked)  # the last cut was behind its end
+                for at in range(0, 200, 11):
+                    proxy.heal()
+                    proxy.fault(PATH, corrupt=at)
+                    self.assertRegex(streams(*asked, kubeconfig=kubeconfig)[0], failed + "|^(status [0-9]+|log)$", (asked, at))
+                for what in dict(drop=True), dict(status=503), dict(status=429), dict(status=410), dict(status=404):
+                    proxy.heal()
+                    proxy.fault(PATH, **what)
+                    self.assertRegex(streams(*asked, kubeconfig=kubeconfig)[0], failed, (asked, what))
+
     def test_a_silent_server_is_given_up(self):
         with Proxy() as proxy:
             kubeconfig = proxy.kubeconfig(TOKEN)
