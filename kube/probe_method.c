@@ -23,11 +23,14 @@ static const struct method {
 	const char *comment; /* what begins a line of comment */
 	bool indented; /* what a line is indented by means something */
 } methods[] = {
-	/* -I -S: neither the environment nor modules in the working directory change what it does. */
+	/*
+	 * -I -S: neither the environment nor modules in the working directory change what it does. -B: images whose library
+	 * has no compiled files do not get them by this.
+	 */
 	[PROBE_PYTHON3] = {"python3",
 			   "probe.py",
 			   NULL,
-			   {"python3", "-I", "-S", "-c", "import sys;exec(sys.argv[1])"},
+			   {"python3", "-I", "-S", "-B", "-c", "import sys;exec(sys.argv[1])"},
 			   NULL,
 			   "#",
 			   true},

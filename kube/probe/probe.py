@@ -71,7 +71,7 @@ def attempt(state):
 		for key in ("HTTP_PROXY", "HTTPS_PROXY"):
 			env[key] = env[key.lower()] = proxy
 		env["NO_PROXY"] = env["no_proxy"] = host + "," + bracket(host)
-	command = [sys.executable, "-I", "-S", "-c", boot, source, "client"] + sys.argv[3:10]
+	command = [sys.executable, "-I", "-S", "-B", "-c", boot, source, "client"] + sys.argv[3:10]
 	state[0] = "failed the client did not end"
 	try:
 		child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -320,6 +320,23 @@ class Methods(unittest.TestCase):
             self.assertEqual(out.split()[:3], ["wget", verdict, "failed"], out)
             self.assertIn(words, out)
 
+    def test_python_writes_nothing(self):
+        """Its library in an image has no compiled files, and gets none."""
+        python = methods()["python3"][1]["python3"]
+        library = subprocess.run([python, "-c", "import os; print(os.path.dirname(os.__file__))"], check=True,
+                                 capture_output=True, text=True).stdout.strip()
+        prefix = os.path.join(self.folder.name, "image")
+        copied = os.path.join(prefix, "lib", os.path.basename(library))
+        shutil.copytree(library, copied, ignore=shutil.ignore_patterns("__pycache__", "test", "*-packages", "config-*"))
+        os.mkdir(os.path.join(prefix, "bin"))
+        shutil.copy(os.path.realpath(python), os.path.join(prefix, "bin", "python3"))
+        self.paths["python3"], usual = os.path.join(prefix, "bin"), self.paths["python3"]
+        self.addCleanup(self.paths.__setitem__, "python3", usual)
+        for probe in ("raw-tcp", "env-clear", "no-proxy"):
+            out = self.probe(["python3"], "reset", probe, TARGET, "good")[0]
+            self.assertEqual(out.split()[:3], ["python3", "blocked", "ok"], out)
+        self.assertEqual([path for path, *_ in os.walk(prefix) if path.endswith("__pycache__")], [])
+
     def test_takes_one_limit_not_a_sum(self):
         """Neither side answers."""
         for name in methods():
