@@ -46,7 +46,7 @@ struct job_list {
 /* Which rows actions of this session are, until they have ended. */
 struct begun {
 	unsigned number;
-	int64_t id;
+	int64_t id, at;
 };
 
 /* As the file was when it was read: what tells that somebody has written. */
@@ -232,7 +232,7 @@ begin(struct archive *a, const struct fleet *f, const struct job *j, struct err 
 
 	if (!actions_begin(a->db, &cluster, &j->action, &id, e))
 		return false;
-	vec_push(&a->begun, (struct begun){j->number, id});
+	vec_push(&a->begun, (struct begun){j->number, id, j->action.at});
 	return true;
 }
 
@@ -241,10 +241,12 @@ static bool
 end(struct archive *a, const struct job *j, struct err *e)
 {
 	for (size_t i = 0; i < a->begun.n; i++) {
-		if (a->begun.at[i].number != j->number)
+		const struct begun *b = &a->begun.at[i];
+
+		if (b->number != j->number)
 			continue;
-		if (!actions_end(a->db, a->begun.at[i].id, j->action.outcome, j->action.detail,
-				 j->action.duration_ms, e))
+		if (!actions_end(a->db, b->id, b->at, j->action.outcome, j->action.detail, j->action.duration_ms,
+				 e))
 			return false;
 		a->begun.at[i] = a->begun.at[--a->begun.n];
 		return true;

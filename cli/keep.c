@@ -140,7 +140,7 @@ keep_action_begin(const struct cli *cli, const struct action_cluster *c, const c
 		.outcome = "begun",
 		.detail = "",
 	};
-	struct keep_action kept = {.started_ms = clock_ms()};
+	struct keep_action kept = {.at = action.at, .started_ms = clock_ms()};
 	struct err e = {0};
 	struct db *d;
 
@@ -162,7 +162,7 @@ keep_action_end(const struct cli *cli, struct keep_action *a, const char *outcom
 	if (!a->id)
 		return;
 	d = open_db(cli, DB_WRITE, true, &e);
-	if (!d || !actions_end(d, a->id, outcome, detail, clock_ms() - a->started_ms, &e))
+	if (!d || !actions_end(d, a->id, a->at, outcome, detail, clock_ms() - a->started_ms, &e))
 		not_kept(&e, "how it ended is not in the history");
 	db_close(d);
 	a->id = 0;

@@ -23,6 +23,7 @@ bool keep_last(struct cli *cli, const struct fleet *f, struct err *e);
 /* Something done to a cluster, which is in the history from its begin on. What goes wrong with that is a warning on stderr. */
 struct keep_action {
 	int64_t id; /* 0: it is not kept, or has ended */
+	int64_t at; /* struct action's */
 	int64_t started_ms;
 };
 

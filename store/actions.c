@@ -41,11 +41,13 @@ actions_begin(struct db *d, const struct action_cluster *c, const struct action 
 }
 
 bool
-actions_end(struct db *d, int64_t id, const char *outcome, const char *detail, int64_t duration_ms, struct err *e)
+actions_end(struct db *d, int64_t id, int64_t at, const char *outcome, const char *detail, int64_t duration_ms,
+	    struct err *e)
 {
-	return sql_ask(d, NULL, e,
-		       "UPDATE actions SET outcome = ?, detail = ?, duration_ms = nullif(?, -1) WHERE id = ?",
-		       "ttii", outcome, detail, duration_ms, id);
+	return sql_ask(
+		d, NULL, e,
+		"UPDATE actions SET outcome = ?, detail = ?, duration_ms = nullif(?, -1) WHERE id = ? AND at = ?",
+		"ttiii", outcome, detail, duration_ms, id, at);
 }
 
 static struct action_row

@@ -28,8 +28,11 @@ struct action_cluster {
 /* *id is the row's. Committed when it returns: a kill afterwards loses nothing. */
 bool actions_begin(struct db *d, const struct action_cluster *c, const struct action *a, int64_t *id,
 		   struct err *e);
-/* What is known of its end. An id that is not there is no failure: the history may have been pruned, or begun anew. */
-bool actions_end(struct db *d, int64_t id, const char *outcome, const char *detail, int64_t duration_ms,
+/*
+ * What is known of its end. An id that is not there is no failure: the history may have been pruned, or begun anew. `at` is the
+ * action's, for in a file that was begun anew somebody else's action may have the number.
+ */
+bool actions_end(struct db *d, int64_t id, int64_t at, const char *outcome, const char *detail, int64_t duration_ms,
 		 struct err *e);
 
 /* Which rows. NULL: any. */

@@ -115,7 +115,7 @@ keep_actions(struct db *db, const struct fleet *f, const struct probe_result *pr
 		int64_t id;
 
 		ok = actions_begin(db, &where, &a, &id, e) &&
-		     actions_end(db, id, "done", "2 of 2 available", 41000, e);
+		     actions_end(db, id, at, "done", "2 of 2 available", 41000, e);
 	}
 	return ok;
 }

@@ -59,7 +59,7 @@ one_round(struct db *db, const struct fleet *f, int64_t round, struct err *e)
 		return false;
 	printf("probes\n");
 	fflush(stdout);
-	if (!actions_end(db, id, "done", "", 10, e))
+	if (!actions_end(db, id, action.at, "done", "", 10, e))
 		return false;
 	printf("ended %lld\n", (long long)id);
 	fflush(stdout);

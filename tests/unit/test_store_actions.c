@@ -67,8 +67,9 @@ begun_and_ended(void **state)
 	struct err e;
 
 	(void)state;
-	assert_true(actions_end(db, x, "done", "2 of 2 pods", 1500, &e));
-	assert_true(actions_end(db, 99, "done", "", 1, &e)); /* which is not there */
+	assert_true(actions_end(db, x, 10, "done", "2 of 2 pods", 1500, &e));
+	assert_true(actions_end(db, 99, 10, "done", "", 1, &e)); /* which is not there */
+	assert_true(actions_end(db, y, 10, "failed", "", 1, &e)); /* another one, of a file that was moved aside */
 	assert_int_equal(y, x + 1);
 	/* Killed here, which is as good as another process that reads. */
 	assert_query("SELECT id, outcome, duration_ms FROM actions", "1 done 1500\n2 begun -\n");
