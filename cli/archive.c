@@ -152,7 +152,7 @@ archive_probes(struct archive *a, const struct probe_result *at, size_t n)
 	struct probe_result *copy = ARENA_ARRAY(&j->arena, struct probe_result, n);
 
 	for (size_t i = 0; i < n; i++)
-		copy[i] = pending_copy_probe(&j->arena, &at[i]);
+		copy[i] = probe_result_copy(&j->arena, &at[i]);
 	j->probes = copy;
 	j->n_probes = n;
 	hand_over(a, j);
@@ -165,7 +165,7 @@ archive_sightings(struct archive *a, const struct config_sighting *at, size_t n)
 	struct config_sighting *copy = ARENA_ARRAY(&j->arena, struct config_sighting, n);
 
 	for (size_t i = 0; i < n; i++)
-		copy[i] = pending_copy_config(&j->arena, &at[i]);
+		copy[i] = config_sighting_copy(&j->arena, &at[i]);
 	j->sightings = copy;
 	j->n_sightings = n;
 	hand_over(a, j);

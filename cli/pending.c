@@ -3,74 +3,24 @@
 
 #include "base/str.h"
 
-static struct workload_key
-copy_key(struct arena *a, const struct workload_key *k)
-{
-	return (struct workload_key){arena_strdup(a, k->namespace), arena_strdup(a, k->name),
-				     arena_strdup(a, k->kind)};
-}
-
-struct probe_result
-pending_copy_probe(struct arena *a, const struct probe_result *r)
-{
-	struct probe_result copy = *r;
-
-	copy.agent = copy_key(a, &r->agent);
-	copy.pod = arena_strdup(a, r->pod);
-	copy.node = arena_strdup(a, r->node);
-	copy.container = arena_strdup(a, r->container);
-	copy.target = arena_strdup(a, r->target);
-	copy.method = arena_strdup(a, r->method);
-	copy.detail = arena_strdup(a, r->detail);
-	copy.against = arena_strdup(a, r->against);
-	return copy;
-}
-
 void
 pending_probe(struct pending *p, const struct probe_result *r)
 {
-	vec_push(&p->probes, pending_copy_probe(&p->arena, r));
+	vec_push(&p->probes, probe_result_copy(&p->arena, r));
 	p->any = true;
-}
-
-struct config_sighting
-pending_copy_config(struct arena *a, const struct config_sighting *s)
-{
-	struct config_sighting copy = *s;
-
-	copy.workload = copy_key(a, &s->workload);
-	copy.pod = arena_strdup(a, s->pod);
-	copy.pod_uid = arena_strdup(a, s->pod_uid);
-	copy.container = arena_strdup(a, s->container);
-	copy.loaded_hash = arena_strdup(a, s->loaded_hash);
-	copy.log_error = arena_strdup(a, s->log_error);
-	copy.reload_detail = arena_strdup(a, s->reload_detail);
-	copy.file_hash = arena_strdup(a, s->file_hash);
-	copy.file_error = arena_strdup(a, s->file_error);
-	return copy;
 }
 
 void
 pending_config(struct pending *p, const struct config_sighting *s)
 {
-	vec_push(&p->configs, pending_copy_config(&p->arena, s));
+	vec_push(&p->configs, config_sighting_copy(&p->arena, s));
 	p->any = true;
 }
 
 void
 pending_health(struct pending *p, const struct health_sighting *s)
 {
-	struct health_sighting copy = *s;
-	struct arena *a = &p->arena;
-
-	copy.workload = copy_key(a, &s->workload);
-	copy.pod = arena_strdup(a, s->pod);
-	copy.pod_uid = arena_strdup(a, s->pod_uid);
-	copy.error = arena_strdup(a, s->error);
-	copy.status = arena_strdup(a, s->status);
-	copy.version = arena_strdup(a, s->version);
-	copy.mode = arena_strdup(a, s->mode);
-	vec_push(&p->healths, copy);
+	vec_push(&p->healths, health_sighting_copy(&p->arena, s));
 	p->any = true;
 }
 

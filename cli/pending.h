@@ -41,7 +41,4 @@ void pending_free(struct pending *p);
  */
 struct evidence *pending_prune(struct evidence *e, const struct fleet *f);
 
-struct probe_result pending_copy_probe(struct arena *a, const struct probe_result *r);
-struct config_sighting pending_copy_config(struct arena *a, const struct config_sighting *s);
-
 #endif

@@ -179,9 +179,9 @@ on_seen(void *ctx, const struct config_sighting *config, const struct health_sig
 	struct tiers *t = ctx;
 
 	if (config)
-		vec_push(&t->configs, sight_copy_config(&t->arena, config));
+		vec_push(&t->configs, config_sighting_copy(&t->arena, config));
 	if (health)
-		vec_push(&t->healths, sight_copy_health(&t->arena, health));
+		vec_push(&t->healths, health_sighting_copy(&t->arena, health));
 }
 
 static void

@@ -134,12 +134,11 @@ health_cmp(const void *a, const void *b)
 	return order ? order : str_cmp(x->pod, y->pod);
 }
 
-static void
-copy_key(struct arena *a, struct workload_key *k)
+struct workload_key
+workload_key_copy(struct arena *a, const struct workload_key *k)
 {
-	k->namespace = arena_strdup(a, k->namespace);
-	k->name = arena_strdup(a, k->name);
-	k->kind = arena_strdup(a, k->kind);
+	return (struct workload_key){arena_strdup(a, k->namespace), arena_strdup(a, k->name),
+				     arena_strdup(a, k->kind)};
 }
 
 static void
@@ -154,11 +153,20 @@ copy_probe(struct arena *a, void *item)
 {
 	struct probe_result *r = item;
 
-	copy_key(a, &r->agent);
+	r->agent = workload_key_copy(a, &r->agent);
 	copy_texts(a,
 		   (const char **[]){&r->pod, &r->node, &r->container, &r->target, &r->method, &r->detail,
 				     &r->against},
 		   7);
+}
+
+struct probe_result
+probe_result_copy(struct arena *a, const struct probe_result *r)
+{
+	struct probe_result copy = *r;
+
+	copy_probe(a, &copy);
+	return copy;
 }
 
 static void
@@ -166,11 +174,20 @@ copy_config(struct arena *a, void *item)
 {
 	struct config_sighting *s = item;
 
-	copy_key(a, &s->workload);
+	s->workload = workload_key_copy(a, &s->workload);
 	copy_texts(a,
 		   (const char **[]){&s->pod, &s->pod_uid, &s->container, &s->loaded_hash, &s->log_error,
 				     &s->reload_detail, &s->file_hash, &s->file_error},
 		   8);
+}
+
+struct config_sighting
+config_sighting_copy(struct arena *a, const struct config_sighting *s)
+{
+	struct config_sighting copy = *s;
+
+	copy_config(a, &copy);
+	return copy;
 }
 
 static void
@@ -178,8 +195,17 @@ copy_health(struct arena *a, void *item)
 {
 	struct health_sighting *s = item;
 
-	copy_key(a, &s->workload);
+	s->workload = workload_key_copy(a, &s->workload);
 	copy_texts(a, (const char **[]){&s->pod, &s->pod_uid, &s->error, &s->status, &s->version, &s->mode}, 6);
+}
+
+struct health_sighting
+health_sighting_copy(struct arena *a, const struct health_sighting *s)
+{
+	struct health_sighting copy = *s;
+
+	copy_health(a, &copy);
+	return copy;
 }
 
 static int64_t

@@ -19,6 +19,7 @@ struct workload_key {
 };
 
 int workload_key_cmp(const struct workload_key *a, const struct workload_key *b); /* namespace, name, kind */
+struct workload_key workload_key_copy(struct arena *a, const struct workload_key *k); /* its texts in the arena */
 
 enum probe { PROBE_RAW_TCP, PROBE_ENV_CLEAR, PROBE_NO_PROXY, PROBE_DNS_TCP, PROBES };
 
@@ -90,6 +91,11 @@ struct evidence {
 	const struct health_sighting *healths; /* by workload, pod; the newest of each */
 	size_t n_healths;
 };
+
+/* The same with its texts in the arena. */
+struct probe_result probe_result_copy(struct arena *a, const struct probe_result *r);
+struct config_sighting config_sighting_copy(struct arena *a, const struct config_sighting *s);
+struct health_sighting health_sighting_copy(struct arena *a, const struct health_sighting *s);
 
 /* What to add: in any order, copied; of two about the same the later `at` wins, of equal ones the later in the array. */
 struct evidence_parts {

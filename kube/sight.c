@@ -580,37 +580,3 @@ sight_left(const struct sight *s, void (*fn)(void *ctx, const struct sight_task 
 		if (asks_something(&s->args.tasks[i]))
 			fn(ctx, &s->args.tasks[i]);
 }
-
-struct config_sighting
-sight_copy_config(struct arena *a, const struct config_sighting *c)
-{
-	struct config_sighting out = *c;
-
-	out.workload = (struct workload_key){arena_strdup(a, c->workload.namespace),
-					     arena_strdup(a, c->workload.name), arena_strdup(a, c->workload.kind)};
-	out.pod = arena_strdup(a, c->pod);
-	out.pod_uid = arena_strdup(a, c->pod_uid);
-	out.container = arena_strdup(a, c->container);
-	out.loaded_hash = arena_strdup(a, c->loaded_hash);
-	out.log_error = arena_strdup(a, c->log_error);
-	out.reload_detail = arena_strdup(a, c->reload_detail);
-	out.file_hash = arena_strdup(a, c->file_hash);
-	out.file_error = arena_strdup(a, c->file_error);
-	return out;
-}
-
-struct health_sighting
-sight_copy_health(struct arena *a, const struct health_sighting *h)
-{
-	struct health_sighting out = *h;
-
-	out.workload = (struct workload_key){arena_strdup(a, h->workload.namespace),
-					     arena_strdup(a, h->workload.name), arena_strdup(a, h->workload.kind)};
-	out.pod = arena_strdup(a, h->pod);
-	out.pod_uid = arena_strdup(a, h->pod_uid);
-	out.error = arena_strdup(a, h->error);
-	out.status = arena_strdup(a, h->status);
-	out.version = arena_strdup(a, h->version);
-	out.mode = arena_strdup(a, h->mode);
-	return out;
-}

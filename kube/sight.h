@@ -39,8 +39,4 @@ void sight_cancel(struct sight *s); /* no callback any more. NULL is fine */
 /* The tasks that `seen` was not called for yet: those under way, then those that were not begun. */
 void sight_left(const struct sight *s, void (*fn)(void *ctx, const struct sight_task *t), void *ctx);
 
-/* What `seen` was given, with its texts in the arena: to be kept. */
-struct config_sighting sight_copy_config(struct arena *a, const struct config_sighting *c);
-struct health_sighting sight_copy_health(struct arena *a, const struct health_sighting *h);
-
 #endif

@@ -267,9 +267,9 @@ on_seen(void *ctx, const struct config_sighting *c, const struct health_sighting
 	saw_config = c != NULL;
 	saw_health = h != NULL;
 	if (c)
-		config = sight_copy_config(&arena, c);
+		config = config_sighting_copy(&arena, c);
 	if (h)
-		health = sight_copy_health(&arena, h);
+		health = health_sighting_copy(&arena, h);
 }
 
 static void
