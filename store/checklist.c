@@ -95,24 +95,15 @@ checklist_read(struct db *d, const struct fleet *f, struct arena *a, struct chec
 {
 	VEC(struct checklist_entry) list = {0};
 	AUTO(stmt) sqlite3_stmt *s = NULL;
-	bool ok = true;
-	int64_t cluster;
+	bool ok = cluster_select(
+		d, f,
+		"SELECT namespace, agent, kind, step, state, who, at, note FROM checklist WHERE cluster = ? "
+		"ORDER BY namespace, agent, kind, step",
+		&s, e);
 
 	*out = NULL;
 	*n = 0;
-	if (!cluster_find_read(d, f, &cluster, e))
-		return false;
-	if (!cluster)
-		return true;
-	s = sql_prepare(
-		d,
-		"SELECT namespace, agent, kind, step, state, who, at, note FROM checklist WHERE cluster = ? "
-		"ORDER BY namespace, agent, kind, step",
-		e);
-	if (!s)
-		return false;
-	sql_bind(s, "i", cluster);
-	while (sql_row(d, s, &ok, e))
+	while (s && sql_row(d, s, &ok, e))
 		vec_push(&list, read_entry(s, a));
 	if (ok && list.n) {
 		*out = arena_copy(a, list.at, list.n * sizeof(*list.at));

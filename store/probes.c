@@ -206,23 +206,14 @@ probes_last(struct db *d, const struct fleet *f, struct arena *a, struct probe_r
 {
 	VEC(struct probe_result) list = {0};
 	AUTO(stmt) sqlite3_stmt *s = NULL;
-	bool ok = true;
-	int64_t cluster;
+	bool ok = cluster_select(d, f,
+				 "SELECT " PROBE_COLUMNS "FROM probes WHERE cluster = ? AND ended = 0 "
+				 "ORDER BY namespace, agent, kind, node, probe",
+				 &s, e);
 
 	*out = NULL;
 	*n = 0;
-	if (!cluster_find_read(d, f, &cluster, e))
-		return false;
-	if (!cluster)
-		return true;
-	s = sql_prepare(d,
-			"SELECT " PROBE_COLUMNS "FROM probes WHERE cluster = ? AND ended = 0 "
-			"ORDER BY namespace, agent, kind, node, probe",
-			e);
-	if (!s)
-		return false;
-	sql_bind(s, "i", cluster);
-	while (sql_row(d, s, &ok, e)) {
+	while (s && sql_row(d, s, &ok, e)) {
 		struct probe_result r = read_probe(s, list.n ? &list.at[list.n - 1] : NULL, a);
 
 		vec_push(&list, r);

@@ -6,7 +6,6 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
-#include "base/str.h"
 #include "base/vec.h"
 #include "store/source.h"
 #include "store/sql.h"
@@ -130,26 +129,18 @@ sightings_last(struct db *d, const struct fleet *f, struct arena *a, struct conf
 {
 	VEC(struct config_sighting) list = {0};
 	AUTO(stmt) sqlite3_stmt *s = NULL;
-	bool ok = true;
-	int64_t cluster;
+	bool ok = cluster_select(
+		d, f,
+		"SELECT namespace, workload, kind, pod, container, pod_uid, started_at, loaded_hash, "
+		"ifnull(loaded_at, " UNKNOWN "), "
+		"reload, log_error, reload_detail, file_hash, file_error, last_at, max(id) FROM sightings "
+		"WHERE cluster = ? GROUP BY namespace, workload, kind, pod, container "
+		"ORDER BY namespace, workload, kind, pod, container",
+		&s, e);
 
 	*out = NULL;
 	*n = 0;
-	if (!cluster_find_read(d, f, &cluster, e))
-		return false;
-	if (!cluster)
-		return true;
-	s = sql_prepare(d,
-			"SELECT namespace, workload, kind, pod, container, pod_uid, started_at, loaded_hash, "
-			"ifnull(loaded_at, " UNKNOWN "), "
-			"reload, log_error, reload_detail, file_hash, file_error, last_at, max(id) FROM sightings "
-			"WHERE cluster = ? GROUP BY namespace, workload, kind, pod, container "
-			"ORDER BY namespace, workload, kind, pod, container",
-			e);
-	if (!s)
-		return false;
-	sql_bind(s, "i", cluster);
-	while (sql_row(d, s, &ok, e))
+	while (s && sql_row(d, s, &ok, e))
 		vec_push(&list, read_one(s, a));
 	if (ok && list.n) {
 		*out = arena_copy(a, list.at, list.n * sizeof(*list.at));

@@ -62,6 +62,23 @@ cluster_find_read(struct db *d, const struct fleet *f, int64_t *id, struct err *
 }
 
 bool
+cluster_select(struct db *d, const struct fleet *f, const char *text, sqlite3_stmt **s, struct err *e)
+{
+	int64_t cluster;
+
+	*s = NULL;
+	if (!cluster_find_read(d, f, &cluster, e))
+		return false;
+	if (!cluster)
+		return true;
+	*s = sql_prepare(d, text, e);
+	if (!*s)
+		return false;
+	sql_bind(*s, "i", cluster);
+	return true;
+}
+
+bool
 cluster_keep(struct db *d, const struct cluster_key *k, int64_t *id, struct err *e)
 {
 	if (!cluster_known(k))

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/arena.h"
+#include "fleet/fleet.h"
 #include "store/db.h"
 
 /* How long another process is waited for. */
@@ -67,6 +68,12 @@ auto_stmt(sqlite3_stmt **s)
 {
 	sqlite3_finalize(*s);
 }
+
+/*
+ * source.c: a select of what is kept by cluster, which is its one parameter: of the fleet's cluster. *s is NULL where the
+ * history has not seen that, which is no failure; else sqlite3_finalize it.
+ */
+bool cluster_select(struct db *d, const struct fleet *f, const char *text, sqlite3_stmt **s, struct err *e);
 
 /* schema.c: makes the tables, or brings those of an older file up to date. */
 #define SCHEMA_APPLICATION 0x6d6f6174 /* "moat": PRAGMA application_id of our files */
