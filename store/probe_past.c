@@ -4,7 +4,6 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/buf.h"
-#include "base/str.h"
 #include "base/vec.h"
 #include "store/source.h"
 #include "store/sql.h"
@@ -229,15 +228,13 @@ tell_agent(struct gathered *g)
 static void
 begin_agent(struct gathered *g, sqlite3_stmt *s)
 {
-	struct workload_key k = {sql_str(s, NAMESPACE), sql_str(s, AGENT), sql_str(s, KIND)};
+	const struct workload_key k = {sql_str(s, NAMESPACE), sql_str(s, AGENT), sql_str(s, KIND)};
 
-	if (g->nodes.n && str_eq(k.name, g->agent.name) && str_eq(k.namespace, g->agent.namespace) &&
-	    str_eq(k.kind, g->agent.kind))
+	if (g->nodes.n && workload_key_cmp(&k, &g->agent) == 0)
 		return;
 	tell_agent(g);
 	arena_reset(&g->arena);
-	g->agent = (struct workload_key){arena_strdup(&g->arena, k.namespace), arena_strdup(&g->arena, k.name),
-					 arena_strdup(&g->arena, k.kind)};
+	g->agent = workload_key_copy(&g->arena, &k);
 }
 
 static bool
