@@ -6,16 +6,24 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/str.h"
 #include "store/probes.h"
 #include "store/runs.h"
 #include "store/sightings.h"
+#include "store/source.h"
 
 static void
 warn(void *ctx, const char *text)
 {
 	(void)ctx;
 	fprintf(stderr, "moat: warning: %s\n", text);
+}
+
+static void
+not_kept(struct err *e, const char *what)
+{
+	err_wrap(e, "%s", what);
+	log_warn("%s", e->msg);
+	warn(NULL, e->msg);
 }
 
 char *
@@ -68,13 +76,10 @@ keep_run(const struct cli *cli, const struct audit *a)
 	if (cli->no_store || (!a->n_agents && !a->n_companions))
 		return;
 	d = keep_open(cli, DB_WRITE, &e);
-	if (d && runs_write(d, &scope, a, &id, &e) && keep_sightings(d, a->fleet, &e)) {
+	if (d && runs_write(d, &scope, a, &id, &e) && keep_sightings(d, a->fleet, &e))
 		log_info("kept as run %lld in %s", (long long)id, db_path(d));
-	} else {
-		err_wrap(&e, "this run is not in the history");
-		log_warn("%s", e.msg);
-		warn(NULL, e.msg);
-	}
+	else
+		not_kept(&e, "this run is not in the history");
 	db_close(d);
 }
 
@@ -107,23 +112,12 @@ keep_last(struct cli *cli, const struct fleet *f, struct err *e)
 	return true;
 }
 
-static void
-not_kept(struct err *e, const char *what)
-{
-	err_wrap(e, "%s", what);
-	log_warn("%s", e->msg);
-	warn(NULL, e->msg);
-}
-
 struct action_cluster
 keep_cluster(const struct fleet *f)
 {
-	struct action_cluster c = {.address = f->source.address, .server = f->source.server};
+	const struct cluster_key key = cluster_key_of(f);
 
-	for (size_t i = 0; i < f->n_namespaces; i++)
-		if (str_eq(f->namespaces[i]->name, "kube-system"))
-			c.uid = f->namespaces[i]->uid;
-	return c;
+	return (struct action_cluster){key.uid, key.address, key.server};
 }
 
 /* The file is open for as long as is written to it: others may want it while a rollout takes its time. */
