@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/loaded.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/str.h"
 
@@ -17,31 +19,33 @@ is_pod(const struct pod *p, const char *uid)
 	return str_eq(p->object.uid ? p->object.uid : "", uid ? uid : "");
 }
 
+/* Of one workload, as the evidence has them in order. */
 static int
-sighting_cmp(const struct config_sighting *s, const char *pod, const char *container)
+sighting_cmp(const void *a, const void *b)
 {
-	int order = str_cmp(s->pod, pod);
+	const struct config_sighting *x = a, *y = b;
+	int order = str_cmp(x->pod, y->pod);
 
-	return order ? order : str_cmp(s->container, container);
+	return order ? order : str_cmp(x->container, y->container);
 }
 
-/* Of several replicas there are as many sightings, in order. */
+static int
+health_cmp(const void *a, const void *b)
+{
+	const struct health_sighting *x = a, *y = b;
+
+	return str_cmp(x->pod, y->pod);
+}
+
 static const struct config_sighting *
 find_sighting(const struct fleet *f, const struct workload *w, const struct pod *p, const char *container)
 {
 	const struct workload_key key = key_of(w);
-	size_t n, low = 0;
+	const struct config_sighting wanted = {.pod = p->object.name, .container = container};
+	size_t n;
 	const struct config_sighting *at = evidence_configs(f->evidence, &key, &n);
 
-	for (size_t high = n; low < high;) {
-		size_t mid = low + (high - low) / 2;
-
-		if (sighting_cmp(&at[mid], p->object.name, container) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < n && sighting_cmp(&at[low], p->object.name, container) == 0 ? &at[low] : NULL;
+	return n ? bsearch(&wanted, at, n, sizeof(*at), sighting_cmp) : NULL;
 }
 
 /* Does the log say which bytes were loaded, and can they be held against the ConfigMap's? */
@@ -144,20 +148,14 @@ loaded_health(const struct fleet *f, const struct workload *w, const struct pod 
 {
 	const struct workload_key key = key_of(w);
 	const struct container_status *s = w->pipelock ? loading_running(pod, w->pipelock->container->name) : NULL;
-	size_t n, low = 0;
+	const struct health_sighting wanted = {.pod = pod->object.name};
+	size_t n;
 	const struct health_sighting *at = evidence_healths(f->evidence, &key, &n);
+	const struct health_sighting *seen = n ? bsearch(&wanted, at, n, sizeof(*at), health_cmp) : NULL;
 
-	for (size_t high = n; low < high;) {
-		size_t mid = low + (high - low) / 2;
-
-		if (str_cmp(at[mid].pod, pod->object.name) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low == n || !str_eq(at[low].pod, pod->object.name) || !is_pod(pod, at[low].pod_uid))
+	if (!seen || !s || !is_pod(pod, seen->pod_uid))
 		return NULL;
-	return s && (s->started_at == CLOCK_UNKNOWN || s->started_at <= at[low].at) ? &at[low] : NULL;
+	return s->started_at == CLOCK_UNKNOWN || s->started_at <= seen->at ? seen : NULL;
 }
 
 bool
