@@ -6,12 +6,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-static struct workload_key
-key_of(const struct workload *w)
-{
-	return (struct workload_key){w->namespace, w->name, w->kind};
-}
-
 /* Of a snapshot a pod may have no uid. */
 static bool
 is_pod(const struct pod *p, const char *uid)
@@ -40,7 +34,7 @@ health_cmp(const void *a, const void *b)
 static const struct config_sighting *
 find_sighting(const struct fleet *f, const struct workload *w, const struct pod *p, const char *container)
 {
-	const struct workload_key key = key_of(w);
+	const struct workload_key key = workload_key_of(w);
 	const struct config_sighting wanted = {.pod = p->object.name, .container = container};
 	size_t n;
 	const struct config_sighting *at = evidence_configs(f->evidence, &key, &n);
@@ -146,7 +140,7 @@ loaded_name(enum loaded l)
 const struct health_sighting *
 loaded_health(const struct fleet *f, const struct workload *w, const struct pod *pod)
 {
-	const struct workload_key key = key_of(w);
+	const struct workload_key key = workload_key_of(w);
 	const struct container_status *s = w->pipelock ? loading_running(pod, w->pipelock->container->name) : NULL;
 	const struct health_sighting wanted = {.pod = pod->object.name};
 	size_t n;

@@ -591,7 +591,7 @@ result_object(const struct fleet *f, const struct workload *agent, const struct 
 static json_t *
 result_list(const struct fleet *f, const struct workload *agent)
 {
-	const struct workload_key key = {agent->namespace, agent->name, agent->kind};
+	const struct workload_key key = workload_key_of(agent);
 	json_t *list = need(json_array());
 	size_t n;
 	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);

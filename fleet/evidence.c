@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/refs.h"
 #include "base/str.h"
+#include "fleet/fleet.h"
 
 static const char *const probe_names[PROBES] = {
 	[PROBE_RAW_TCP] = "raw-tcp",
@@ -87,6 +88,12 @@ bool
 probe_control_from_name(const char *name, enum probe_control *out)
 {
 	return find_name(control_names, COUNT_OF(control_names), name, out);
+}
+
+struct workload_key
+workload_key_of(const struct workload *w)
+{
+	return (struct workload_key){w->namespace, w->name, w->kind};
 }
 
 int

@@ -13,11 +13,14 @@
 
 #include "base/arena.h"
 
+struct workload;
+
 /* Which workload something is about; the kind is its controller's, as struct workload has it. */
 struct workload_key {
 	const char *namespace, *name, *kind;
 };
 
+struct workload_key workload_key_of(const struct workload *w); /* texts are the workload's */
 int workload_key_cmp(const struct workload_key *a, const struct workload_key *b); /* namespace, name, kind */
 struct workload_key workload_key_copy(struct arena *a, const struct workload_key *k); /* its texts in the arena */
 

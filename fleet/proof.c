@@ -20,12 +20,6 @@ struct texts {
 	size_t n, cap;
 };
 
-static struct workload_key
-key_of(const struct workload *w)
-{
-	return (struct workload_key){w->namespace, w->name, w->kind};
-}
-
 /*
  * What probes are made against
  */
@@ -203,7 +197,7 @@ void
 proof_standings(const struct fleet *f, const struct workload *agent, struct probe_standing out[PROBES])
 {
 	AUTO(arena) struct arena scratch = {0};
-	const struct workload_key key = key_of(agent);
+	const struct workload_key key = workload_key_of(agent);
 	const char *const *nodes;
 	size_t n, n_nodes = proof_nodes(f, agent, &scratch, &nodes);
 	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
@@ -246,7 +240,7 @@ proof_verified(const struct fleet *f, const struct workload *agent)
 int64_t
 proof_expiry(const struct fleet *f, const struct workload *agent)
 {
-	const struct workload_key key = key_of(agent);
+	const struct workload_key key = workload_key_of(agent);
 	int64_t first = INT64_MAX;
 	size_t n;
 	const struct probe_result *at = evidence_probes(f->evidence, &key, &n);
@@ -268,7 +262,7 @@ void
 proof_refresh(struct fleet *f, const struct workload *agent)
 {
 	AUTO(arena) struct arena scratch = {0};
-	const struct workload_key key = key_of(agent);
+	const struct workload_key key = workload_key_of(agent);
 	struct live *l = live_copy(fleet_live(f, agent));
 	const char *against;
 	size_t n;

@@ -444,9 +444,10 @@ all_stands(struct update *u)
 static void
 prove_agent(struct update *u, const struct workload *agent)
 {
+	const struct workload_key key = workload_key_of(agent);
 	size_t n;
 
-	evidence_probes(u->next->evidence, &(struct workload_key){agent->namespace, agent->name, agent->kind}, &n);
+	evidence_probes(u->next->evidence, &key, &n);
 	if (!n)
 		return;
 	proof_refresh(u->next, agent);

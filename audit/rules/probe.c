@@ -31,9 +31,10 @@ struct probes {
 static struct probes
 probes_of(struct audit_run *run, const struct workload *w)
 {
+	const struct workload_key key = workload_key_of(w);
 	struct probes p = {.fleet = audit_fleet(run), .agent = w};
 
-	p.at = evidence_probes(p.fleet->evidence, &(struct workload_key){w->namespace, w->name, w->kind}, &p.n);
+	p.at = evidence_probes(p.fleet->evidence, &key, &p.n);
 	p.n_nodes = proof_nodes(p.fleet, w, audit_scratch(run), &p.nodes);
 	return p;
 }
