@@ -583,7 +583,7 @@ result_object(const struct fleet *f, const struct workload *agent, const struct 
 	set(object, "detail", string(r->detail));
 	set(object, "duration_ms", known_integer(r->duration_ms));
 	set(object, "at", time_string(r->at));
-	set(object, "stale", json_boolean(proof_changed(f, agent, r) || proof_too_old(f, r)));
+	set(object, "stale", json_boolean(proof_stale(f, agent, r)));
 	return object;
 }
 

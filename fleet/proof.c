@@ -167,6 +167,12 @@ proof_too_old(const struct fleet *f, const struct probe_result *r)
 	return r->at < f->read_at - max_age(f);
 }
 
+bool
+proof_stale(const struct fleet *f, const struct workload *agent, const struct probe_result *r)
+{
+	return proof_changed(f, agent, r) || proof_too_old(f, r);
+}
+
 enum probe_verdict
 proof_verdict(const struct probe_result *r)
 {
@@ -205,7 +211,7 @@ proof_standings(const struct fleet *f, const struct workload *agent, struct prob
 	for (int p = 0; p < PROBES; p++)
 		out[p] = (struct probe_standing){.nodes = n_nodes, .at = CLOCK_UNKNOWN};
 	for (size_t i = 0; i < n; i++) {
-		bool stale = proof_changed(f, agent, &at[i]) || proof_too_old(f, &at[i]);
+		bool stale = proof_stale(f, agent, &at[i]);
 		bool here = n_nodes && bsearch(&at[i].node, nodes, n_nodes, sizeof(nodes[0]), node_cmp);
 
 		if (here || (at[i].verdict == PROBE_OPEN && !stale))

@@ -43,6 +43,8 @@ enum probe_verdict proof_verdict(const struct probe_result *r);
 bool proof_changed(const struct fleet *f, const struct workload *agent, const struct probe_result *r);
 /* Is it older than settings.probe_max_age? */
 bool proof_too_old(const struct fleet *f, const struct probe_result *r);
+/* One or the other: what it says is not of what runs now. */
+bool proof_stale(const struct fleet *f, const struct workload *agent, const struct probe_result *r);
 /* The nodes that carry a ready pod of it, sorted, each once; in the arena. Returns how many. */
 size_t proof_nodes(const struct fleet *f, const struct workload *agent, struct arena *a, const char *const **out);
 

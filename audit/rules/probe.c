@@ -52,12 +52,6 @@ is_here(const struct probes *p, const struct probe_result *r)
 	return p->n_nodes && bsearch(&r->node, p->nodes, p->n_nodes, sizeof(p->nodes[0]), node_cmp);
 }
 
-static bool
-is_stale(const struct probes *p, const struct probe_result *r)
-{
-	return proof_changed(p->fleet, p->agent, r) || proof_too_old(p->fleet, r);
-}
-
 static const char *
 probe_command(struct audit_run *run, const struct workload *w)
 {
@@ -374,6 +368,7 @@ report_open(struct audit_run *run, const struct probes *p, const struct probe_re
 	struct way_out way = way_of(p, first);
 	const struct policy *policy = way.policy;
 	const char *close = close_way(run, w, &way), *again = probe_command(run, w);
+	bool stale = proof_stale(p->fleet, w, first);
 
 	audit_report(
 		run, w,
@@ -384,13 +379,11 @@ report_open(struct audit_run *run, const struct probes *p, const struct probe_re
 			.message = audit_printf(
 				run, "%s got past its firewall: probe %s reached %s from pod %s on node %s%s",
 				rule_workload(run, w), probe_name(first->probe), first->target, first->pod,
-				first->node,
-				is_stale(p, first) ? ", before what runs now, and was not repeated since" : ""),
+				first->node, stale ? ", before what runs now, and was not repeated since" : ""),
 			.evidence = listed(all),
-			.fix = is_stale(p, first)
-				       ? audit_printf(run, "Probe again: %s. If it still gets out, then this: %s",
-						      again, close)
-				       : audit_printf(run, "%s Then probe again: %s", close, again),
+			.fix = stale ? audit_printf(run, "Probe again: %s. If it still gets out, then this: %s",
+						    again, close)
+				     : audit_printf(run, "%s Then probe again: %s", close, again),
 		});
 }
 
@@ -423,12 +416,12 @@ probe_open(struct audit_run *run, const struct workload *w)
 
 	for (size_t i = 0; i < p.n; i++) {
 		const struct probe_result *r = &p.at[i];
-		bool here = is_here(&p, r), stale = is_stale(&p, r);
+		bool here = is_here(&p, r), stale = proof_stale(p.fleet, w, r);
 
 		if (r->probe >= PROBES_BYPASS)
 			continue;
 		if (proof_verdict(r) == PROBE_OPEN && (here || !stale)) {
-			if (!first || (is_stale(&p, first) && !stale))
+			if (!first || (proof_stale(p.fleet, w, first) && !stale))
 				first = r;
 			add_result(&all, r, stale ? " (before what runs now)" : "");
 		} else if (proof_verdict(r) == PROBE_INCONCLUSIVE && here && !n_unsure++) {
