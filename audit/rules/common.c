@@ -36,6 +36,14 @@ rule_restart(struct audit_run *run, const struct workload *w)
 	return audit_printf(run, "let new pods of %s replace those that run", rule_workload(run, w));
 }
 
+bool
+rule_pods_unseen(struct audit_run *run, const struct workload *w)
+{
+	const struct live *l = fleet_live(audit_fleet(run), w);
+
+	return !l->n_pods && w->restartable && l->desired != 0;
+}
+
 /* The port of a Service that leads to this port of its pods, by number; else its first one. */
 static int
 service_port_for(const struct service *s, int pod_port)

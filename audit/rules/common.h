@@ -14,6 +14,8 @@ const char *rule_workload(struct audit_run *run, const struct workload *w);
 const char *rule_spec_path(const struct workload *w);
 /* "kubectl -n research rollout restart deployment/pipelock"; of what has no such command, what to do instead. */
 const char *rule_restart(struct audit_run *run, const struct workload *w);
+/* Are there to be pods of it now, and the source shows none? */
+bool rule_pods_unseen(struct audit_run *run, const struct workload *w);
 /*
  * "http://pipelock.research.svc:8888": how an agent reaches its companion; with the companion's own name where no
  * Service is known. NULL without a companion.

@@ -183,9 +183,7 @@ list_missing(const struct probes *p, struct list *out)
 static void
 note_not_there(struct audit_run *run, const struct workload *w)
 {
-	const struct live *l = fleet_live(audit_fleet(run), w);
-
-	if (!l->n_pods && w->restartable && l->desired != 0)
+	if (rule_pods_unseen(run, w))
 		audit_unknown(run, w, "Pod", audit_printf(run, "no pod of %s was seen", rule_workload(run, w)));
 	else
 		audit_not_applicable(run, w, "no pod of it is ready on a node: there is nothing to probe from");

@@ -14,13 +14,6 @@
 	"#mounted-configmaps-are-updated-automatically"
 #define HASH_SHOWN 12 /* digits of a hash: enough to compare by eye */
 
-/* Are there to be pods of it, whether or not the source shows them? */
-static bool
-is_to_run(const struct workload *w, const struct live *l)
-{
-	return w->restartable && l->desired != 0;
-}
-
 static const char *
 time_text(struct audit_run *run, int64_t seconds)
 {
@@ -215,13 +208,11 @@ static void
 check_stale(struct audit_run *run, const struct workload *w, const struct config_source *s,
 	    const struct config_map *m)
 {
-	const struct fleet *f = audit_fleet(run);
-	const struct live *l = fleet_live(f, w);
-	struct outlook o = look(f, w, s, m);
+	struct outlook o = look(audit_fleet(run), w, s, m);
 
 	if (o.n_stale)
 		report_stale(run, w, s, m, &o);
-	else if (!l->n_pods && is_to_run(w, l))
+	else if (rule_pods_unseen(run, w))
 		note_no_pod(run, w, s, m);
 	else if (o.open.unread)
 		note_unread(run, w, &o.open);
