@@ -23,6 +23,16 @@ struct request {
 	struct output_stream stream; /* standard output */
 };
 
+/* A number where there is one. */
+static void
+add_known(struct records *out, bool known, int64_t number)
+{
+	if (known)
+		records_number(out, number);
+	else
+		records_borrow(out, NULL);
+}
+
 /* ---- runs */
 
 static const struct record_column run_columns[] = {
@@ -124,20 +134,14 @@ add_finding(void *ctx, const struct history_finding *f)
 	add_what(out, f);
 	records_time(out, f->first_at);
 	records_number(out, f->first_run);
-	if (f->last_run)
-		records_number(out, f->last_run);
-	else
-		records_borrow(out, NULL);
+	add_known(out, f->last_run != 0, f->last_run);
 	records_borrow(out, f->suppressed);
 	records_bool(out, f->judged);
 	records_borrow(out, f->message);
 	records_borrow(out, f->evidence);
 	records_borrow(out, f->fingerprint);
 	records_borrow(out, f->uid);
-	if (f->generation)
-		records_number(out, f->generation);
-	else
-		records_borrow(out, NULL);
+	add_known(out, f->generation != 0, f->generation);
 }
 
 /* Where all is read before the first row, so that there is no half answer for a file that cannot be read to its end. */
@@ -371,10 +375,7 @@ add_action(void *ctx, const struct action_row *r)
 	records_text(out, a->target.kind);
 	records_text(out, a->target.name);
 	records_text(out, a->outcome);
-	if (a->duration_ms >= 0)
-		records_number(out, a->duration_ms);
-	else
-		records_borrow(out, NULL);
+	add_known(out, a->duration_ms >= 0, a->duration_ms);
 	records_text(out, a->who);
 	records_text(out, a->detail);
 }
