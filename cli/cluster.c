@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "cli/tiers.h"
+#include "fleet/setup.h"
 #include "kube/kubeconfig.h"
 
 #define LARGEST_CA (16 * 1024 * 1024)
@@ -220,4 +221,13 @@ cli_cluster_fleet(struct cli *cli, bool with_evidence, struct err *e)
 	kube_free(k);
 	loop_free(loop);
 	return fleet;
+}
+
+const char *
+cli_restart_refusal(const struct fleet *f, const struct restart_target *t, struct arena *a)
+{
+	const struct workload *w = f ? fleet_workload(f, t->namespace, t->kind, t->name) : NULL;
+	const char *reason = w ? setup_refusal(w, a) : NULL;
+
+	return reason ? arena_printf(a, "its Pipelock would not come up again: %s", reason) : NULL;
 }

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "kube/api.h"
 #include "kube/cluster.h"
+#include "kube/restart.h"
 
 /*
  * A client for --kubeconfig and --context, else $KUBECONFIG, ~/.kube/config, else the service account of the pod that moat
@@ -49,5 +50,10 @@ struct fleet *cli_fleet_of(const struct cli *cli, const struct source *source, c
 struct fleet *cli_cluster_fleet(struct cli *cli, bool with_evidence, struct err *e);
 /* cli_cluster_fleet of objects alone, with a client that is there already, on its loop. */
 struct fleet *cli_cluster_read(struct cli *cli, struct loop *loop, struct kube *k, struct err *e);
+/*
+ * Why t is not restarted: a Pipelock that would refuse what is there now does not come up again, so the restart would be
+ * its end. Safe to show, in the arena. NULL: no reason is known, or the fleet (NULL: none was read) does not have it.
+ */
+const char *cli_restart_refusal(const struct fleet *f, const struct restart_target *t, struct arena *a);
 
 #endif

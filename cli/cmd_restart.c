@@ -14,7 +14,6 @@
 #include "cli/cli.h"
 #include "cli/cluster.h"
 #include "cli/keep.h"
-#include "fleet/setup.h"
 #include "kube/resource.h"
 #include "kube/restart.h"
 
@@ -318,16 +317,12 @@ print_what_goes_on(const struct run *r)
 
 /* ---- doing it */
 
-/* A Pipelock that would refuse what is there now does not come up again: the restart would be its end. */
 static const char *
 refusal(void *ctx, const struct restart_target *t)
 {
 	struct run *r = ctx;
-	struct arena *a = &r->cli->arena;
-	const struct workload *w = r->fleet ? fleet_workload(r->fleet, t->namespace, t->kind, t->name) : NULL;
-	const char *reason = w ? setup_refusal(w, a) : NULL;
 
-	return reason ? arena_printf(a, "its Pipelock would not come up again: %s", reason) : NULL;
+	return cli_restart_refusal(r->fleet, t, &r->cli->arena);
 }
 
 static bool

@@ -8,8 +8,8 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/cluster.h"
 #include "cli/probing.h"
-#include "fleet/setup.h"
 #include "kube/restart.h"
 
 #define GATHER_MS 150 /* what is new of many agents within a moment is one snapshot */
@@ -331,18 +331,13 @@ drop(struct operations *o)
 	o->planned = o->begun = o->ended = false;
 }
 
-/* What would not come up again is not taken down. */
 static const char *
 refusal(void *ctx, const struct restart_target *t)
 {
 	struct operations *o = ctx;
-	const struct fleet *f = o->opt.fleet(o->opt.ctx);
-	const struct workload *w = f ? fleet_workload(f, t->namespace, t->kind, t->name) : NULL;
-	const char *reason;
 
 	arena_reset(&o->refusal);
-	reason = w ? setup_refusal(w, &o->refusal) : NULL;
-	return reason ? arena_printf(&o->refusal, "its Pipelock would not come up again: %s", reason) : NULL;
+	return cli_restart_refusal(o->opt.fleet(o->opt.ctx), t, &o->refusal);
 }
 
 static void
