@@ -8,10 +8,8 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/reader.h"
 #include "base/sha256.h"
-#include "base/str.h"
 #include "cli/tiers.h"
 #include "fleet/setup.h"
 #include "kube/kubeconfig.h"

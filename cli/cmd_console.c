@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/str.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/output.h"

@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/str.h"
-#include "base/text.h"
 #include "base/vec.h"
 #include "cli/cli.h"
 #include "cli/cluster.h"

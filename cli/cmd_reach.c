@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "cli/cli.h"

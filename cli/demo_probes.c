@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "fleet/proof.h"

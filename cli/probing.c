@@ -9,7 +9,6 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/vec.h"
 #include "kube/access.h"
 #include "kube/prober.h"
 

@@ -7,8 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
-#include "base/str.h"
 #include "base/vec.h"
 #include "cli/keep.h"
 #include "fleet/proof.h"
