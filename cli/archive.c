@@ -177,14 +177,7 @@ archive_begin(struct archive *a, const struct action *action)
 	struct job *j = job_new(JOB_BEGIN);
 
 	j->number = ++a->last_action;
-	j->action = *action;
-	j->action.who = arena_strdup(&j->arena, action->who);
-	j->action.what = arena_strdup(&j->arena, action->what);
-	j->action.target = (struct workload_key){arena_strdup(&j->arena, action->target.namespace),
-						 arena_strdup(&j->arena, action->target.name),
-						 arena_strdup(&j->arena, action->target.kind)};
-	j->action.outcome = arena_strdup(&j->arena, action->outcome);
-	j->action.detail = arena_strdup(&j->arena, action->detail);
+	j->action = action_copy(&j->arena, action);
 	hand_over(a, j);
 	return a->last_action;
 }

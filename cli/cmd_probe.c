@@ -458,10 +458,8 @@ probe_all(struct run *r, struct err *e)
 static struct workload_key
 what_was_probed(struct run *r)
 {
-	const struct workload *w = r->agents.at[0];
-
 	if (r->agents.n == 1)
-		return (struct workload_key){w->namespace, w->name, w->kind};
+		return workload_key_of(r->agents.at[0]);
 	return (struct workload_key){r->cli->namespace ? r->cli->namespace : "",
 				     arena_printf(&r->arena, "%zu agents", r->agents.n), ""};
 }

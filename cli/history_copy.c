@@ -185,20 +185,12 @@ static void
 on_action(void *ctx, const struct action_row *row)
 {
 	struct reading *rd = ctx;
-	struct arena *a = &rd->copy->arena;
-	struct action kept = row->action;
 
 	if (rd->actions.n == HISTORY_ROWS) {
 		rd->copy->view.actions_left_out++;
 		return;
 	}
-	kept.who = arena_strdup(a, kept.who);
-	kept.what = arena_strdup(a, kept.what);
-	kept.target = (struct workload_key){arena_strdup(a, kept.target.namespace),
-					    arena_strdup(a, kept.target.name), arena_strdup(a, kept.target.kind)};
-	kept.outcome = arena_strdup(a, kept.outcome);
-	kept.detail = arena_strdup(a, kept.detail);
-	vec_push(&rd->actions, kept);
+	vec_push(&rd->actions, action_copy(&rd->copy->arena, &row->action));
 }
 
 static bool

@@ -281,8 +281,9 @@ struct planning {
 static struct workload_key
 copy_key(struct arena *a, const struct workload *w)
 {
-	return (struct workload_key){arena_strdup(a, w->namespace), arena_strdup(a, w->name),
-				     arena_strdup(a, w->kind)};
+	struct workload_key key = workload_key_of(w);
+
+	return workload_key_copy(a, &key);
 }
 
 static void

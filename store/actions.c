@@ -29,6 +29,19 @@ write_begin(struct db *d, void *ctx, struct err *e)
 	       sql_ask(d, &b->id, e, "SELECT last_insert_rowid()", "");
 }
 
+struct action
+action_copy(struct arena *a, const struct action *action)
+{
+	struct action copy = *action;
+
+	copy.who = arena_strdup(a, action->who);
+	copy.what = arena_strdup(a, action->what);
+	copy.target = workload_key_copy(a, &action->target);
+	copy.outcome = arena_strdup(a, action->outcome);
+	copy.detail = arena_strdup(a, action->detail);
+	return copy;
+}
+
 bool
 actions_begin(struct db *d, const struct action_cluster *c, const struct action *a, int64_t *id, struct err *e)
 {

@@ -19,6 +19,8 @@ struct action {
 	const char *detail; /* the reason in words; "" */
 };
 
+struct action action_copy(struct arena *a, const struct action *action); /* its texts in the arena */
+
 /* Which cluster, as the fleet's source would name it; uid NULL: not known, then the address decides. */
 struct action_cluster {
 	const char *uid; /* of kube-system */
